@@ -13,7 +13,7 @@ STAMP := $(VENV)/.stillhunt-setup
 INSTALL := sh .ci/install.sh $(PY)
 # The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
 HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab \
-	--editable packages/stillhunt-server
+	--editable packages/stillhunt-server --editable packages/stillhunt-signals
 # A file stays in one process, with what it made once; tests/slow_files.py says which files begin first. Processes are
 # forked where that is safe whatever was imported, and else start anew.
 PYTEST_OPTIONS ?= $(if $(filter Linux,$(shell uname -s)),--workers auto,-n auto --dist loadfile --no-loadscope-reorder)
@@ -24,7 +24,7 @@ FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 RELEASE := .venv-release
 LOWEST := .venv-lowest
 # What `pip install 'stillhunt[...]'` brings, our own distributions aside.
-OURS := stillhunt stillhunt-server stillhunt-evidence stillhunt-lab
+OURS := stillhunt stillhunt-server stillhunt-evidence stillhunt-lab stillhunt-signals
 SHIPPED := $(OURS:%=packages/%/pyproject.toml) $(OURS:%=--no-emit-package %) --extra enrich --extra postgres --extra nats \
 	--extra oidc
 LOCKING := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
@@ -39,7 +39,7 @@ FAULT_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log wheels kernel-wheel dist lock test-lowest test-newest clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server test-signals setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log wheels kernel-wheel dist lock test-lowest test-newest clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -122,11 +122,11 @@ test-thorough: setup ## all tests, with many more examples of what they draw at 
 check: setup lint ## what is quick, for use while you work: style, types, and tests without servers, browsers and kills
 	$(PY) -m pytest $(PYTEST_OPTIONS) -m 'not service and not slow and not spark_more' $(QUICK_TESTS)
 
-test-stillhunt: setup ## tests of the core; test-evidence, test-model, test-lab and test-server are those of the other distributions
+test-stillhunt: setup ## tests of the core; test-evidence, test-model, test-lab, test-server and test-signals are those of the other distributions
 	$(PY) -m pytest $(PYTEST_OPTIONS) tests --ignore tests/evidence --ignore tests/model --ignore tests/lab \
-		--ignore tests/server
+		--ignore tests/server --ignore tests/signals
 
-test-evidence test-lab test-server: setup
+test-evidence test-lab test-server test-signals: setup
 	$(PY) -m pytest $(PYTEST_OPTIONS) tests/$(@:test-%=%)
 
 test-model: setup-model

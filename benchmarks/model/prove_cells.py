@@ -13,7 +13,7 @@ from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.asking import ask, plan_questions
 from stillhunt_model.proof.control_answers import DrawnAnswers, comparable
 from stillhunt_model.proof.inherited_marks import KeyedMark, read_mark, score_mark
-from stillhunt_model.proof.preferred_answers import score_continuations, score_likelihoods
+from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.likelihood import answer_logprobs
@@ -228,7 +228,7 @@ def tried(
     answers = world.answers(campaign, scheme)[:harvested]
     if scheme in SCHEMES:
         suspect = _suspect(net)
-        asked = ask(suspect, answers, [], plan_questions(answers, [], queries, continues=True))
+        asked = ask(suspect, answers, plan_questions(answers, queries, continues=True))
         mark = KeyedMark(world.key(campaign, scheme), SCHEMES[scheme], world.gate)
         yield "marks, continued", score_mark(asked, mark), suspect.asked
         pairs = [TextPair(one.prompt, one.answer) for one in answers]
@@ -243,11 +243,6 @@ def tried(
         for test, names in REFERENCES.items():
             references = [KnownScores(world, name) for name in names]
             yield test + limit, score_likelihoods(suspect, references, compared), sum(compared.sizes)
-    if scheme == "none" and queries == QUERIES:
-        asked_suspect = _suspect(net)
-        planned = plan_questions(answers, controls[0][: len(answers)], queries, continues=True)
-        asked = ask(asked_suspect, answers, controls[0][: len(answers)], planned)
-        yield "control answers, continued", score_continuations(asked), asked_suspect.asked
 
 
 class ScoredOnce:
@@ -258,6 +253,7 @@ class ScoredOnce:
     """
 
     scores_end = True
+    name = "suspect"
 
     def __init__(self, net: Net) -> None:
         self._net = net

@@ -30,10 +30,9 @@ from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor
 from stillhunt_model.marks.hashing import mark_key
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net, save_net
-from stillhunt_model.proof.asking import ask, plan_questions
 from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls
 from stillhunt_model.proof.inherited_marks import KeyedMark, read_mark
-from stillhunt_model.proof.preferred_answers import score_continuations, score_likelihoods
+from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.generating import Sampling, generate
@@ -209,15 +208,10 @@ def tests_of(
     own, teacher, plain = (
         LocalSuspect(one, "", QueryBudget.without_end()) for one in (suspect, family.teacher, family.plain)
     )
-    found = {
+    return {
         name: asdict(score_likelihoods(own, references, compared))
         for name, references in {"teacher known": [teacher], "base known": [teacher, plain]}.items()
     }
-    answers, singles = compared.answers, [others[0] for others in compared.controls]
-    for name, continues in (("continued", True), ("whole answers", False)):
-        questions = plan_questions(answers, singles, QUERIES, continues=continues)
-        found[name] = asdict(score_continuations(ask(own, answers, singles, questions)))
-    return found
 
 
 def real_texts(count: int, first: int) -> list[TextPair]:

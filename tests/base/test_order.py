@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.base.schema import SKETCHES
-from stillhunt.link.judged_requests import CANONICAL_ORDER, canonical_order
+from stillhunt.base.schema import SKETCHES, TRAFFIC
+from stillhunt.link.judged_requests import CANONICAL_ORDER, canonical_order, move_rows
 from thoroughness import examples
 
 steady = settings(derandomize=True, deadline=None, max_examples=examples(25))
@@ -78,3 +78,25 @@ def test_a_table_already_in_order_and_one_without_ties() -> None:
 def test_no_requests() -> None:
     assert canonical_order(tied(0, 0, 1)).to_pylist() == []
     assert canonical_order(SKETCHES.empty()).to_pylist() == []
+
+
+@steady
+@given(st.integers(0, 2**32 - 1), st.integers(0, 60), st.integers(1, 4), st.sampled_from([0.0, 0.3, 1.0]))
+def test_rows_are_moved_as_arrow_moves_them(seed: int, rows: int, chunks: int, nulls: float) -> None:
+    rng = np.random.default_rng(seed)
+    places = rng.integers(0, max(rows, 1), rows // 2 * 2)
+    for type_ in {field.type for field in TRAFFIC.arrow}:
+        stored = type_.value_type if pa.types.is_dictionary(type_) or pa.types.is_list(type_) else type_
+        drawn = rng.integers(0, 3, rows).tolist()
+        if pa.types.is_list(type_):
+            column = pa.array([[value] * value for value in drawn], type_)
+        else:
+            texts = [None if rng.random() < nulls else f"{value}" for value in drawn]
+            values = pa.array(texts, pa.string())
+            column = values if pa.types.is_string(stored) else values.cast(pa.int64()).cast(stored)
+            column = column.cast(type_)
+        bounds = np.linspace(0, rows, chunks + 1).astype(int).tolist()
+        chunked = pa.chunked_array([column.slice(a, b - a) for a, b in pairwise(bounds)], type_)
+        found = move_rows(chunked, places)
+        found.validate(full=True)
+        assert (found.type, found.to_pylist()) == (type_, column.take(pa.array(places)).to_pylist())

@@ -25,8 +25,10 @@ from stillhunt_evidence import entry as evidence_entry
 from stillhunt_lab import entry as lab_entry
 from stillhunt_lab.commands.app import LAB_TABLE
 from stillhunt_server import entry as server_entry
+from stillhunt_signals import entry as signals_entry
+from stillhunt_signals.commands.signals import SIGNALS_TABLE
 
-OTHERS = {**vars(evidence_entry), **vars(lab_entry)}
+OTHERS = {**vars(evidence_entry), **vars(lab_entry), **vars(signals_entry)}
 SERVER = {name.removesuffix("_case"): row for name, row in vars(server_entry).items() if isinstance(row, CommandEntry)}
 ROWS = {
     **CORE_COMMANDS,
@@ -34,6 +36,7 @@ ROWS = {
     **SERVER,
     **{f"data {name}": row for name, row in DATA_TABLE.items()},
     **{f"lab {name}": row for name, row in LAB_TABLE.items()},
+    **{f"signals {name}": row for name, row in SIGNALS_TABLE.items()},
 }
 MOST_SHOWN = 20
 HIDING = "import importlib.metadata\nimportlib.metadata.entry_points = lambda **_: []\n"
@@ -115,6 +118,7 @@ def test_entry_points_are_those_that_the_table_names() -> None:
     declared = {name: "evidence" for name, row in vars(evidence_entry).items() if isinstance(row, CommandEntry)}
     declared |= {name: "lab" for name, row in vars(lab_entry).items() if isinstance(row, CommandEntry)}
     declared |= dict.fromkeys(SERVER, "server")
+    declared |= {name: "signals" for name, row in vars(signals_entry).items() if isinstance(row, CommandEntry)}
     assert {**declared, "model": "model"} == COMES_WITH
 
 

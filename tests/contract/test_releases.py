@@ -13,7 +13,7 @@ from source_tree import ROOT
 
 LOCKED, TOOLS = ROOT / "deploy" / "locked.txt", ROOT / ".ci" / "locked-tools.txt"
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
-SHIPPED = ("stillhunt", "stillhunt-evidence", "stillhunt-lab", "stillhunt-server")
+SHIPPED = ("stillhunt", "stillhunt-evidence", "stillhunt-lab", "stillhunt-server", "stillhunt-signals")
 LOCKED_EXTRAS = ("enrich", "postgres", "nats", "oidc")
 PROJECTS = {
     path.parent.name: tomllib.loads(path.read_text("utf-8"))["project"]

@@ -58,8 +58,8 @@ def test_a_good_policy(tmp_path: Path) -> None:
         (b'ceiling = "limit"', b'ceiling = "block"', "1:1", "only persons block"),
         (
             b'action = "tag"',
-            b'kind = ["relay", "farm"]',
-            "17:1",
+            b'action = "tag"\nkind = ["relay", "farm"]',
+            "18:1",
             "rule.2.kind.2: no such kind; choose one of: harvest, ",
         ),
         (b"= 50", b"= " + b"9" * 5000, "3:20", "a number in it has too many digits"),

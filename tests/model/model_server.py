@@ -72,7 +72,9 @@ def serve(*routes: tuple[str, Handler]) -> Iterator[Served]:
 
 
 @contextmanager
-def serve_net(net: Net, *, completions: bool = True, echoes: bool = True, key: str = "") -> Iterator[Served]:
+def serve_net(
+    net: Net, *, completions: bool = True, echoes: bool = True, key: str = "", down: range = range(0)
+) -> Iterator[Served]:
     """Serve a model as vLLM and llama.cpp do.
 
     Args:
@@ -80,6 +82,7 @@ def serve_net(net: Net, *, completions: bool = True, echoes: bool = True, key: s
         completions: whether `/v1/completions` is served beside `/v1/chat/completions`.
         echoes: whether completions repeat the prompt with log-probabilities where that is asked for.
         key: that a request needs; empty for none.
+        down: numbers of the requests that fail.
     """
     lock = threading.Lock()
 
@@ -95,6 +98,8 @@ def serve_net(net: Net, *, completions: bool = True, echoes: bool = True, key: s
             return JSONResponse({"error": {"message": "no key"}}, 401)
         if not completions:
             return JSONResponse({"error": {"message": "not found"}}, 404)
+        if len(served.asked) in down:
+            return JSONResponse({"error": {"message": "down"}}, 500)
         if body.get("echo") and not echoes:
             return JSONResponse({"error": {"message": "echo is not supported"}}, 400)
         with lock:

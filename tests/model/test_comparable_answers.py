@@ -12,7 +12,17 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from model.prove_scene import prove_scene
 from stillhunt_model.nets.net import plain_ids
-from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls, ended_alike
+from stillhunt_model.proof.control_answers import (
+    AnswerMark,
+    DrawnAnswers,
+    comparable,
+    cut_as_logged,
+    describe_left_out,
+    draw_controls,
+    drawn_again,
+    ended_alike,
+    separate_draws,
+)
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 
 LIMIT = 24
@@ -56,11 +66,35 @@ def test_whole_texts_are_compared_where_they_ended_alike() -> None:
 
 def test_white_space_that_many_logs_do_not_keep_says_nothing() -> None:
     """The trap: the teacher ends with a line feed, the log strips it, and whoever never saw one is accused."""
-    answer, others = block(7, 3, 9)
-    for whole in (True, False):
-        assert compared((answer, [f"\n{one} \n" for one in others]), whole=whole) == compared(
-            (answer, others), whole=whole
-        )
+    plain = drawn(block(7, 3, 9), block(4, 5, 4))
+    spaced = DrawnAnswers(
+        plain.answers, [[f"\n{one.replace(' ', '  ')} \n" for one in some] for some in plain.controls]
+    )
+    assert cut_as_logged(spaced) == plain
+    logged = [replace(one, answer=one.answer.replace(" ", "\u00a0\r\n")) for one in plain.answers]
+    assert cut_as_logged(DrawnAnswers(logged, plain.controls)) == plain
+
+
+def test_control_answers_are_cut_where_the_log_cuts_by_signs() -> None:
+    cut = [replace(block(0)[0], answer=text(9)[:20]), replace(block(0)[0], answer=text(12)[:20])]
+    short = block(2)[0]
+    left = cut_as_logged(DrawnAnswers([*cut, short], [[text(9), text(3)]] * 3))
+    assert left.controls == [[text(9)[:20].strip(), text(3)]] * 3
+    # One longest answer alone is no cut.
+    assert cut_as_logged(DrawnAnswers([cut[0], short], [[text(9)]] * 2)).controls == [[text(9)]] * 2
+
+
+def test_an_answer_that_stands_in_two_blocks_counts_once() -> None:
+    """The trap: a cache of like prompts gives one draw to two prompts, which then counts as two."""
+    blocks = drawn(block(7, 3, 9), block(7, 4, 5), block(2, 7, 5), block(6, 4, 5))
+    assert separate_draws(blocks) == drawn(block(7, 3, 9), block(6, 4, 5))
+
+
+def test_prompts_that_a_cache_takes_for_one_count_once() -> None:
+    spellings = ["What is a kiln?", " what is  a kiln?", "WHAT IS A KILN?", "What\nis a kiln?", "Ｗhat is a kiln?"]
+    asked = [replace(block(3)[0], prompt=one, request_id=str(place)) for place, one in enumerate(spellings)]
+    assert drawn_again(asked) == asked[:1]
+    assert describe_left_out(asked) == "prompt of another answer in 4"
 
 
 def test_texts_end_at_the_limit_also_where_the_log_has_more() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from model.damage_world import CAMPAIGN, write_case, write_log
 from model.model_server import serve_net
-from model.prove_scene import as_line, prove_scene
+from model.prove_scene import as_line, fingerprint, prove_scene
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
 from stillhunt_model.marks.keys import new_mark_secret
@@ -32,6 +33,7 @@ KEY = "sk-very-long-31"
 def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("FOLDER", str(tmp_path / "model")), ("PAIRS", "5"), ("ALPHA", "0.01"), ("THREADS", "1")):
         monkeypatch.setenv(f"STILLHUNT_MODEL__{name}", value)
+    monkeypatch.setenv("STILLHUNT_DOSSIER__KEYS", str(tmp_path / "keys"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -151,12 +153,47 @@ def test_what_is_missing_is_said_before_a_place_is_used(tmp_path: Path) -> None:
     assert not (tmp_path / "p.json").exists()
 
 
-def test_an_endpoint_that_fails_has_used_its_place(tmp_path: Path) -> None:
+def test_an_endpoint_that_fails_keeps_its_place_for_the_next_run(tmp_path: Path) -> None:
     with serve_net(prove_scene().student, key=KEY) as served:
-        assert "refuses the key" in refusal(served.url, "--model-name", "m", "--campaign", "c-1")
+        for _ in range(2):
+            assert "refuses the key" in refusal(served.url, "--model-name", "m", "--campaign", "c-1")
     lines = (tmp_path / "model" / TRIALS_FILE).read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["kind"] for line in lines] == ["register", "trial"]
     assert not (tmp_path / "p.json").exists()
+
+
+def trials(*words: object) -> Result:
+    return CLI.invoke(app, ["model", "trials", *map(str, words)])
+
+
+def test_trials_are_listed_and_a_deleted_register_is_seen(tmp_path: Path) -> None:
+    done = ask(str(prove_scene().folder / "student"), "--campaign", "c-1", "--queries", "100")
+    (end,) = re.findall(r"register of trials ends with (3:[0-9a-f]{64})\.", done.stderr)
+    done = trials("list")
+    assert done.exit_code == 0, done.output
+    assert "c-1" in done.stdout
+    assert fingerprint("student")[:12] in done.stdout
+    assert end in done.stderr
+    (row,) = json.loads(trials("list", "--json").stdout)["trials"]
+    (campaign,) = json.loads(Path("p.json").read_text(encoding="utf-8"))["campaigns"]
+    assert (row["campaign"], row["result"]["verdict"]) == ("c-1", campaign["verdict"])
+    assert "Whole: 3 entries with 1 trial." in trials("verify", "--expect", end).stdout
+    assert json.loads(trials("verify", "--json").stdout)["trials"] == 1
+    assert "this is no end of a register" in str(trials("verify", "--expect", "3").exception)
+    assert "it had 9 entries and has 3" in str(trials("verify", "--expect", f"9{end[1:]}").exception)
+    for path in (tmp_path / "model").glob("trials.*"):
+        path.unlink()
+    assert "it had 3 entries and has 0" in str(trials("list").exception)
+    assert "it had 3 entries and has 0" in refusal(str(prove_scene().folder / "student"), "--force")
+
+
+def test_a_limit_of_money_needs_a_price_and_is_said_before(tmp_path: Path) -> None:
+    student = str(prove_scene().folder / "student")
+    assert "give --max-usd with --price" in refusal(student, "--max-usd", "5", "--price", "1", "2")
+    assert "give --max-usd with --price" in refusal("http://127.0.0.1:9", "--model-name", "m", "--max-usd", "5")
+    money = ("--model-name", "m", "--queries", "50", "--max-usd", "0.5", "--price", "1000", "2000")
+    done = ask("http://127.0.0.1:9", *money)
+    assert re.search(r"Price: at most about [1-9]\.\d\d USD for 50 queries; it stops at 0\.50 USD", done.stderr)
 
 
 def harvest_file(folder: Path, **settings: object) -> Path:
@@ -227,21 +264,28 @@ def test_settings_that_no_call_can_have_end_in_a_readable_error(tmp_path: Path) 
         ("a_field_of_tomorrow", 1),
     ],
 )
-def test_a_campaign_whose_calls_carry_other_settings_is_refused(tmp_path: Path, field: str, value: object) -> None:
+def test_calls_with_other_settings_are_left_out_and_named(tmp_path: Path, field: str, value: object) -> None:
     done = ask_with(harvest_file(tmp_path, **{field: value}))
     assert isinstance(done.exception, StillhuntError), done.output
     said = done.exception.on_command_line()
-    assert f"the calls carry {field} in 32 of 32 calls" in said
-    assert "campaign c-1" in said
+    assert f"0 harvested answers can be drawn again, where 4 are needed at least; left out: {field} in 32" in said
     assert "no place in the register was used" in said
-    assert not (tmp_path / "model" / TRIALS_FILE).exists()
-    plain = tmp_path / "plain.jsonl"
-    plain.write_text((prove_scene().folder / "harvest.jsonl").read_text(encoding="utf-8"), encoding="utf-8")
     honest = tmp_path / "honest.jsonl"
     honest.write_text("".join(as_line(one, **{field: value}) for one in prove_scene().honest), encoding="utf-8")
-    assert f"line 1 has {field}, with which no control answer" in refusal(
-        str(prove_scene().folder / "student"), "--honest", honest
-    )
+    said = refusal(str(prove_scene().folder / "student"), "--honest", honest)
+    assert f"0 answers to honest accounts can be drawn again, where 4 are needed at least; left out: {field}" in said
+    assert not (tmp_path / "model" / TRIALS_FILE).exists()
+
+
+def test_one_call_with_a_seed_does_not_protect_a_campaign(tmp_path: Path) -> None:
+    lines = (prove_scene().folder / "harvest.jsonl").read_text(encoding="utf-8").splitlines()
+    seeded = [json.dumps({**json.loads(line), "seed": 7}) if place < 3 else line for place, line in enumerate(lines)]
+    (tmp_path / "seeded.jsonl").write_text("\n".join(seeded), encoding="utf-8")
+    done = ask_with(tmp_path / "seeded.jsonl", "--campaign", "c-1", "--queries", "300")
+    assert done.exit_code == 3, done.output
+    assert "Left out, because control answers cannot be drawn like them, c-1: seed in 3" in done.stderr
+    (campaign,) = json.loads((tmp_path / "p.json").read_text(encoding="utf-8"))["campaigns"]
+    assert "left out, because control answers cannot be drawn like them: seed in 3" in campaign["tests"][2]["note"]
 
 
 def test_settings_that_change_nothing_are_no_reason_to_refuse(tmp_path: Path) -> None:

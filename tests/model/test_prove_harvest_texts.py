@@ -17,7 +17,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, InputError
 from stillhunt.base.progress import Silent
-from stillhunt_model.proof.control_answers import drawn_alone
+from stillhunt_model.proof.control_answers import describe_left_out, why_not_drawn
 from stillhunt_model.tasks.harvest_files import LONGEST_LINE, answers_of_file, honest_of_file
 from stillhunt_model.tasks.harvest_texts import (
     HARVEST_FILE,
@@ -189,14 +189,12 @@ def test_rows_of_logs_with_such_settings_are_not_drawn_again(tmp_path: Path, set
     sound = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 9}
     pq.write_table(pa.Table.from_pylist([row(0, **sound), row(1, **{**sound, **settings})]), logs)
     ((name, value),) = settings.items()
-    if value < 0 or value == float("inf"):  # the reader of logs keeps no such number, and names the setting
-        with pytest.raises(InputError, match=f"{name} in 1 of 2 calls"):
-            campaign_answers(logs_of(case, logs), ["c-1"], CONFIG, 9, progress)
-        return
     read = campaign_answers(logs_of(case, logs), ["c-1"], CONFIG, 9, progress)
     answers = {one.request_id: one for one in read["c-1"]}
+    if value < 0 or value == float("inf"):  # the reader of logs keeps no such number, and names the setting
+        assert why_not_drawn(answers["r1"]) == name
     assert {name: getattr(answers["r0"], name) for name in sound} == sound
-    assert not drawn_alone(answers["r1"])
+    assert why_not_drawn(answers["r1"])
     if settings in ({"top_p": 0.0}, {"top_p": 1.5}, {"max_tokens": 0}):
         assert len([one for one in progress.notes if "1 harvested answer with a temperature, top_p" in one]) == 1
 
@@ -204,7 +202,9 @@ def test_rows_of_logs_with_such_settings_are_not_drawn_again(tmp_path: Path, set
 def honest(folder: Path, rows: list[dict[str, Any]], harvested: list[HarvestedAnswer]) -> list[HarvestedAnswer]:
     logs = folder / "logs.parquet"
     pq.write_table(pa.Table.from_pylist(rows), logs)
-    return honest_answers(logs_of(folder, logs), {"c-1": harvested}, drawn_alone, CONFIG, Silent())["c-1"]
+    return honest_answers(
+        logs_of(folder, logs), {"c-1": harvested}, lambda one: not why_not_drawn(one), CONFIG, Silent()
+    )["c-1"]
 
 
 def harvested_on(days: list[str], model: str = "m") -> list[HarvestedAnswer]:
@@ -273,14 +273,15 @@ def test_a_file_of_honest_answers_has_nothing_that_was_harvested(tmp_path: Path)
         answers_of_file(path, [], CONFIG.seed, 2)
 
 
-def test_campaigns_whose_logged_calls_carry_other_settings_are_refused(tmp_path: Path) -> None:
+def test_logged_calls_with_other_settings_are_left_out_by_name(tmp_path: Path) -> None:
     case = case_of(tmp_path, {"c-1": [0, 1, 2], "c-2": [3]})
     rows = [row(0, seed=31, stop=[]), row(1, seed=31, stop=["x"]), row(2), row(3)]
-    with pytest.raises(InputError, match="the calls carry seed in 2 and stop in 1 of 3 calls"):
-        found(case, rows, 9, "c-1", "c-2")
-    assert len(found(case, rows, 9, "c-2")["c-2"]) == 1
-    with pytest.raises(InputError, match="the calls carry tools in 1 of 1 call"):
-        found(case, [row(3, tools='[{"type": "function"}]')], 9, "c-2")
+    read = found(case, rows, 9, "c-1", "c-2")
+    assert sorted(why_not_drawn(one) for one in read["c-1"])[1:] == ["seed", "seed, stop"]
+    assert describe_left_out(read["c-1"]).startswith("seed in 2")
+    assert "stop in 1" in describe_left_out(read["c-1"])
+    read = found(case, [row(3, tools='[{"type": "function"}]')], 9, "c-2")
+    assert [why_not_drawn(one) for one in read["c-2"]] == ["tools"]
 
 
 def test_honest_answers_with_other_settings_are_not_compared(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from prose import prose_pairs, prose_world
 
-from model.model_server import serve_net
+from model.model_server import Served, serve_net
 from model.prove_scene import SIZE, fingerprint, prove_scene
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
@@ -27,9 +28,10 @@ from stillhunt_model.orders.register import OrderRegister
 from stillhunt_model.proof.endpoint import EndpointSuspect
 from stillhunt_model.proof.endpoint_client import Endpoint
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, ProvenCampaign, prove_training, strongest
+from stillhunt_model.proof.replies import RepliesStoppedError
 from stillhunt_model.proof.report import proof_bytes, proof_document
 from stillhunt_model.proof.standard_tests import ControlAnswersTest, standard_tests
-from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, Suspect, TokenPrice
 from stillhunt_model.proof.trials import TRIALS_FILE, TrialRegister
 from stillhunt_model.proof.verdict import (
     CANARIES_TEST,
@@ -85,14 +87,58 @@ def test_a_student_is_found_out_behind_an_endpoint(tmp_path: Path) -> None:
     assert [one.verdict.verdict for one in found] == [TRAINED, NO_CONCLUSION]
 
 
-def test_an_endpoint_that_scores_nothing_is_asked_for_continuations(tmp_path: Path) -> None:
-    with serve_net(prove_scene().student, echoes=False) as served:
-        suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(32), lambda _: None)
-        found = proven(suspect, tmp_path)
+def proven_by_replies(served: Served, folder: Path, price: TokenPrice | None = None) -> ProvenCampaign:
+    """What comes of twelve answers of the campaign that the student learned from, and of twelve honest ones."""
+    scene = prove_scene()
+    context = scene.context(folder, queries=300)
+    harvest = CampaignHarvest("c-1", scene.answers["c-1"][:12], scene.honest[:16])
+    suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(300, price), lambda _: None)
+    register = TrialRegister(folder, context.config.model.pairs)
+    try:
+        return prove_training(suspect, [harvest], [ControlAnswersTest()], context, register, NOW)[0]
+    finally:
         suspect.close()
-        assert suspect.asked == len(served.asked) <= 32
-    assert all(one.results[0].queries >= 4 for one in found)
-    assert found[1].verdict.verdict == NO_CONCLUSION
+
+
+def test_a_thief_is_found_out_by_its_replies_alone(tmp_path: Path) -> None:
+    thief = copied(prove_scene().student)
+    stolen = [TextPair(one.prompt, one.answer) for one in prove_scene().answers["c-1"][:12]]
+    train(thief, stolen, TrainingRecipe(120, batch=12, learning_rate=5e-3))
+    with serve_net(thief, echoes=False) as served:
+        found = proven_by_replies(served, tmp_path)
+        prompts = Counter(body["prompt"] for body in served.bodies if body.get("temperature") == 1.0)
+        drawn = {(body["prompt"], body["seed"]) for body in served.bodies if body.get("temperature") == 1.0}
+    assert found.verdict.verdict == TRAINED, found.results[0]
+    assert set(prompts.values()) == {11}
+    assert len(drawn) == prompts.total()  # a seed for each: a server that takes it would repeat itself
+    assert "a surrogate that learned 11 replies to each prompt" in found.results[0].note
+
+
+def test_a_stranger_is_not_accused_by_its_replies(tmp_path: Path) -> None:
+    with serve_net(prove_scene().stranger, echoes=False) as served:
+        found = proven_by_replies(served, tmp_path)
+        assert len(served.bodies) < 150  # honest answers are asked about only where the others could accuse
+    assert found.verdict.p > 0.01
+
+
+def test_a_run_that_broke_off_asks_for_nothing_twice(tmp_path: Path) -> None:
+    """The endpoint fails once, then the money is spent; the third run asks for the rest, under the same place."""
+    with serve_net(prove_scene().stranger, echoes=False, down=range(41, 57)) as served:
+        with pytest.raises(RepliesStoppedError, match=r"of 132 replies are kept"):
+            proven_by_replies(served, tmp_path)
+        first = len(served.bodies)
+        with pytest.raises(RepliesStoppedError, match=r"the limit of 0\.00 USD is reached"):
+            proven_by_replies(served, tmp_path, TokenPrice(1.0, 2.0, 0.003))
+        second = len(served.bodies)
+        proven_by_replies(served, tmp_path)
+        asked = sum(body.get("temperature") == 1.0 for body in served.bodies)
+    assert 40 < first < second < 132
+    entries = [json.loads(line) for line in (tmp_path / TRIALS_FILE).read_text(encoding="utf-8").splitlines()]
+    assert [one["kind"] for one in entries] == ["register", "trial", "result"]
+    (kept,) = (tmp_path / "replies").iterdir()
+    assert len(kept.read_text(encoding="utf-8").splitlines()) == 132
+    assert asked <= 132 + 16  # those that failed
+    assert prove_scene().answers["c-1"][0].prompt not in kept.read_text(encoding="utf-8")
 
 
 class Nosy:

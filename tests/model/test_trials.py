@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
 from stillhunt.base.table_files import write_whole
 from stillhunt.ledger import file_ledger
+from stillhunt.ledger.chain import entry_place
 from stillhunt_model.proof.trials import TRIALS_FILE, PlannedTrial, TrialRegister
 
 LAST_TRIAL_FILE = "trials.last"
@@ -32,13 +34,17 @@ def test_places_are_used_and_stay_used(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
     places = register.enter(trials("a" * 64, ["c-1", "c-2"]), NOW)
     assert [one.number for one in places] == [1, 2]
-    # A process that dies now has used them; the same pair takes another one.
+    # A process that dies now has used them, and the same trial goes on with its place; after a result it takes another.
     again = TrialRegister(tmp_path / "model", 5)
     assert again.left() == 3
-    assert [one.number for one in again.enter(trials("a" * 64, ["c-1"]), NOW)] == [3]
+    assert again.enter(trials("a" * 64, ["c-1"]), NOW) == places[:1]
     again.conclude(places[0], {"p": 0.5})
+    with pytest.raises(ConfigError, match="trial 1 has a result already"):
+        again.conclude(places[0], {"p": 0.4})
+    other = replace(trials("a" * 64, ["c-2"])[0], seed=8)
+    assert [one.number for one in again.enter([*trials("a" * 64, ["c-1"]), other], NOW)] == [3, 4]
     entries = [json.loads(line) for line in lines_of(tmp_path / "model")]
-    assert [one["kind"] for one in entries] == ["register", "trial", "trial", "trial", "result"]
+    assert [one["kind"] for one in entries] == ["register", "trial", "trial", "result", "trial", "trial"]
     assert entries[0]["pairs"] == 5
     assert entries[1] == {
         "kind": "trial",
@@ -56,8 +62,39 @@ def test_places_are_used_and_stay_used(tmp_path: Path) -> None:
         "before": entries[0]["digest"],
         "digest": places[0].line_hash,
     }
-    assert entries[4]["number"] == 1
-    assert again.left() == 2
+    assert entries[3]["number"] == 1
+    assert again.left() == 1
+
+
+def test_a_deleted_register_gives_no_place_back_without_being_seen(tmp_path: Path) -> None:
+    register = TrialRegister(tmp_path / "model", 5, tmp_path / "keys")
+    register.enter(trials("a" * 64, ["c-1"]), NOW)
+    first = register.verified_entries()[-1]
+    register.enter(trials("b" * 64, ["c-1"]), NOW)
+    kept = [(one, one.read_bytes()) for one in (tmp_path / "model").iterdir()]
+    for path, _ in kept:
+        path.unlink()
+    for deleted in (register, TrialRegister(tmp_path / "model", 5, tmp_path / "keys")):
+        for use in (deleted.left, deleted.verified_entries, lambda: register.enter(trials("c" * 64, ["c-1"]), NOW)):
+            with pytest.raises(ConfigError, match="it had 3 entries and has 0"):
+                use()
+    # A new register with as many lines is another one, and so is one that somebody's note does not fit.
+    (checkpoint,) = (tmp_path / "keys").iterdir()
+    known = checkpoint.read_bytes()
+    checkpoint.unlink()
+    register.enter(trials("d" * 64, ["c-1", "c-2"]), NOW)
+    with pytest.raises(ConfigError, match="entry 2 is another one than before"):
+        register.verified_entries(entry_place(first))
+    checkpoint.write_bytes(known)
+    with pytest.raises(ConfigError, match="entry 3 is another one than before"):
+        register.left()
+    for path, content in kept:
+        path.write_bytes(content)
+    assert register.left() == 3
+    assert [one["kind"] for one in register.verified_entries(entry_place(first))] == ["register", "trial", "trial"]
+    checkpoint.write_text("{}", encoding="utf-8")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        register.left()
 
 
 def test_a_full_register_refuses_and_uses_nothing(tmp_path: Path) -> None:
@@ -193,7 +230,7 @@ def test_a_second_death_between_the_writes_leaves_a_register_that_holds(
 
         monkeypatch.setattr(file_ledger, "write_whole", die)
         with pytest.raises(OutputError, match="dead"):
-            TrialRegister(tmp_path, 9).enter(trials("a", ["c-1"]), NOW)
+            TrialRegister(tmp_path, 9).enter(trials(f"s{dead}", ["c-1"]), NOW)
         monkeypatch.undo()
         assert TrialRegister(tmp_path, 9).left() == 9 - dead  # the first one wrote the line before all trials
     TrialRegister(tmp_path, 9).enter(trials("a", ["c-1"]), NOW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from itertools import combinations
+from operator import mul
 
 Lists = list[list[int]]
 WORD = (1 << 64) - 1
@@ -81,6 +82,16 @@ def recurring_words(account_runs: Lists, words: Lists, share: float) -> set[tupl
     return found
 
 
+def words_on_several_topics(account_runs: Lists, words: Lists, topic: list[int]) -> list[tuple[int, int, int]]:
+    """(run, word, rows) of the words in rows of two topics at least."""
+    found = []
+    for number, rows in enumerate(account_runs):
+        for word in sorted({word for row in rows for word in words[row]}):
+            own = [row for row in rows if word in words[row]]
+            found += [(number, word, len(own))] * (len({topic[row] for row in own}) > 1)
+    return found
+
+
 def telling_words(cluster: list[int], words: Lists, telling: set[int], wrapping: set[tuple[int, int]]) -> Lists:
     """Words of each row that tell its topic."""
     return [
@@ -120,8 +131,10 @@ def unit_vectors(words: Lists, code: list[int], weight: list[int], basis: Lists,
     return found
 
 
-def best_columns(products: list[list[float]]) -> list[int]:
-    """Column of the largest value of each row; the first on ties."""
+def best_columns(rows: Lists, across: Lists) -> list[int]:
+    """Column with the largest dot product with each row; the first on ties."""
+    columns = list(zip(*across, strict=True))
+    products = [[sum(map(mul, row, column)) for column in columns] for row in rows]
     return [row.index(max(row)) for row in products]
 
 
@@ -173,6 +186,7 @@ TWINS = {
     "known_phrases": known_phrases,
     "assign_clusters": assign_clusters,
     "recurring_words": recurring_words,
+    "words_on_several_topics": words_on_several_topics,
     "telling_words": telling_words,
     "word_keys": word_keys,
     "unit_vectors": unit_vectors,

@@ -263,6 +263,18 @@ def test_recurring_words(drawn: list[Lists], share: float) -> None:
 
 
 @steady
+@given(st.lists(st.lists(st.tuples(WORDS, st.integers(0, 2)), max_size=6), max_size=5))
+def test_words_on_several_topics(drawn: list[list[tuple[list[int], int]]]) -> None:
+    rows = [row for run in drawn for row in run]
+    words, topic = [own for own, _ in rows], [own for _, own in rows]
+    edges = np.cumsum([0, *(len(run) for run in drawn)])
+    lists, topics = flat(words, np.int32), np.array(topic, np.int64)
+    found = topic_word_kernels.words_on_several_topics(edges, *lists, topics, 63_001)
+    triples = list(zip(*(column.tolist() for column in found), strict=True))
+    assert triples == plain.words_on_several_topics(split(edges, np.arange(len(rows))), words, topic)
+
+
+@steady
 @given(
     st.lists(st.tuples(st.integers(-1, 2), WORDS), max_size=12),
     st.sets(st.integers(0, 9).map(lambda word: word * 7_000)),
@@ -303,12 +315,16 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
         assert out.tolist() == expected[first:]
 
 
+ROWS = st.lists(st.lists(st.integers(-127, 127), min_size=3, max_size=3), max_size=9)
+
+
 @steady
-@given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=9))
-def test_best_columns(products: list[list[int]]) -> None:
-    out = np.empty(len(products), np.int8)
-    topic_word_kernels.best_columns(np.array(products, np.float32).reshape(-1, 3), out)
-    assert out.tolist() == plain.best_columns([[float(value) for value in row] for row in products])
+@given(ROWS, st.lists(st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=3, max_size=3))
+def test_best_columns(rows: Lists, across: Lists) -> None:
+    out = np.empty(len(rows), np.int8)
+    wide = np.array(across, np.float32)
+    topic_word_kernels.best_columns(np.array(rows, np.float32).reshape(-1, 3), wide, out)
+    assert out.tolist() == plain.best_columns(rows, across)
 
 
 @steady

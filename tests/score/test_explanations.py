@@ -21,6 +21,7 @@ from stillhunt.score.verdict import explanations as module
 from stillhunt.score.verdict.caps import LINKAGE
 from stillhunt.score.verdict.explanations import (
     EXPLANATIONS,
+    PLAIN_BITS,
     POSING,
     ExplanationWeights,
     leading_explanation,
@@ -53,9 +54,9 @@ def sign(kind: str) -> Finding:
 
 
 def odds_of(*found: Finding) -> dict[str, float]:
-    """Log2 odds of a harvest against each possible explanation."""
+    """Log2 odds of a harvest against each possible explanation, by the prior and the findings alone."""
     weighed = weigh_explanations(found, SETTINGS.prior_bits, SETTINGS.linkage_cap_bits)
-    return {one.explanation.key: one.odds for one in weighed}
+    return {one.explanation.key: one.summed_odds for one in weighed}
 
 
 def probability(*found: Finding) -> float:
@@ -112,11 +113,20 @@ def test_the_rows_against_separate_customers_add_up(group: list[Finding]) -> Non
     weighed = weigh_findings(group, 5, SETTINGS)
     claim = weighed.claim
     own = claim.prior_bits + sum(found.bits for found in weighed.findings)
-    assert own == pytest.approx(claim.odds["chance"])
+    assert own >= claim.odds["chance"] - 1e-9, "less the doubt of low odds"
     assert own + claim.other_bits == pytest.approx(claim.bits)
     if claim.operation == "harvest":
         assert claim.odds[claim.leading] == min(claim.odds.values())
         assert claim.other_bits <= 1e-9
+
+
+@steady
+@given(groups)
+def test_low_odds_count_twice_what_they_lack_and_high_ones_stay_as_they_are(group: list[Finding]) -> None:
+    weighed = weigh_explanations(group, SETTINGS.prior_bits, SETTINGS.linkage_cap_bits)
+    summed, stated = (odds_against_all([getattr(one, name) for one in weighed]) for name in ("summed_odds", "odds"))
+    assert stated == pytest.approx(summed if summed >= PLAIN_BITS else 2.0 * summed - PLAIN_BITS)
+    assert len({round(one.odds - one.summed_odds, 6) for one in weighed}) == 1, "the explanations keep their order"
 
 
 # Which explanations are possible.
@@ -205,7 +215,7 @@ def test_a_sign_adds_its_bits_whatever_the_finding_says_by_itself() -> None:
         ("company", "unlinked_customers", 3.0),
         ("reseller", POSING, -1.3),
         ("chance", "few_accounts", -2.0),
-        ("company", "own_mail_domain", -3.0),
+        ("company", "own_mail_domain", -7.0),
     ],
 )
 def test_who_the_accounts_say_they_are_moves_the_priors(key: str, kind: str, against: float) -> None:

@@ -163,7 +163,9 @@ def test_the_findings_of_a_world_give_its_bits_again_under_the_caps_in_force(tmp
     assert any(rows["true"].to_pylist())
     found = bits_under(rows, IN_FORCE.content, IN_FORCE.queue)
     assert found == pytest.approx(rows["bits"].to_numpy(), abs=1e-9)
-    against_chance = [candidates.weighed(text)[0].odds - SETTINGS.prior_bits for text in rows["kinds"].to_pylist()]
+    against_chance = [
+        candidates.weighed(text)[0].summed_odds - SETTINGS.prior_bits for text in rows["kinds"].to_pylist()
+    ]
     assert against_chance == pytest.approx(sum(rows[family].to_numpy() for family in FAMILIES), abs=1e-9)
     assert sum(accounts["harvests"].to_pylist()) == sum(candidates.CAMPAIGN_SIZES) == accounts.num_rows - 100
     assert all(accounts["persona"].to_pylist())

@@ -104,7 +104,9 @@ def test_campaigns_on_the_same_accounts_are_one_pool() -> None:
     pair = [candidate_of(log, 0, 30), candidate_of(log, 10, 40)]
     (found,) = find_campaign_sets(log, pair)
     assert (found.relation, found.campaigns) == ("one_pool", (0, 1))
-    assert found.pairs[0].statement.startswith("20 accounts serve both campaigns, 66.7 % of the smaller one")
+    assert found.describe(*found.held[0]).statement.startswith(
+        "20 accounts serve both campaigns, 66.7 % of the smaller one"
+    )
 
 
 def test_a_third_campaign_does_not_make_one_operator_of_a_pool() -> None:

@@ -15,6 +15,7 @@ from row_logs import DAY, HOUR, log_of_rows
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.tie_index import TieIndex
+from stillhunt.score.operators.tie_kinds import P
 from stillhunt.score.operators.ties import find_campaign_sets
 from stillhunt.score.stats.common_pool import Draws, common_pool_bits
 from thoroughness import examples
@@ -82,10 +83,15 @@ def test_the_index_ties_what_the_plain_loop_ties(seed: int) -> None:
     assert [(one.relation, one.campaigns) for one in found] == plain_sets(log, campaigns)
     members = np.unique(np.concatenate([one.accounts for one in campaigns]))
     for one in found:
-        assert {place for pair in one.pairs for place in (pair.first, pair.second)} == set(one.campaigns)
-        for pair in one.pairs if one.relation == "one_operator" else ():
+        pairs = {held: one.describe(*held) for held in one.held}
+        assert {place for pair in pairs for place in pair} == set(one.campaigns)
+        for campaign, strongest in one.strongest_pairs().items():
+            assert strongest == next(pair for held, pair in pairs.items() if campaign in held)
+        for pair in pairs.values() if one.relation == "one_operator" else ():
             plain = plain_ties(log, (campaigns[pair.first], campaigns[pair.second]), members)
             assert {tie.kind: tie.bits for tie in pair.ties} == pytest.approx(plain, abs=2e-6)
+            alike = any(kind.name in ("template", "schedule") and bits >= P.kind_bits for kind, bits in plain.items())
+            assert ((pair.first, pair.second) in one.one_operation) == alike
 
 
 def test_the_logs_have_operators_pools_and_neither() -> None:

@@ -18,7 +18,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt_server.api.api_routes import ApiSources
-from stillhunt_server.api.gateways import Gateways
+from stillhunt_server.api.gateways import GatewayHome, Gateways
 from stillhunt_server.api.pages import PageSources, pages_of
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.enforcing.live import LiveDecisions
@@ -70,7 +70,8 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
     decisions.start()
     faults = ServiceFaults()
     api = ApiSources(database, tokens, decisions, DatabaseThreads(faults))
-    gateways = Gateways(decisions, tokens, config.decide, signatures, traffic.calls)
+    home = GatewayHome(folder, database, config)
+    gateways = Gateways(decisions, tokens, config.decide, signatures, traffic.calls, home)
     pages = pages_of(PageSources(folder, tokens, traffic, limits, None, database, api, gateways, faults))
     server = server_of(dispatcher(receiver, pages, gateways), f"127.0.0.1:{port}")
     thread = threading.Thread(target=server.run, daemon=True)

@@ -123,7 +123,7 @@ def test_findings_of_no_weight_are_one_line_and_no_evidence(case: Case) -> None:
     assert "nothing much" not in text
     before = text[: text.index("log2 odds, so")].splitlines()
     assert before[-3] == "  neither for nor against"
-    assert before[-2] == "      0.0  4 findings of 0.0 bits: asked_conduct, common_times and no_repeats"
+    assert before[-2] == "      0.0  4 findings of 0.0 bits: asked conduct, common times and no repeats"
 
 
 def without_evidence(case: Case, account: str, verdict: str) -> Case:

@@ -417,7 +417,7 @@ def test_waterfall_shows_findings_of_no_weight_as_one_bar() -> None:
     small = (Term("queue", "no_repeats", "s", 0.04, 3, ()), Term("timing", "common_times", "s", -0.03, 3, ()))
     drawn = waterfall(ScoreSum((piece(PRIOR, -13.0), piece("queue", 9.0), *small, piece("conduct", -2.5))), 6.6)
     assert [row.kind for row in drawn.rows] == ["prior", "for", "against", "negligible", "total"]
-    assert drawn.rows[3].statement == "2 findings of 0.0 bits: common_times and no_repeats"
+    assert drawn.rows[3].statement == "2 findings of 0.0 bits: common times and no repeats"
     assert drawn.rows[-1].joint == drawn.rows[-2].joint
 
 

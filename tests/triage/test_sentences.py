@@ -146,7 +146,7 @@ def test_signs_that_add_nothing_are_not_called_insufficient_data() -> None:
     total = ScoreSum((*sum_of(queue=14.0).terms, sign, lacking))
     assert total.insufficient == (lacking,)
     assert total.negligible_line is not None
-    assert "posing_customers" in total.negligible_line.statement
+    assert "posing customers" in total.negligible_line.statement
 
 
 def test_a_group_that_reached_the_threshold_has_a_reason() -> None:

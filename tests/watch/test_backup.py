@@ -25,7 +25,7 @@ from stillhunt.watch import backup
 from stillhunt.watch.backup import MANIFEST, back_up, restore
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
-from stillhunt.watch.folder import POLICY_FILE, DataFolder
+from stillhunt.watch.folder import POLICY_FILE, PROVIDERS_FILES, DataFolder
 from stillhunt.watch.holds import KEEPING
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
@@ -93,6 +93,20 @@ def test_the_policy_is_in_it_also_where_it_is_a_link(folder: DataFolder, store: 
     restore(tmp_path / "backup", tmp_path / "again")
     assert (tmp_path / "again" / POLICY_FILE).read_bytes() == b"# a policy"
     assert not (tmp_path / "again" / POLICY_FILE).is_symlink()
+
+
+def test_rules_and_sign_ups_are_in_it_and_nothing_beside_them_that_is_a_link(
+    folder: DataFolder, store: WatchDatabase, tmp_path: Path
+) -> None:
+    fill(folder, store)
+    for name in PROVIDERS_FILES[:3]:
+        put(folder.path / name, 5, name.encode())
+    (folder.path / PROVIDERS_FILES[3]).symlink_to("/etc/hostname")
+    back_up(folder, store, tmp_path / "backup")
+    restore(tmp_path / "backup", tmp_path / "again")
+    after = files_below(tmp_path / "again")
+    assert [after[name] for name in PROVIDERS_FILES[:3]] == [name.encode() for name in PROVIDERS_FILES[:3]]
+    assert PROVIDERS_FILES[3] not in after
 
 
 def test_only_its_owner_can_read_it(folder: DataFolder, store: WatchDatabase, tmp_path: Path) -> None:

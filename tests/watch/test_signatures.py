@@ -321,7 +321,7 @@ def test_a_hunt_hands_its_sketches_to_what_comes_after_and_is_otherwise_unchange
     rows = requests_of({**templated(members, 12, 1), **honest(60, 5, 2)})
     got: dict[str, object] = {}
 
-    def after(sketches: object, tables: dict[str, pa.Table], config: Config) -> None:
+    def after(sketches: object, tables: dict[str, pa.Table], config: Config, _customers: pa.Table | None) -> None:
         got.update(
             rows=sketches.gather(_counted, _ROWS).column("rows").to_pylist(), tables=set(tables), seed=config.seed
         )  # type: ignore[attr-defined]  # a Dataset

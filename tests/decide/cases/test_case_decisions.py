@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,21 @@ def test_to_act_decides_about_the_members_in_one_step(opening: Opening) -> None:
     left_out = {"sanctioned": 1, "pool": 1, "victim": 1, "not_flagged": 1}
     act = {"action": "throttle", "days": 10.0, "reason": "linked_accounts", "accounts": 2, "left_out": left_out}
     assert (event.after["act"], event.after["log"]) == (act, [1, 2])
-    assert left_out.keys() == LEFT_OUT_MEANINGS.keys()
+    assert {*left_out, "not_chosen"} == LEFT_OUT_MEANINGS.keys()
+
+
+def test_a_person_chooses_members_whatever_their_own_verdict(opening: Opening) -> None:
+    database = prepared(opening)
+    members = (
+        CampaignMember("a", True, False, "dedicated"),
+        CampaignMember("unsure", False, False, "mixed"),
+        CampaignMember("programme", True, True, "dedicated"),
+        CampaignMember("pool", True, False, "pool"),
+    )
+    change(database, replace(acting(members=members), chosen=frozenset({"unsure", "programme", "pool", "stranger"})))
+    assert actions(database) == {"unsure": "throttle"}
+    (event,) = work_events(database, "c-1")
+    assert event.after["act"]["left_out"] == {"not_chosen": 1, "sanctioned": 1, "pool": 1}
 
 
 @settings(max_examples=examples(40, 100), derandomize=True, deadline=None)

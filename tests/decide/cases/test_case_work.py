@@ -77,7 +77,9 @@ def test_of_two_at_once_exactly_one_wins(opening: Opening) -> None:
         def attempt(name: str, version: int = version, barrier: Barrier = barrier) -> CaseWork | WorkConflict:
             barrier.wait(30)
             try:
-                return change_work(databases[name], "c-1", version, AddComment(name), name, NOW + version)
+                return change_work(
+                    databases[name], "c-1", version, WriteNarrative(f"{name} {version}"), name, NOW + version
+                )
             except WorkConflict as conflict:
                 return conflict
 
@@ -90,7 +92,18 @@ def test_of_two_at_once_exactly_one_wins(opening: Opening) -> None:
         assert lost[0].what.startswith(f"{won[0].changed_by} changed this case on 2026-09-21 ")
     events = work_events(databases["Ada"], "c-1")
     assert [one.version for one in events] == list(range(1, 7))
-    assert all(one.note == one.by for one in events)
+    assert all(one.after["narrative"].startswith(one.by) for one in events)
+
+
+def test_comments_never_stand_in_the_way_of_a_change(opening: Opening) -> None:
+    database = prepared(opening)
+    first = change(database, AddLabel("a"))
+    for place in range(3):
+        change(database, AddComment(f"remark {place}"), "Bo")
+    done = change_work(database, "c-1", first.version, WriteNarrative("text"), "Ada", NOW)
+    assert (done.version, done.narrative) == (5, "text")
+    with pytest.raises(WorkConflict):
+        change_work(database, "c-1", 4, AddComment("late"), "Bo", NOW)
 
 
 def test_a_conflict_writes_nothing(opening: Opening) -> None:

@@ -86,7 +86,7 @@ def test_one_operator_is_weighed_against_separate_parties() -> None:
         parts = [part.bits for part in one.against], [part.bits for part in one.for_it]
         assert (one.prior_bits or 0.0) + math.fsum(parts[0]) - math.fsum(parts[1]) == pytest.approx(one.odds_bits)
     likeliest = operators_of(case, model)[0]
-    assert (likeliest.explanation.key, likeliest.odds) == ("reseller", "2.1 times less likely than a harvest")
+    assert (likeliest.explanation.key, likeliest.odds) == ("reseller", "3.8 times more likely than a harvest")
 
 
 def test_a_group_left_alone_says_whether_its_score_is_that_of_one_operator() -> None:

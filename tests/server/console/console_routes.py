@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from server.console.console_scenes import ACCUSED, ACT, PACK
+from server.console.console_scenes import ACCUSED, ACT, OTHER, PACK
+from stillhunt_signals.console_rules import FIRST_RULE
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,19 @@ PAGES = {
     "/campaigns/{campaign}/ties": Entry("viewer", f"{_OF}/ties", ("members", ACT)),
     "/campaigns/{campaign}/graph.json": Entry("viewer", f"{_OF}/graph.json", ("members", ACT)),
     "/campaigns/{campaign}/phrase": Entry("viewer", f"{_OF}/phrase?phrase=step", ("excerpts", ACT)),
+    "/campaigns/{campaign}/lever": Entry("viewer", f"{_OF}/lever", ("evidence", ACT)),
+    "/campaigns/{campaign}/beside": Entry("viewer", f"{_OF}/beside", ("campaign", f"{ACT} beside {OTHER}")),
     "/accounts": Entry("viewer", "/accounts", ("accounts", "all")),
     "/accounts/{account:path}": Entry("viewer", f"/accounts/{ACCUSED}", ("account", ACCUSED)),
+    "/owners/{account:path}": Entry("analyst", f"/owners/{ACCUSED}", ("account", ACCUSED)),
     "/search": Entry("viewer", "/search?for=acct-0001", ("search", "acct-0001")),
     "/programmes": Entry("viewer", "/programmes", ("accounts", "declared programmes")),
     "/sources": Entry("viewer", "/sources", ("rejects", "rows that could not be used")),
     "/settings": Entry("viewer", "/settings"),
     "/report": Entry("viewer", "/report", ("report", "1")),
     "/decisions": Entry("viewer", "/decisions", ("decisions", "all")),
+    "/palette.json": Entry("viewer", "/palette.json"),
+    "/changes": Entry("viewer", "/changes", ("changes", "all")),
     "/signs": Entry("viewer", "/signs", ("early signs", "all")),
     "/appeals": Entry("viewer", "/appeals", ("appeals", "all")),
     "/appeals/{appeal_id}": Entry("viewer", "/appeals/1", ("appeal", ACCUSED)),
@@ -54,7 +60,10 @@ PAGES = {
     "/audit": Entry("admin", "/audit", ("audit", "all")),
     "/users": Entry("admin", "/users"),
     "/packs/{name}": Entry("viewer", f"/packs/{PACK}", ("pack", PACK)),
+    "/rules": Entry("viewer", "/rules", ("rules", "all")),
     "/sign-in": Entry("", "/sign-in"),
+    "/session.json": Entry("viewer", "/session.json"),
+    "/appeal": Entry("", "/appeal"),
     "/static/vendor/echarts.custom.min.js": Entry("", "/static/vendor/echarts.custom.min.js"),
     "/static/vendor/{name}": Entry("", "/static/vendor/htmx.min.js"),
     "/static/report.css": Entry("", "/static/report.css"),
@@ -68,13 +77,23 @@ FORMS = {
     ),
     # the findings of this case are made up, and a pack is not signed where the verdict does not follow from them
     "/campaigns/{campaign}/pack": Entry("analyst", f"{_OF}/pack", done=400),
+    "/queue/next": Entry("analyst", "/queue/next"),
+    "/queue/bulk": Entry(
+        "analyst",
+        "/queue/bulk",
+        fields={"chosen": f"{ACT}@0", "what": "label", "label": "seen", "sure": "yes"},
+        done=200,
+    ),
     "/filters": Entry("analyst", "/filters", fields={"page": "/campaigns", "query": "verdict=act", "name": "new"}),
     "/filters/{filter_id}/delete": Entry("analyst", "/filters/1/delete"),
     "/decisions": Entry("analyst", "/decisions", fields=_DECIDED),
     "/decisions/undo": Entry("analyst", "/decisions/undo", fields={"seq": "1", "note": "it was wrong"}),
     "/appeals/{appeal_id}": Entry("analyst", "/appeals/1", fields={"what": "uphold", "note": "it was right"}),
+    "/rules": Entry("analyst", "/rules", fields={"name": "nobody", "state": "off", "reason": "a try"}, done=400),
+    "/rules/save": Entry("analyst", "/rules/save", fields={"content": FIRST_RULE, "reason": "a try"}),
     "/users": Entry("admin", "/users", fields={"name": "vera", "role": "analyst", "what": "role"}),
     "/sign-in": Entry("", "/sign-in", fields={"name": "vera", "password": "wrong"}, done=401),
     "/sign-out": Entry("viewer", "/sign-out"),
+    "/appeal": Entry("", "/appeal", fields={"decision": "1", "code": "AAAA", "text": "no"}, done=400),
 }
 """What can be changed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
@@ -25,12 +27,14 @@ CHANGES: dict[str, dict[str, str]] = {
     "label": {"label": "<i>class</i>"},
     "unlabel": {"label": "old"},
     "narrative": {"text": TYPED},
-    "act": {"action": "tag", "days": "7", "reason": "linked_accounts", "note": TYPED},
+    "act": {"action": "tag", "days": "7", "reason": "linked_accounts", "note": TYPED, "whom": "", "sure": "yes"},
     "watch": {"note": TYPED},
     "dismiss": {"reason": "class_or_workshop", "note": TYPED},
     "reopen": {"note": TYPED},
     "undo": {},
 }
+WITHOUT_CHOICE = {"act": {"whom": "", "sure": ""}}
+"""As a form is sent whose reader leaves the choice of accounts to their verdicts, and has not been asked yet."""
 HOSTILE = [
     *payloads()[::23],
     "\x00\x01\x1b[2J\x7f\x9b",
@@ -57,13 +61,21 @@ def do(reader: Reader, kind: str, page: Page | None = None, campaign: str = ACT,
     """
     url = f"/campaigns/{campaign}"
     shown = page or page_of(reader.get(url))
-    (form,) = [one for one in shown.posts() if one.action == f"{url}/case/{kind}"]
+    form = next(one for one in shown.posts() if one.action == f"{url}/case/{kind}")
     assert set(fields) <= set(form.fields), (fields, form)
-    answer = reader.post(form.action, {**form.fields, **fields})
+    answer = reader.post(form.action, {**form.fields, **WITHOUT_CHOICE.get(kind, {}), **fields})
+    if kind == "act":
+        (form,) = [one for one in page_of(answer).posts() if one.action == form.action]
+        answer = reader.post(form.action, form.fields)
     assert answer.status_code == 303, answer.text
     leads, _, _ = answer.headers["location"].partition("#")
-    assert leads == f"{url}?done={kind}"
+    assert leads.startswith(f"{url}?done={kind}.")
     return page_of(reader.get(leads))
+
+
+def unaudited(scene: Scene) -> dict[str, list[dict[str, Any]]]:
+    """What the database holds besides looks and sessions: a refusal shows the campaign again, which is a look."""
+    return {name: rows for name, rows in scene.kept().items() if name != "audit"}
 
 
 def stands(scene: Scene) -> int:
@@ -89,7 +101,7 @@ def test_a_campaign_is_worked_on_from_the_first_look_to_its_end(scene: Scene) ->
     page = do(anna, "act", page, action="tag", days="2.5", reason="resold_access", note="for now")
     assert stands(scene) > 100
     assert f"anna decided tag for {stands(scene)} accounts" in page.part("case")
-    assert "Accounts are acted on." in page.text
+    assert re.search(rf"{stands(scene)} of \d+ accounts are tagged, by anna ?, since 20.+ until 20", page.text)
     page = do(anna, "undo", page)
     assert stands(scene) == 0
     assert "It waits for a decision." in page.text
@@ -100,8 +112,8 @@ def test_a_campaign_is_worked_on_from_the_first_look_to_its_end(scene: Scene) ->
     assert "The case is open again." in page.text
     kinds = ["assign", "comment", "label", "label", "narrative", "act", "undo", "watch", "dismiss", "reopen"]
     assert [one.kind for one in work_events(scene.database, ACT)] == kinds
-    row = next(row for row in page_of(anna.get("/campaigns")).rows if row[0] == ACT)
-    assert row[2:4] == ["open", "ravi"]
+    row = next(row for row in page_of(anna.get("/campaigns")).rows if ACT in row)
+    assert ("open" in row, "ravi" in row) == (True, True)
 
 
 def test_a_label_is_taken_off_by_its_own_form(scene: Scene) -> None:
@@ -119,7 +131,7 @@ def test_of_two_analysts_the_second_is_told_and_loses_no_word(scene: Scene) -> N
     page = do(anna, "label", label="old")
     seen = form_of(ravi, PAGE, f"{PAGE}/case/act").fields
     do(anna, "dismiss", page, reason="other", note="It is nothing.")
-    before = {name: rows for name, rows in scene.kept().items() if name != "audit"}
+    before = unaudited(scene)
     for kind, fields in CHANGES.items():
         answer = ravi.post(f"{PAGE}/case/{kind}", {**seen, **fields})
         assert answer.status_code == 409, kind
@@ -129,7 +141,7 @@ def test_of_two_analysts_the_second_is_told_and_loses_no_word(scene: Scene) -> N
         assert "There is another reason" in page.text, kind  # what it is now
         written = fields.get("text") or fields.get("note") or fields.get("label")
         assert written is None or f"What you wrote: {written}" in page.text, kind
-        assert {name: rows for name, rows in scene.kept().items() if name != "audit"} == before, kind
+        assert unaudited(scene) == before, kind
         assert [one for one in page.posts() if one.action == f"{PAGE}/case/comment"], kind
     again = next(one for one in page.posts() if one.action == f"{PAGE}/case/comment")
     assert ravi.post(again.action, {**again.fields, "text": "now it fits"}).status_code == 303
@@ -140,13 +152,13 @@ def test_a_decision_is_about_the_accounts_that_its_reader_saw(scene: Scene) -> N
     anna = scene.reader("anna")
     form = form_of(anna, PAGE, f"{PAGE}/case/act")
     scene.console.config = Config(sanctioned={"accounts": [ACCUSED]})
-    before = {name: rows for name, rows in scene.kept().items() if name != "audit"}
-    answer = anna.post(form.action, {**form.fields, "note": TYPED})
+    before = unaudited(scene)
+    answer = anna.post(form.action, {**form.fields, **CHANGES["act"]})
     assert answer.status_code == 409
     page = page_of(answer)
     assert "The members of this campaign have changed since you read it." in page.text
     assert f"What you wrote: {TYPED}" in page.text
-    assert {name: rows for name, rows in scene.kept().items() if name != "audit"} == before
+    assert unaudited(scene) == before
     do(anna, "act", note=TYPED)
     assert ACCUSED not in {entry.account_id for entry in read_log(scene.database) if entry.campaign_id == ACT}
 
@@ -182,17 +194,16 @@ BAD: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def test_what_cannot_be_done_is_refused_with_what_to_do(scene: Scene) -> None:
-    anna, before = scene.reader("anna"), scene.kept()
+    anna, before = scene.reader("anna"), unaudited(scene)
     acting = form_of(anna, PAGE, f"{PAGE}/case/act").fields
-    looks = scene.kept()["audit"]
     for what, (kind, fields) in BAD.items():
         answer = anna.post(f"{PAGE}/case/{kind}", {**(acting if kind == "act" else {"version": "0"}), **fields})
         assert answer.status_code == 400, what
         page = page_of(answer)
         (heading,) = [text for tag, text in page.headings if tag == "h1"]
         assert heading.endswith("."), what
-        assert len(page.text) > len(heading) + 200, what
-        assert scene.kept() == {**before, "audit": looks}, what
+        assert any(form.action == f"{PAGE}/case/comment" for form in page.posts()), what  # one can go on at once
+        assert unaudited(scene) == before, what
 
 
 def test_a_campaign_whose_members_are_not_flagged_themselves_cannot_be_acted_on(scene: Scene) -> None:
@@ -204,11 +215,11 @@ def test_a_campaign_whose_members_are_not_flagged_themselves_cannot_be_acted_on(
 
 
 def test_a_campaign_that_there_never_was_has_no_case(scene: Scene) -> None:
-    anna, before = scene.reader("anna"), scene.kept()
+    anna, before = scene.reader("anna"), unaudited(scene)
     for kind, fields in CHANGES.items():
         for name in ("hunt-00000000", "%00", "..%2F", "x" * 5000):
             assert anna.post(f"/campaigns/{name}/case/{kind}", {"version": "0", **fields}).status_code in (400, 404)
-    assert scene.kept() == before
+    assert unaudited(scene) == before
 
 
 def test_a_campaign_of_an_earlier_snapshot_can_be_worked_on_but_for_decisions(scene: Scene) -> None:
@@ -253,7 +264,7 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
     assert {form.action for _, form in forms} == {
         *cases,
         f"{PAGE}/pack",
-        *("/filters", "/decisions/undo", "/appeals/1", "/users"),
+        *("/filters", "/decisions/undo", "/appeals/1", "/users", "/queue/next", "/queue/bulk"),
     }
     typed = {"text", "note", "label"}
     for number, text in enumerate(HOSTILE[::4]):
@@ -290,12 +301,12 @@ def test_what_is_kept_comes_back_as_it_was_typed_and_escaped(scene: Scene, kind:
 @pytest.mark.parametrize("size", [1 << 20, (1 << 20) - 2_000])
 @pytest.mark.parametrize("kind", ["assign", "narrative", "label", "act"])
 def test_a_megabyte_in_a_form_is_refused(scene: Scene, kind: str, size: int) -> None:
-    anna, before = scene.reader("anna"), scene.kept()
+    anna, before = scene.reader("anna"), unaudited(scene)
     fields = {**dict.fromkeys(CHANGES[kind] or {"text": ""}, "é" * (size // 6)), "version": "0"}
     answer = anna.post(f"{PAGE}/case/{kind}", fields)
     assert answer.status_code in ((413,) if size == 1 << 20 and len(CHANGES[kind]) > 1 else (400, 413))
     page_of(answer)
-    assert scene.kept() == before
+    assert unaudited(scene) == before
 
 
 @pytest.mark.parametrize("raw", [b"%ED%A0%80", b"%FF%FE", b"\xed\xa0\x80", b"%C0%80", b"%", b"%zz", b"%00", b"&&=;"])
@@ -310,11 +321,11 @@ def test_bytes_that_are_no_text_do_no_harm(scene: Scene, raw: bytes) -> None:
 
 
 def test_a_form_of_too_many_fields_or_none_changes_nothing(scene: Scene) -> None:
-    anna, before = scene.reader("anna"), scene.kept()
+    anna, before = scene.reader("anna"), unaudited(scene)
     for fields in ({f"f{number}": "x" for number in range(1_001)}, {"form_token": ""}):
         assert anna.post(f"{PAGE}/case/comment", fields).status_code == 403
     body = b"form_token=" + anna.token.encode() + b"\r\n"
     for kind in ("multipart/form-data; boundary=x", "application/json", "text/plain", ""):
         answer = anna.send("POST", f"{PAGE}/case/comment", content=body, headers={"content-type": kind})
         assert answer.status_code == 403
-    assert scene.kept() == before
+    assert unaudited(scene) == before

@@ -97,12 +97,15 @@ def decide_and_undo(site: Site, visit: Visit, works: Mouse) -> None:
     works.write(form.get_by_label("For how many days"), "14")
     works.write(form.get_by_label("Why, for colleagues"), f"Seen by {works.name}.")
     works.press(form.get_by_role("button", name="Act"))
-    agree(works, "Act")
-    page.wait_for_url("**done=act**")
+    page.locator("h1", has_text="for 14 days?").wait_for()
+    assert len(read_log(site.scene.database)) == before  # nothing is done before the second look
+    works.press(page.get_by_role("button", name="Do it"))
+    page.locator("[data-done]").wait_for()
     assert "in force" in notice(page)
+    assert "done=" not in page.url
     entries = read_log(site.scene.database)[before:]
     assert {(one.action, one.author) for one in entries} == {("throttle", "anna")}
-    stands = page.locator("#case").get_by_role("link", name=re.compile("throttle for"))
+    stands = page.locator("#case").get_by_role("link", name=re.compile("slowed, by anna"))
     works.press(stands)
     page.wait_for_url("**/decisions?**")
     assert page.locator("tbody tr").count() == min(50, len(entries))
@@ -111,7 +114,7 @@ def decide_and_undo(site: Site, visit: Visit, works: Mouse) -> None:
     page.wait_for_url("**/campaigns/**")
     works.press(page.get_by_role("button", name="Undo the latest change"))
     agree(works, "Undo the latest change")
-    page.wait_for_url("**done=undo**")
+    page.locator("[data-done]").wait_for()
     assert "undone" in notice(page)
     assert stands.count() == 0
 
@@ -127,7 +130,7 @@ def test_a_dismissal_needs_a_reason_and_a_note(site: Site) -> None:
         works.choose(form.get_by_label("Reason"), "class_or_workshop")
         works.write(form.get_by_label("What you saw"), "All of them are of one school.")
         works.press(form.get_by_role("button"))
-        page.wait_for_url("**done=dismiss**")
+        page.locator("[data-done]").wait_for()
         assert page.locator(".kicker .status").inner_text() == "dismissed"
         assert page.locator(".events blockquote").first.inner_text() == "All of them are of one school."
         visit.go("/calibration")
@@ -135,7 +138,7 @@ def test_a_dismissal_needs_a_reason_and_a_note(site: Site) -> None:
         visit.go(f"/campaigns/{OTHER}")
         works.press(page.locator(".deciding > summary"))
         works.press(page.get_by_role("button", name="Reopen"))
-        page.wait_for_url("**done=reopen**")
+        page.locator("[data-done]").wait_for()
 
 
 def test_text_that_is_not_saved_is_not_left_silently(site: Site) -> None:
@@ -154,19 +157,21 @@ def test_text_that_is_not_saved_is_not_left_silently(site: Site) -> None:
         assert page.url.partition("#")[0].endswith(REVIEW)
         assert field.input_value() == f"Written by {works.name}."
         works.press(page.locator("form[action$='/case/narrative']").get_by_role("button", name="Keep"))
-        page.wait_for_url("**done=narrative**")
+        page.locator("[data-done]").wait_for()
         assert page.locator("p.narrative").inner_text() == f"Written by {works.name}."
 
 
 def test_two_analysts_do_not_overwrite_each_other(site: Site) -> None:
     path = f"/campaigns/{REVIEW}"
     with site.visit("anna") as first, site.visit("ravi") as second:
-        for visit, text in ((first, "Anna was first."), (second, "Ravi was second.")):
+        for visit in (first, second):
             visit.go(path)
-            visit.page.get_by_label("Comment").fill(text)
+        first.page.locator("details.add summary", has_text="Label").click()
+        first.page.get_by_label("Label", exact=True).fill("anna")
+        first.page.get_by_role("button", name="Add").click()
+        first.page.locator("[data-done]").wait_for()
+        second.page.get_by_label("Comment").fill("Ravi was second.")
         send = "form[action$='/case/comment'] button"
-        first.page.locator(send).click()
-        first.page.wait_for_url("**done=comment**")
         with second.page.expect_response("**/case/comment") as answer:
             second.page.locator(send).click()
         assert answer.value.status == 409
@@ -174,12 +179,10 @@ def test_two_analysts_do_not_overwrite_each_other(site: Site) -> None:
         alert = second.page.get_by_role("alert").inner_text()
         assert "changed this case" in alert
         assert "Ravi was second." in alert
-        assert second.page.locator(".events blockquote").first.inner_text() == "Anna was first."
-        second.page.get_by_label("Comment").fill("Ravi was second.")
+        assert second.page.get_by_label("Comment").input_value() == "Ravi was second."  # it is in its form again
         second.page.locator(send).click()
-        second.page.wait_for_url("**done=comment**")
-        said = second.page.locator(".events blockquote").all_inner_texts()
-        assert said[:2] == ["Ravi was second.", "Anna was first."]
+        second.page.locator("[data-done]").wait_for()
+        assert second.page.locator(".events blockquote").first.inner_text() == "Ravi was second."
 
 
 def test_everything_is_near_by_key(site: Site) -> None:
@@ -277,7 +280,73 @@ def test_text_outlives_a_session_that_ends_while_it_is_written(site: Site) -> No
         assert page.get_by_label("Comment").input_value() == "An hour of thought."
         assert "not saved" in page.locator("main").inner_text()
         page.locator("form[action$='/case/comment'] button").click()
-        page.wait_for_url("**done=comment**")
+        page.locator("[data-done]").wait_for()
         assert page.locator(".events blockquote").first.inner_text() == "An hour of thought."
         visit.go(f"/campaigns/{REVIEW}")
         assert page.get_by_label("Comment").input_value() == ""
+
+
+def test_a_case_is_triaged_by_single_keys_and_the_palette(site: Site) -> None:
+    with site.visit("anna") as visit:
+        page, press = visit.page, visit.page.keyboard.press
+        visit.go("/")
+        press("Control+k")
+        page.keyboard.type(REVIEW[:6])
+        page.locator("dialog.palette li", has_text=REVIEW).wait_for()
+        assert page.locator("dialog.palette [aria-selected=true]").inner_text().startswith(REVIEW)
+        press("Enter")
+        page.wait_for_url(f"**/campaigns/{REVIEW}")
+        press("2")
+        assert page.evaluate("document.activeElement.form.id + document.activeElement.name") == "watchuntil"
+        press("Control+k")
+        page.keyboard.type("dismiss")
+        press("Enter")
+        assert page.evaluate("document.activeElement.form.id + document.activeElement.name") == "dismissreason"
+        press("Control+k")
+        press("Escape")
+        assert page.locator("dialog[open]").count() == 0
+
+
+def test_chosen_rows_are_counted_and_decided_about(site: Site) -> None:
+    with site.visit("ravi") as visit:
+        page, works, before = visit.page, Keys(visit.page), len(read_log(site.scene.database))
+        visit.go(f"/campaigns/{REVIEW}/members")
+        works.press(page.locator("[data-all=chosen]"))
+        rows = page.locator("tbody tr").count()
+        assert page.locator("[data-count=chosen]").inner_text() == f"({rows})"
+        works.press(page.locator("tbody input[name=chosen]").first)
+        assert page.locator("[data-count=chosen]").inner_text() == f"({rows - 1})"
+        works.press(page.locator("#deciding > summary"))
+        works.choose(page.locator("#choose").get_by_label("What happens"), "tag")
+        works.press(page.get_by_role("button", name="Act on those chosen"))
+        works.press(page.get_by_role("button", name="Do it"))
+        page.locator("[data-done]").wait_for()
+        assert len(read_log(site.scene.database)) == before + rows - 1
+        works.press(page.get_by_role("button", name="Undo the latest change"))
+        agree(works, "Undo the latest change")
+        page.locator("[data-done]").wait_for()
+
+
+def test_a_notice_comes_before_the_session_ends_and_text_is_kept(site: Site) -> None:
+    with site.visit("anna") as visit:
+        page = visit.page
+        page.route("**/session.json", lambda route: route.fulfill(json={"seconds": 200}))
+        visit.go(f"/campaigns/{REVIEW}")
+        assert "signed out in 4 minutes" in page.locator(".notice.session").inner_text()
+        page.get_by_label("Comment").fill("Half a thought.")
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.goto(visit.address + "/sources")
+        visit.go(f"/campaigns/{REVIEW}")
+        assert page.get_by_label("Comment").input_value() == "Half a thought."
+        page.unroute("**/session.json")
+        page.get_by_role("button", name="Stay signed in").click()
+        page.locator(".notice.session").wait_for(state="detached")
+        page.get_by_label("Comment").fill("")
+
+
+def test_a_chart_is_drawn_before_anybody_scrolls_to_it(site: Site) -> None:
+    """So that a page can be printed at once."""
+    with site.visit("vera") as visit:
+        visit.go(f"/campaigns/{ACT}")
+        visit.page.locator("#when .chart svg").wait_for()
+        assert visit.page.evaluate("scrollY") == 0

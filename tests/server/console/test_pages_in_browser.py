@@ -186,7 +186,7 @@ def test_every_page_can_be_read_and_worked_on_without_scripts(site: Site) -> Non
         page.get_by_role("button", name="Filter").click()
         assert set(page.locator("td.choice .verdict").all_inner_texts()) == {"review"}
         page.get_by_role("link", name="Account", exact=True).click()
-        names = page.locator("tbody td:first-child").all_inner_texts()
+        names = page.locator("tbody td.id").all_inner_texts()
         assert names == sorted(names)
         visit.go(f"/campaigns/{ACT}/members?columns=all")
         page.get_by_role("link", name="Next").click()
@@ -197,6 +197,8 @@ def test_every_page_can_be_read_and_worked_on_without_scripts(site: Site) -> Non
         assert page.locator(".events blockquote").first.inner_text() == "Seen without scripts."
         page.locator("summary", has_text="Decide").click()
         page.get_by_role("button", name="Act", exact=True).click()
+        assert "Nothing is written yet." in page.locator("main").inner_text()
+        page.get_by_role("button", name="Do it").click()
         assert "The decision is made" in page.locator(".notice.good").inner_text()
         page.locator("details.who summary").click()
         page.get_by_role("button", name="Sign out").click()

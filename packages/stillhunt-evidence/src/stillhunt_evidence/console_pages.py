@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from starlette.responses import RedirectResponse, Response
 
 from stillhunt import CaseError
-from stillhunt_server.plugins import ConsolePage, PageRequest, PageRoute, campaign_url, narrative_of
+from stillhunt_server.plugins import ConsolePage, PageRequest, PageRoute, done_url, narrative_of
 
 _ONE_AT_A_TIME = threading.Lock()
 """A pack of a large campaign takes the memory of its evidence, and as long as a minute."""
@@ -28,7 +28,7 @@ def make_pack_of(request: PageRequest) -> Response:
     with _ONE_AT_A_TIME:
         now = datetime.fromtimestamp(int(time.time()), UTC)
         keep_pack(console.folder.path, shown.folder, campaign, console.config, narrative, now)
-    return RedirectResponse(f"{campaign_url(campaign)}?done=pack#packs", 303)
+    return RedirectResponse(done_url(request, campaign, "pack", "packs"), 303)
 
 
 PACK_PAGES = ConsolePage(

@@ -26,7 +26,7 @@ from stillhunt.triage import Case
 if TYPE_CHECKING:
     from stillhunt.base.case_folder import REPORT_FILE, RUN_FILE
     from stillhunt.base.clients import OTHER, UNKNOWN
-    from stillhunt.base.families import BUDGET, NO_SKILL, PRIOR, SKILLS, family_label
+    from stillhunt.base.families import BUDGET, NO_SKILL, PRIOR, SKILLS, family_label, stays_here
     from stillhunt.base.schema import FAMILIES
     from stillhunt.base.schema_case import ADDRESS_KINDS, CASE_TABLES, CASE_VERSION, CASE_VIEWS, HARVEST_OPERATION
     from stillhunt.triage import excerpt

@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING
 from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
+    from stillhunt.base.config import Config
     from stillhunt.cli.watching import hunt_on_schedule, reach_database
+    from stillhunt.decide.actions import HIGHEST_CEILING, REASON_TEXTS, ReasonCode, rank
+    from stillhunt.decide.actions import rank as action_rank
     from stillhunt.decide.case_work import read_work
+    from stillhunt.decide.entries import in_force
+    from stillhunt.decide.log import read_state
+    from stillhunt.decide.own_rules import OwnRules
+    from stillhunt.decide.past import DecidedAccount, past_decisions
+    from stillhunt.decide.policy import Policy, RuleState, RuleTerms, SignUpAnswer, SignUpTerms, parse_declared
+    from stillhunt.decide.running import policy_of
+    from stillhunt.decide.simulation import Simulation, simulate
     from stillhunt.watch.child import hunt_in_child
+    from stillhunt.watch.database.store import WatchDatabase
+    from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS
     from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, DataFolder
     from stillhunt.watch.hunting import HuntPlan
     from stillhunt.watch.known_database import open_database
+    from stillhunt.watch.rule_rows import FULLEST_TEXT, RuleRows, read_rule_rows
     from stillhunt.watch.schedule import after_hunt
-    from stillhunt.watch.snapshots import latest_snapshot
+    from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
+    from stillhunt.watch.signatures.parameters import SIGNATURES as SENDER_BITS
+    from stillhunt.watch.snapshots import Snapshot, latest_snapshot
 else:
     __all__, __getattr__ = offer_names(__file__, __name__)

@@ -26,14 +26,14 @@ from stillhunt.link.campaign_phrases import campaign_phrases
 from stillhunt.link.own_phrases import mark_own_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
 from stillhunt.resolve import resolve_campaigns
-from stillhunt.run_record import findings_record, log_record, start_clock
-from stillhunt.score import evidence_needs, score_campaigns
+from stillhunt.run_record import findings_record, log_record, prepare_beside, start_clock, with_facts_beside
+from stillhunt.score import evidence_needs, prepare_evidence, score_campaigns
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import CampaignViews, campaign_views
 from stillhunt.triage.samples import Rereading
 
-AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config], None]
-"""Called with the sketches, the case tables and the settings of a hunt, while the sketches are still open."""
+AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config, pa.Table | None], None]
+"""Called with the sketches, the case tables, the settings and the ACCOUNTS of a hunt, while the sketches are open."""
 
 
 class Sketches(Protocol):
@@ -106,6 +106,7 @@ def hunt(
         with clock.stage("accounts"):
             log = opened.enter_context(_open_log(requests, mapping, config, engine, progress))
             customers, bad_customers = _open_customer_tables(log, accounts, accounts_mapping, config, engine, progress)
+            before, beside = (flagged_before, prepare_evidence(config, customers)), prepare_beside(config)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             repeats = sketches.settle_repeats()
@@ -117,7 +118,7 @@ def hunt(
             judged = _resolve_candidates(sketches.dataset(_count_workers(config)), linked, config)
             stage["rows"] = judged[2].num_rows
         with clock.stage("score"):
-            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
+            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, *before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):
@@ -125,10 +126,10 @@ def hunt(
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(sketches.dataset(_count_workers(config)), tables, config)
+                after(sketches.dataset(_count_workers(config)), tables, config, customers)
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
-    return Case(tables, run=run, **views._asdict(), phrases=known_by)
+    return with_facts_beside(Case(tables, run=run, **views._asdict(), phrases=known_by), beside)
 
 
 def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:

@@ -6,9 +6,10 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from stillhunt.collect.inspection import coverage, sampled_facts, unenriched
 from stillhunt.extract import SHARED_ID, SKETCH_VERSION
 from stillhunt.plugins.groups import plugins_record
 from stillhunt.score import evidence_needs, list_version, log_budget
-from stillhunt.triage import allowed_groups, personal_ids, set_aside_facts
+from stillhunt.triage import Case, allowed_groups, personal_ids, set_aside_facts
 
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which the system reports the memory of a process."""
@@ -163,8 +164,31 @@ def findings_record(
     }
 
 
+MakesFacts = Callable[[Case], Mapping[str, list[tuple[str, str]]]]
+BESIDE_GROUP = "stillhunt.beside"
+"""Entry points of functions that say what a case shows beside its findings. Each is called with the settings before a
+hunt, when it may refuse them; it returns None, or what makes (label, words) for each campaign of the finished case."""
+
+
+def prepare_beside(config: Config) -> list[MakesFacts]:
+    """What adds facts to a case that are in no sum and no verdict, such as breaches of the terms.
+
+    Raises:
+        StillhuntError: what the settings name cannot be used.
+    """
+    points = sorted(entry_points(group=BESIDE_GROUP), key=lambda one: one.name)
+    return [made for point in points if (made := point.load()(config)) is not None]
+
+
+def with_facts_beside(case: Case, makers: list[MakesFacts]) -> Case:
+    """The case with what these say of it in its record."""
+    for make in makers:
+        case.run.setdefault("beside", {}).update(make(case))
+    return case
+
+
 def _list_recorded_settings(config: Config) -> dict[str, Any]:
     """Settings without paths on this machine, and without those of alerts, packs and plugins."""
-    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier", "plugins"})
+    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier", "plugins", "signals", "terms"})
     settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]
     return settings

@@ -37,6 +37,6 @@ if TYPE_CHECKING:
     from stillhunt.base.table_files import csv_bytes, parquet_bytes, table_of_parquet, write_whole
     from stillhunt.base.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND
     from stillhunt.base.wording import fill
-    from stillhunt.decide.names import name_of_person, note_of
+    from stillhunt.decide.names import label_text, name_of_person, note_of
 else:
     __all__, __getattr__ = offer_names(__file__, __name__)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt import CaseError
-from stillhunt.case import CASE_TABLES, CASE_VIEWS, Case, canonical_order, excerpt
+from stillhunt.case import CASE_TABLES, CASE_VIEWS, Case, canonical_order, excerpt, stays_here
 from stillhunt.tools import escape_controls, redacted
 from stillhunt_evidence.keys.folder import keyed_hash, keyed_hashes
 
@@ -97,6 +97,8 @@ def with_clean_names(table: pa.Table) -> pa.Table:
     return table
 
 
+WITHHELD = "Something that the provider knows beside its log, and does not pass on"
+"""In place of a statement that is for the provider alone."""
 SETTINGS_OF_HUNTS = ("seed", "engine", "collect", "link", "resolve", "score", "report", "sanctioned")
 """Groups of settings on which findings depend; the others name machines and people."""
 _IDS = {
@@ -150,6 +152,7 @@ def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
     members = pc.unique(tables["members"]["account_id"])
     accounts = case.tables["accounts"]
     tables["accounts"] = accounts.filter(pc.is_in(accounts["account_id"], value_set=members))
+    _withhold_statements(tables)
     tables["operators"] = _sets_of(case.tables["operators"], campaign_id)
     views = {
         name: CASE_VIEWS[name].empty() if name in LEFT_OUT_TABLES else _of_campaign(table, campaign_id)
@@ -170,7 +173,7 @@ def public_record(run: Mapping[str, Any], names: Pseudonyms) -> dict[str, Any]:
         "accounts": sorted(names.one("account", one) for one in allowed.get("accounts", ())),
         "organizations": sorted(names.one("organisation", one) for one in allowed.get("organizations", ())),
     }
-    kept = {name: value for name, value in run.items() if name != "timings"}
+    kept = {name: value for name, value in run.items() if name not in ("timings", "beside")}
     if names.key is not None:
         kept["inputs"] = [{**one, "name": clean_name(str(one.get("name", "")))} for one in run.get("inputs", [])]
     return {**kept, "settings": settings}
@@ -223,6 +226,28 @@ def digest_of_ids(parts: Iterable[pa.Array | pa.ChunkedArray]) -> dict[str, Any]
 
 def _of_campaign(table: pa.Table, campaign_id: str) -> pa.Table:
     return table.filter(pc.equal(table["campaign_id"], campaign_id))
+
+
+def _withhold_statements(tables: dict[str, pa.Table]) -> None:
+    """Take out what is known beside the log and is not to leave; the bits stay, so that the verdict still follows."""
+    evidence = tables["evidence"]
+    kept = [stays_here(kind) for kind in evidence["kind"].to_pylist()]
+    if not any(kept):
+        return
+    statements = evidence["statement"].to_pylist()
+    secret = {said for said, stays in zip(statements, kept, strict=True) if stays}
+    for name, column in (("evidence", "statement"), ("accounts", "reasons")):
+        table = tables[name]
+        place = table.schema.get_field_index(column)
+        values = [
+            [WITHHELD if one in secret else one for one in value]
+            if isinstance(value, list)
+            else (WITHHELD if value in secret else value)
+            for value in table[column].to_pylist()
+        ]
+        tables[name] = table.set_column(
+            place, table.schema.field(place), pa.array(values, table.schema.field(place).type)
+        )
 
 
 def _sets_of(operators: pa.Table, campaign_id: str) -> pa.Table:

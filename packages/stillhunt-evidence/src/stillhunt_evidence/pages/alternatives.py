@@ -32,6 +32,7 @@ ONE_OPERATOR = "one operator"
 """What is claimed of accounts that pose as separate customers."""
 _STATEMENT_CHARS = 400
 _OF_ONE_OPERATOR = Finding("", "", "One operator may do other things than harvest", 0.0)
+_OF_LOW_ODDS = Finding("", "", "Few groups for which all explanations together leave such doubt were harvests", 0.0)
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def _build_alternative(
     explanation = EXPLANATION_OF.get(key) or HonestExplanation(shown, shown, "")
     if weighed is None or abs(weighed.odds - odds) >= LEAST_BITS:
         return Alternative(explanation, "a harvest", odds)
+    doubt = _list_strongest_parts([_OF_LOW_ODDS], [-weighed.doubt_bits])
     counted = [found.bits for found in weighed.findings]
     explained = [found.bits * (1.0 - weighed.explanation.share_counted(found)) for found in within]
     return Alternative(
@@ -162,7 +164,7 @@ def _build_alternative(
         odds,
         weighed.prior_bits,
         against=_list_strongest_parts(within, counted),
-        for_it=_list_strongest_parts(within, [-bits for bits in counted]),
+        for_it=(*_list_strongest_parts(within, [-bits for bits in counted]), *doubt),
         explained=_list_strongest_parts(within, explained),
     )
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt import CaseError
-from stillhunt.case import FAMILIES, OTHER, UNKNOWN, Case
+from stillhunt.case import FAMILIES, OTHER, UNKNOWN, Case, stays_here
 from stillhunt_evidence.keys.folder import keyed_hash
 from stillhunt_evidence.sharing.atlas import SHARED_MEASURES, TECHNIQUES, measures_for, techniques_of
 from stillhunt_evidence.sharing.clean_texts import TextCleaner
@@ -137,7 +137,7 @@ class _CampaignReader:
     def campaign(self, uid: str, operator: str, addresses: AddressCounts | None) -> SharedCampaign:
         row, members = self._row, self._read_campaign_rows(self._case.members)
         evidence = [one for one in self._read_campaign_rows(self._case.evidence) if one["account_id"] is None]
-        evidence = [one for one in evidence if one["family"] in FAMILIES]
+        evidence = [one for one in evidence if one["family"] in FAMILIES and not stays_here(one["kind"])]
         step = timedelta(seconds=_TIME_STEP)
         counts = SharedCounts(
             row["accounts"],

@@ -17,6 +17,10 @@ MODEL_TABLE = {
     "prove": CommandEntry(
         "Test whether a model was trained on the answers that campaigns harvested.", _HERE + "prove:prove"
     ),
+    "trials": CommandEntry(
+        "List which suspects were asked about which campaigns, and check that none was taken back.",
+        _HERE + "trials:trials_commands",
+    ),
     "blunt": CommandEntry(
         "Make answers to a flagged campaign teach less: openly, under a signed order that ends, results unchanged.",
         _HERE + "blunt:blunt_commands",

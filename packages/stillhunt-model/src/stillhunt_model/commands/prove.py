@@ -34,9 +34,9 @@ from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
 from stillhunt_model.commands.orders_shown import start_models
+from stillhunt_model.commands.trials import open_trials, say_end_of_register
 from stillhunt_model.orders.register import model_folder
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
-from stillhunt_model.proof.trials import TrialRegister
 from stillhunt_model.tasks.harvest_files import answers_of_file, honest_of_file
 from stillhunt_model.tasks.harvest_texts import (
     AnswerLogs,
@@ -50,7 +50,7 @@ from stillhunt_model.tasks.honest_texts import honest_answers
 if TYPE_CHECKING:  # torch, which takes seconds
     from stillhunt_model.proof.endpoint_client import Endpoint
     from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
-    from stillhunt_model.proof.suspects import Suspect
+    from stillhunt_model.proof.suspects import Suspect, TokenPrice
 
 
 _Answers = dict[str, list[HarvestedAnswer]]
@@ -130,6 +130,14 @@ def prove(
         int | None,
         typer.Option("--queries", metavar="N", min=1, help="Maximum number of queries, in place of model.queries."),
     ] = None,
+    max_usd: Annotated[
+        float | None,
+        typer.Option("--max-usd", metavar="USD", min=0.0, help="Most money that an endpoint may cost; needs --price."),
+    ] = None,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--price", metavar="IN OUT", help="What an endpoint costs: USD for a million tokens in and out."),
+    ] = None,
     orders: Annotated[
         Path | None,
         typer.Option("--orders", metavar="FOLDER", help="Folder with the orders of marks in place of model.folder."),
@@ -147,10 +155,13 @@ def prove(
     that the register of trials allows (model.pairs). Each run uses up a place in the register before anything is asked.
     Exit code 3 if it concludes that the model was trained on a campaign's harvest, 0 if it draws no conclusion; no test
     clears a model. An endpoint gets prompts and parts of answers, both harvested and honest; nobody else gets anything.
+    One that gives text alone is asked for 10 to 50 replies to each prompt, which a model of yours learns. If a run
+    breaks off, run the same again: it goes on where it was.
     """
     is_endpoint = "://" in suspect
     _check_sources(case, responses, harvest, mapping)
     _check_endpoint(honest, model_name, api_key_env, is_endpoint=is_endpoint)
+    allowed = _read_price(price, max_usd, is_endpoint=is_endpoint)
     refuse_existing(out, force=force)
     overrides = {} if queries is None else {"model": {"queries": queries}}
     config = start_models(settings_file, overrides)
@@ -159,7 +170,7 @@ def prove(
     from stillhunt_model.proof.standard_tests import standard_tests  # torch, which takes seconds
 
     folder = model_folder(config)
-    register = TrialRegister(folder, config.model.pairs)
+    register = open_trials(config)
     left = register.left()
     with open_progress(quiet=quiet) as progress:
         named = _resolve_campaign_ids(case, campaign or [])
@@ -174,14 +185,18 @@ def prove(
 
         asked = Endpoint(suspect, model_name, _read_endpoint_key(api_key_env)) if is_endpoint else Path(suspect)
         opened, context = _open_suspect_and_context(asked, teacher, reference or [], orders or folder, config, progress)
+        opened.budget.price = allowed
         if not quiet:
-            for line in _describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint):
+            said = _describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint)
+            for line in [*said, *_describe_price(opened, harvests, context)]:
                 message_console().print(safe_lines(line), soft_wrap=True)
         now = datetime.fromtimestamp(int(time.time()), UTC)
         with closing(opened):
             proven = prove_training(opened, harvests, standard_tests(), context, register, now)
     document = proof_document(opened, proven, context)
     write_whole(out, [proof_bytes(document)])
+    if not quiet:
+        message_console().print(safe_lines(say_end_of_register(register.verified_entries())), soft_wrap=True)
     if as_json:
         print_bytes(proof_bytes(document))
     else:
@@ -227,6 +242,21 @@ def _check_endpoint(honest: Path | None, model_name: str, api_key_env: str, *, i
         )
 
 
+def _read_price(price: tuple[float, float] | None, max_usd: float | None, *, is_endpoint: bool) -> TokenPrice | None:
+    if (price is None) != (max_usd is None) or (price is not None and not is_endpoint):
+        raise ConfigError(
+            "a limit of money needs an endpoint and its price",
+            where="prove",
+            next_step="give both or none",
+            command_step="give --max-usd with --price IN OUT, in USD for a million tokens, or none of them",
+        )
+    if price is None or max_usd is None:
+        return None
+    from stillhunt_model.proof.suspects import TokenPrice  # torch, which takes seconds
+
+    return TokenPrice(*price, max_usd)
+
+
 def _of_file(harvest: Path, case: Path | None, campaigns: Sequence[str], config: Config) -> tuple[_Answers, _Answers]:
     """Campaign -> what it harvested, and no answers to honest accounts."""
     found = answers_of_file(harvest, campaigns, config.seed, config.model.queries)
@@ -244,13 +274,13 @@ def _of_logs(
     source: AnswerLogs, campaigns: Sequence[str], config: Config, progress: Progress, *, wants_honest: bool
 ) -> tuple[_Answers, _Answers]:
     """Campaign -> what it harvested, and -> answers to honest accounts, where no file has them."""
-    from stillhunt_model.proof.control_answers import drawn_again, drawn_alone  # torch, which takes seconds
+    from stillhunt_model.proof.control_answers import drawn_again, why_not_drawn  # torch, which takes seconds
 
     found = campaign_answers(source, campaigns, config, config.model.queries, progress)
     if not wants_honest:
         return found, {}
     compared = {campaign: drawn_again(answers)[:MOST_COMPARED_ANSWERS] for campaign, answers in found.items()}
-    return found, honest_answers(source, compared, drawn_alone, config, progress)
+    return found, honest_answers(source, compared, lambda one: not why_not_drawn(one), config, progress)
 
 
 def _build_campaign_harvests(
@@ -331,12 +361,34 @@ def _describe_planned_proof(
         f"Register: {left:,} of {settings.pairs:,} places left; this uses {len(harvests):,}",
         f"Bar: corrected p-value {settings.alpha:g}, which is {settings.alpha / settings.pairs:.1g} before correction",
     ]
+    from stillhunt_model.proof.control_answers import describe_left_out  # torch, which takes seconds
+
+    lines += [
+        f"Left out, because control answers cannot be drawn like them, {one.campaign_id}: {left_out}"
+        for one in harvests
+        if (left_out := describe_left_out(one.answers))
+    ]
     if is_endpoint:
         lines.append(
             "Prompts and parts of answers, of the harvest and of the honest answers, are sent to this endpoint, and to "
             "nobody else."
         )
     return lines
+
+
+def _describe_price(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext) -> list[str]:
+    """What all queries would cost at most, by the teacher's tokens of the prompts; nothing where no price is known."""
+    price, texts = suspect.budget.price, [one for harvest in harvests for one in (*harvest.answers, *harvest.honest)]
+    if price is None or not texts:
+        return []
+    from stillhunt_model.nets.net import plain_ids  # torch, which takes seconds
+
+    asked = plain_ids(context.teacher, [one.prompt for one in texts])
+    answered = plain_ids(context.teacher, [one.answer for one in texts])
+    cost = price.cost(sum(map(len, asked)) / len(texts), max(map(len, answered))) * suspect.budget.most
+    queries = formatting.plural(suspect.budget.most, "query", "queries")
+    stop = f"it stops at {price.most:,.2f} USD, and what was answered is kept"
+    return [f"Price: at most about {cost:,.2f} USD for {queries}; {stop}"]
 
 
 def _print_proof_document(document: ProofDocument) -> None:

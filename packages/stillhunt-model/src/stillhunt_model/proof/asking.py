@@ -1,7 +1,6 @@
 """What a suspect is asked: the prompts of a harvest with beginnings of the answers, to be continued.
 
-Where the answer stands is where a student that learned it is most itself. The same questions serve all tests: for each
-beginning of a harvested answer there is one of its control answer, and both are asked the same way.
+Where the answer stands is where a student that learned it is most itself.
 """
 
 from __future__ import annotations
@@ -32,58 +31,38 @@ class SuspectQuestion:
 
     answer: int
     begun: str
-    of_control: bool
 
 
 @dataclass(frozen=True)
 class AskedHarvest:
-    """Questions with the suspect's replies.
-
-    Attributes:
-        controls: control answer of each; empty where there are none.
-    """
+    """Questions with the suspect's replies."""
 
     answers: Sequence[HarvestedAnswer]
-    controls: Sequence[str]
     questions: Sequence[SuspectQuestion]
     replies: Sequence[str]
 
 
-def plan_questions(
-    answers: Sequence[HarvestedAnswer], controls: Sequence[str], queries: int, *, continues: bool
-) -> list[SuspectQuestion]:
+def plan_questions(answers: Sequence[HarvestedAnswer], queries: int, *, continues: bool) -> list[SuspectQuestion]:
     """Questions within a budget, the same for the same harvest in any order.
 
     Args:
-        controls: control answer of each; empty where there are none.
         continues: whether the suspect continues a beginning; else only prompts without one are asked.
 
     Returns:
-        Questions in rounds: first one beginning of every answer, then the next one. Of a control answer there are as
-        many as of its answer.
+        Questions in rounds: first one beginning of every answer, then the next one.
     """
     order = sorted(range(len(answers)), key=lambda place: _hash_request_id(answers[place].request_id))
-    planned: list[SuspectQuestion] = []
     beginnings = [_list_answer_beginnings(answer.answer) if continues else [""] for answer in answers]
-    others = [_list_answer_beginnings(text) if continues else [""] for text in controls]
-    for place_of_round in range(max(map(len, beginnings), default=0)):
-        for place in order:
-            own = beginnings[place][place_of_round : place_of_round + 1]
-            # As many of both: whichever text is longer must not be asked more.
-            paired = others[place][place_of_round : place_of_round + 1] if controls else []
-            if not own or (controls and not paired):
-                continue
-            # Without a beginning, both questions are one.
-            kinds = [(own[0], False)] if not own[0] else [(own[0], False), *((begun, True) for begun in paired)]
-            if len(planned) + len(kinds) > queries:
-                return planned
-            planned += [SuspectQuestion(place, begun, of_control) for begun, of_control in kinds]
-    return planned
+    planned = [
+        SuspectQuestion(place, begun)
+        for turn in range(max(map(len, beginnings), default=0))
+        for place in order
+        for begun in beginnings[place][turn : turn + 1]
+    ]
+    return planned[:queries]
 
 
-def ask(
-    suspect: Suspect, answers: Sequence[HarvestedAnswer], controls: Sequence[str], questions: Sequence[SuspectQuestion]
-) -> AskedHarvest:
+def ask(suspect: Suspect, answers: Sequence[HarvestedAnswer], questions: Sequence[SuspectQuestion]) -> AskedHarvest:
     """Ask a suspect.
 
     Raises:
@@ -95,7 +74,7 @@ def ask(
         replies = suspect.answer(prompts, _SPAN, begun=begun, temperature=0.0)
     else:
         replies = suspect.answer(prompts, _WHOLE_SPAN, temperature=0.0)
-    return AskedHarvest(answers, controls, questions, replies)
+    return AskedHarvest(answers, questions, replies)
 
 
 def _list_answer_beginnings(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from stillhunt.tools import formatting
 from stillhunt_evidence.keys.folder import keys_folder
@@ -15,20 +15,24 @@ from stillhunt_model.marks.keys import order_key
 from stillhunt_model.marks.serving import CANARY, MARK_SCHEMES, mark_processor, sampling_mark
 from stillhunt_model.nets.net import plain_ids
 from stillhunt_model.orders.order import Order
-from stillhunt_model.proof.asking import ask, plan_questions
 from stillhunt_model.proof.control_answers import (
     AnswerMark,
     DrawnAnswers,
-    alike,
     comparable,
+    cut_as_logged,
+    describe_left_out,
     draw_controls,
     drawn_again,
     ended_alike,
+    separate_draws,
 )
+from stillhunt_model.proof.exchangeable import alike
 from stillhunt_model.proof.inherited_marks import KeyedMark, score_texts
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS, MOST_CONTROL_ANSWERS, P
-from stillhunt_model.proof.preferred_answers import ControlScore, score_continuations, score_likelihoods
+from stillhunt_model.proof.preferred_answers import ControlScore, score_likelihoods
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
+from stillhunt_model.proof.replies import plan_replies, replies_of_each
+from stillhunt_model.proof.surrogate import score_surrogate
 from stillhunt_model.proof.suspects import Suspect
 from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, ProofResult
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
@@ -43,30 +47,16 @@ _SAID: dict[str, str] = read_data("proof")["controls"]
 _HARVESTED, _HONEST = "harvested answers", "answers to honest accounts"
 
 
-@dataclass(frozen=True)
-class _Asking:
-    """How a suspect is asked: whether it scores, or else continues an answer; control answers of each; queries."""
-
-    scores: bool
-    continues: bool
-    draws: int
-    queries: int
-
-
 class ControlAnswersTest:
-    """Whether the suspect prefers harvested answers to others of the teacher, by likelihood or by continuations."""
+    """Whether the suspect prefers harvested answers to others of the teacher, by its likelihoods or a surrogate's."""
 
     name = CONTROLS_TEST
 
     def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
-        """As `ProofTest.run`; arguments are those."""
+        """As `ProofTest.run`; arguments are those. Nothing is asked before the teacher has judged the answers."""
         orders = mark_orders(context, harvest.campaign_id, MARK_SCHEMES)
         if len(orders) > 1:
             return ProofResult(self.name, 1.0, note=_SAID["several"])
-        before = suspect.asked
-        scores = suspect.can_score
-        continues = scores or suspect.continues
-        left = (context.queries - (suspect.asked - before)) // _PARTS
         usable, mark = _marked_alike(drawn_again(harvest.answers), orders, context)
         if not usable:
             return ProofResult(self.name, 1.0, note=_SAID["none_usable"].format(temperature=P.least_temperature))
@@ -74,38 +64,62 @@ class ControlAnswersTest:
         usable = _with_honest(usable, honest)
         if not usable:
             return ProofResult(self.name, 1.0, note=_SAID["no_honest"])
-        most = max(1, min(left // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
-        asking = _Asking(scores, continues, min(MOST_CONTROL_ANSWERS, max(1, left // most - 1)) if scores else 1, left)
-        many = min(left // (1 + asking.draws), MOST_COMPARED_ANSWERS)
+        most = max(1, min(context.queries // _PARTS // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
         parts = [
-            DrawnAnswers(some, draw_controls(context.teacher, some, asking.draws, context.seed, like))
-            for some, like in ((usable[:most], mark), (honest[:many], AnswerMark()))
+            cut_as_logged(
+                DrawnAnswers(some, draw_controls(context.teacher, some, MOST_CONTROL_ANSWERS, context.seed, like))
+            )
+            for some, like in ((usable[:most], mark), (honest[: min(2 * most, MOST_COMPARED_ANSWERS)], AnswerMark()))
         ]
         whole = ended_alike(context.teacher, parts)
-        own, others = (comparable(context.teacher, one, whole=whole) for one in parts)
+        own, others = (separate_draws(comparable(context.teacher, one, whole=whole)) for one in parts)
         note = _explain_unlike_controls(own, _HARVESTED, suspect, context) or _explain_unlike_controls(
             others, _HONEST, suspect, context
         )
-        own = _no_longer(own, others, context)
-        if note or not own.answers:
-            return ProofResult(self.name, 1.0, note=note or _SAID["too_long"])
-        found = self._compare_drawn_answers(suspect, own, others, asking, context)
-        return found if whole else replace(found, note=f"{found.note}; {_SAID['cut']}")
+        if note:
+            return ProofResult(self.name, 1.0, note=note)
+        found = _ask_about_drawn_answers(suspect, own, others, context)
+        left_out = describe_left_out(harvest.answers)
+        more = [found.note, "" if whole else _SAID["cut"], left_out and _SAID["left_out"].format(reasons=left_out)]
+        return replace(found, note="; ".join(filter(None, more)))
 
-    def _compare_drawn_answers(
-        self, suspect: Suspect, own: DrawnAnswers, others: DrawnAnswers, asking: _Asking, context: ProofContext
-    ) -> ProofResult:
-        score = _score_logged_answers(suspect, own, asking, context)
-        preferred, scored = formatting.percent(score.preferred), formatting.plural(score.scored, "answer")
-        note = _SAID["prefers"].format(preferred=preferred, scored=scored)
-        if score.p < max(P.honest, largest_p(context)):  # a larger one accuses nobody
-            control = _score_logged_answers(suspect, others, asking, context)
-            if control.p < P.honest:
-                innocent = _SAID["prefers_honest"].format(scored=control.scored, p=control.p)
-                return ProofResult(self.name, 1.0, note=innocent)
-            note += _SAID["with_honest"].format(scored=formatting.plural(control.scored, "answer"), p=control.p)
-        power = power_of_controls(score.scored, asking.draws, scores=asking.scores)
-        return ProofResult(self.name, score.p, score.preferred, score.scored, note=note, power=power)
+
+def _ask_about_drawn_answers(
+    suspect: Suspect, own: DrawnAnswers, others: DrawnAnswers, context: ProofContext
+) -> ProofResult:
+    """Ask about harvested answers, and where they could accuse, about answers to honest accounts in the same way."""
+    before = suspect.asked
+    scores = suspect.can_score
+    left = (context.queries - (suspect.asked - before)) // _PARTS
+    if scores:
+        draws = min(MOST_CONTROL_ANSWERS, max(1, left // len(own.answers) - 1))
+        most, each = left // (1 + draws), 0
+    else:
+        draws, each = MOST_CONTROL_ANSWERS, replies_of_each(left, len(own.answers))
+        most = plan_replies(left) // each
+    own, others = (
+        DrawnAnswers(part.answers[:most], [texts[:draws] for texts in part.controls[:most]]) for part in (own, others)
+    )
+    own = _no_longer(own, others, context)
+    if not own.answers:
+        return ProofResult(CONTROLS_TEST, 1.0, note=_SAID["too_long"])
+
+    def score(part: DrawnAnswers) -> ControlScore:
+        if scores:
+            return score_likelihoods(suspect, context.compared_with, part)
+        return score_surrogate(suspect, part, each, context)
+
+    found = score(own)
+    preferred, scored = formatting.percent(found.preferred), formatting.plural(found.scored, "answer")
+    note = _SAID["prefers" if scores else "surrogate_prefers"].format(preferred=preferred, scored=scored, each=each)
+    if found.p < max(P.honest, largest_p(context)):  # a larger one accuses nobody
+        control = score(others)
+        if control.p < P.honest:
+            innocent = _SAID["prefers_honest"].format(scored=control.scored, p=control.p)
+            return ProofResult(CONTROLS_TEST, 1.0, note=innocent)
+        note += _SAID["with_honest"].format(scored=formatting.plural(control.scored, "answer"), p=control.p)
+    power = power_of_controls(found.scored, draws, scores=scores)
+    return ProofResult(CONTROLS_TEST, found.p, found.preferred, found.scored, note=note, power=power)
 
 
 def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
@@ -151,15 +165,6 @@ def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -
     fitting = [total <= sum(other_sizes) for total in itertools.accumulate(sizes)]
     count = min(sum(fitting), len(other_sizes))
     return DrawnAnswers(own.answers[:count], own.controls[:count])
-
-
-def _score_logged_answers(suspect: Suspect, part: DrawnAnswers, asking: _Asking, context: ProofContext) -> ControlScore:
-    """How much a suspect prefers logged answers to control answers."""
-    if asking.scores:
-        return score_likelihoods(suspect, context.compared_with, part)
-    singles = [others[0] for others in part.controls]
-    questions = plan_questions(part.answers, singles, asking.queries, continues=asking.continues)
-    return score_continuations(ask(suspect, part.answers, singles, questions))
 
 
 def _marked_alike(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
+from stillhunt.tools import formatting
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.proof.parameters import P
-from stillhunt_model.proof.statistics import aligned_rank_p, unexplained
+from stillhunt_model.proof.statistics import two_sided_rank_p
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.generating import Sampling, generate
-from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
+
+_MOST_REASONS = 5  # Reasons that a sentence names; clients choose names of fields
 
 
 @dataclass(frozen=True)
@@ -48,25 +49,88 @@ class DrawnAnswers:
         return [1 + len(others) for others in self.controls]
 
 
-def drawn_alone(one: HarvestedAnswer) -> bool:
-    """Whether the teacher can draw such an answer again: it saw nothing but the prompt, and drew by chance.
+def why_not_drawn(one: HarvestedAnswer) -> str:
+    """What keeps the teacher from drawing such an answer again, by name; empty where nothing does.
 
-    Near temperature 0 all answers to a prompt are one, but for the arithmetic of the machine: others got it, too, and
-    whichever differs does so for all prompts alike.
+    It must have seen nothing but the prompt, and drawn by chance. Near temperature 0 all answers to a prompt are one,
+    but for the arithmetic of the machine: others got it, too, and whichever differs does so for all prompts alike.
     """
-    drawn = one.temperature is not None and one.temperature >= P.least_temperature
-    return drawn and not one.system_prompt and one.turn in (None, 0)
+    if one.other_settings:
+        return one.other_settings
+    if one.system_prompt:
+        return "system prompt"
+    if one.turn not in (None, 0):
+        return "history"
+    if one.temperature is None:
+        return "no temperature"
+    return "" if one.temperature >= P.least_temperature else f"temperature below {P.least_temperature:g}"
 
 
 def drawn_again(answers: Sequence[HarvestedAnswer]) -> list[HarvestedAnswer]:
     """The first answer to each prompt that the teacher can draw again.
 
-    A cache, a retry or a fixed seed gives one answer many ids: one toss of a coin would count as many.
+    A cache, a retry or a fixed seed gives one answer many ids: one toss of a coin would count as many. Caches take
+    prompts for one that differ in white space, case or the width of letters.
     """
     first: dict[str, HarvestedAnswer] = {}
-    for one in filter(drawn_alone, answers):
-        first.setdefault(one.prompt, one)
+    for one in answers:
+        if not why_not_drawn(one):
+            first.setdefault(_fold_prompt(one.prompt), one)
     return list(first.values())
+
+
+def count_left_out(answers: Sequence[HarvestedAnswer]) -> Counter[str]:
+    """Why answers are not drawn again -> how many; one call may carry several fields."""
+    reasons = [why_not_drawn(one) for one in answers]
+    found = Counter(name for reason in reasons if reason for name in reason.split(", "))
+    if repeated := reasons.count("") - len(drawn_again(answers)):
+        found["prompt of another answer"] = repeated
+    return found
+
+
+def describe_left_out(answers: Sequence[HarvestedAnswer]) -> str:
+    """Why answers are not drawn again, the most frequent reason first: "seed in 12, history in 3"; empty for none."""
+    found = count_left_out(answers)
+    rows = [f"{name} in {count:,}" for name, count in sorted(found.items(), key=lambda one: (-one[1], one[0]))]
+    return formatting.join_some(rows, _MOST_REASONS) if rows else ""
+
+
+def _fold_prompt(prompt: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
+
+
+def plain_spaces(text: str) -> str:
+    """A text with one space in place of each run of white space: logs and caches change these, and strip the ends."""
+    return " ".join(text.split())
+
+
+def cut_as_logged(drawn: DrawnAnswers) -> DrawnAnswers:
+    """All texts with plain spaces, control answers cut where the log cuts.
+
+    A log cuts if two of its answers have the same number of characters, and none has more. Whatever it cuts then, it
+    would have cut of the control answers as well.
+    """
+    sizes = [len(one.answer) for one in drawn.answers]
+    longest = max(sizes, default=0)
+    cut = longest if sizes.count(longest) > 1 else None
+    return DrawnAnswers(
+        [replace(one, answer=plain_spaces(one.answer)) for one in drawn.answers],
+        [[plain_spaces(text[:cut]) for text in others] for others in drawn.controls],
+    )
+
+
+def separate_draws(drawn: DrawnAnswers) -> DrawnAnswers:
+    """Blocks without those in which the logged answer of an earlier one occurs, in whatever place.
+
+    Two logged answers that are the same text may be one draw, from a cache of like prompts. To look at all texts of the
+    later block, and not at its logged one alone, keeps its texts exchangeable.
+    """
+    kept, seen = [], set[str]()
+    for place, (answer, others) in enumerate(zip(drawn.answers, drawn.controls, strict=True)):
+        if seen.isdisjoint((answer.answer, *others)):
+            kept.append(place)
+            seen.add(answer.answer)
+    return DrawnAnswers([drawn.answers[one] for one in kept], [drawn.controls[one] for one in kept])
 
 
 def draw_controls(
@@ -119,7 +183,7 @@ def ended_alike(teacher: Net, parts: Sequence[DrawnAnswers]) -> bool:
         texts = zip(_encode_answer_blocks(teacher, part), limits, strict=True)
         blocks = [[min(len(ids), limit) for ids in block] for block, limit in texts]
         stopped = any(max(block) >= most < limit for block, limit in zip(blocks, limits, strict=True))
-        if stopped or not _are_blocks_exchangeable(blocks):
+        if stopped or two_sided_rank_p(blocks) < P.unlike:
             return False
         ends.append(sum(block[0] < limit for block, limit in zip(blocks, limits, strict=True)))
     return ends[-1] >= P.ends * ends[0]
@@ -137,8 +201,14 @@ def comparable(teacher: Net, drawn: DrawnAnswers, *, whole: bool) -> DrawnAnswer
     """
     answers: list[HarvestedAnswer] = []
     controls: list[list[str]] = []
-    for answer, block in zip(drawn.answers, _encode_answer_blocks(teacher, drawn), strict=True):
-        kept = [ids[: _limit_answer_tokens(teacher, answer)] for ids in block] if whole else _cut_alike(block)
+    blocks = _encode_answer_blocks(teacher, drawn)
+    sizes = [len(block[0]) for block in blocks]
+    longest = max(sizes, default=0)
+    cut = longest if sizes.count(longest) > 1 else None  # where the log cuts, if it cuts by tokens
+    for answer, block in zip(drawn.answers, blocks, strict=True):
+        limit = _limit_answer_tokens(teacher, answer) if whole else cut
+        kept = [ids[:limit] for ids in block]
+        kept = kept if whole else _cut_alike(kept)
         first, *others = (teacher.tokenizer.decode(ids, skip_special_tokens=True) for ids in kept or [[]])
         others = [one for one in others if one]  # no endpoint says how likely it finds nothing
         if first and any(one != first for one in others):
@@ -148,9 +218,9 @@ def comparable(teacher: Net, drawn: DrawnAnswers, *, whole: bool) -> DrawnAnswer
 
 
 def _encode_answer_blocks(teacher: Net, drawn: DrawnAnswers) -> list[list[list[int]]]:
-    """Tokens of each answer and its controls, without the white space around them, which many logs do not keep."""
+    """Tokens of each answer and its controls."""
     return [
-        plain_ids(teacher, [one.strip() for one in (answer.answer, *others)])
+        plain_ids(teacher, [answer.answer, *others])
         for answer, others in zip(drawn.answers, drawn.controls, strict=True)
     ]
 
@@ -163,25 +233,3 @@ def _cut_alike(block: Sequence[list[int]]) -> list[list[int]]:
     sizes = sorted(len(ids) - 1 for ids in block)  # the last token of a text that was cut may be a part of one
     common = max(sizes, key=lambda size: (size * (sum(one >= size for one in sizes) - 1), -size))
     return [ids[:common] for ids in block if len(ids) > common] if len(block[0]) > common > 0 else []
-
-
-def alike(model: Net, drawn: DrawnAnswers, *, ends: bool = True) -> bool:
-    """Whether the teacher, or a reference, finds harvested answers as likely as their controls, as it must.
-
-    It need not if they were given at another temperature, by another version, or under instructions that the log does
-    not have; then any model would prefer one kind, and the suspect's preference would say nothing. Small differences of
-    version pass: the test holds for the very version that gave the answers.
-
-    Args:
-        model: the teacher, or a model that was not trained on the harvest.
-        ends: whether the suspect says how likely it finds the end of a text.
-    """
-    scores = [one if ends else one[:-1] for one in answer_logprobs(model, drawn.pairs)]
-    likelihoods, lengths = (np.array([count(one) for one in scores], np.float64) for count in (sum, len))
-    return _are_blocks_exchangeable(unexplained(likelihoods, [lengths], drawn.sizes))
-
-
-def _are_blocks_exchangeable(blocks: Sequence[Sequence[float]]) -> bool:
-    """Whether the first values of blocks are neither higher nor lower than the others."""
-    turned = [[-value for value in block] for block in blocks]
-    return 2 * min(aligned_rank_p(blocks), aligned_rank_p(turned)) >= P.unlike

@@ -20,7 +20,7 @@ from stillhunt_model.proof.endpoint_client import (
     echoed_logprobs,
 )
 from stillhunt_model.proof.parameters import QUERY_TRIES
-from stillhunt_model.proof.suspects import QueryBudget
+from stillhunt_model.proof.suspects import Arrived, QueryBudget
 from stillhunt_model.training.pairs import TextPair
 
 _CONNECTIONS = 4  # Requests to an endpoint that are under way together (little enough not to be a load)
@@ -86,7 +86,14 @@ class EndpointSuspect:
         return bool(self._completes)
 
     def answer(
-        self, prompts: Sequence[str], tokens: int, *, begun: Sequence[str] = (), temperature: float = 1.0, seed: int = 0
+        self,
+        prompts: Sequence[str],
+        tokens: int,
+        *,
+        begun: Sequence[str] = (),
+        temperature: float = 1.0,
+        seed: int = 0,
+        arrived: Arrived | None = None,
     ) -> list[str]:
         """As `Suspect.answer`; arguments are those. Chat completions cannot continue an answer that has begun."""
         pairs = [TextPair(*one) for one in zip(prompts, begun or [""] * len(prompts), strict=True)]
@@ -96,7 +103,7 @@ class EndpointSuspect:
             drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + sent) % (1 << 31)}
             return self._request_drawn_answer(pair, drawn)[: _TOKEN_CHARS * tokens]
 
-        return _some_together(pairs, ask)
+        return _some_together(pairs, ask, arrived)
 
     def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
         """As `Suspect.score`; arguments are those."""
@@ -134,7 +141,11 @@ class EndpointSuspect:
         return self.endpoint.form.replace("{prompt}", prompt)
 
 
-def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got]) -> list[Got]:
+def _some_together(
+    pairs: Sequence[TextPair],
+    ask: Callable[[TextPair, int], Got],
+    arrived: Callable[[int, Got], None] | None = None,
+) -> list[Got]:
     """The answer to each, a few requests at a time; after a failure no more is asked.
 
     They are sent in the order of their hashes: it depends on nothing but the texts, so that the endpoint cannot see by
@@ -142,6 +153,7 @@ def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got
 
     Args:
         ask: what asks one; it also takes the place in the order.
+        arrived: is told of each answer, with the place of its pair.
     """
     failures: list[StillhuntError] = []
     got: dict[int, Got] = {}
@@ -151,6 +163,8 @@ def _some_together(pairs: Sequence[TextPair], ask: Callable[[TextPair, int], Got
         if not failures:
             try:
                 got[order[sent]] = ask(pairs[order[sent]], sent)
+                if arrived is not None:
+                    arrived(order[sent], got[order[sent]])
             except StillhuntError as error:
                 failures.append(error)
 

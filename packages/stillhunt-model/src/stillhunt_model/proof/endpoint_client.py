@@ -31,8 +31,8 @@ class EndpointError(InputError):
         super().__init__(
             f"the endpoint cannot be asked: {what}",
             where=where,
-            next_step="see that the address and the model's name are right; to ask again takes another place in the "
-            "register",
+            next_step="see that the address and the model's name are right, and run the same again: it goes on with "
+            "the same place in the register",
         )
 
 
@@ -55,8 +55,14 @@ class _Choice(msgspec.Struct):
     logprobs: _Logprobs | None = None
 
 
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
 class _Answer(msgspec.Struct):
     choices: list[_Choice]
+    usage: _Usage | None = None
 
 
 def completion_text(content: bytes) -> str:
@@ -107,6 +113,21 @@ def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
     return sound
 
 
+def used_tokens(content: bytes, sent: int) -> tuple[float, float]:
+    """Tokens of prompt and answer that an endpoint says that it used, or a generous guess where it says nothing.
+
+    Args:
+        sent: bytes of the request.
+    """
+    try:
+        usage = msgspec.json.decode(content, type=_Answer).usage
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        usage = None
+    if usage is not None and usage.prompt_tokens > 0 <= usage.completion_tokens:
+        return usage.prompt_tokens, usage.completion_tokens
+    return sent / _TOKEN_BYTES, len(content) / _TOKEN_BYTES
+
+
 def _first_choice(content: bytes) -> _Choice:
     try:
         choices = msgspec.json.decode(content, type=_Answer).choices
@@ -117,6 +138,9 @@ def _first_choice(content: bytes) -> _Choice:
     return choices[0]
 
 
+_TOKEN_BYTES = 3.0  # Bytes of a token, for a guess that is rather too dear (English has four)
+_TOO_SOON = 429
+_MOST_TOO_SOON = 60  # Times that one query waits for a limit of requests a minute (an hour with the longest pause)
 _FIRST_PAUSE = 1.0  # seconds: pause before the second try; it doubles each time (as clients of such services do)
 _LONGEST_PAUSE = 60.0  # seconds: longest pause that an endpoint can ask for (limits of services are by the minute)
 # seconds: how long an endpoint may take for one query, from its first byte to its last (a long answer of a large model
@@ -187,20 +211,23 @@ class EndpointClient:
         Args:
             body: of the request; the model's name is added.
             read: takes the answer apart, or raises MalformedAnswerError.
-            tries: how often it is sent at most.
+            tries: how often it is sent at most; when it came too soon, and the endpoint says how long to wait, does not
+                count.
 
         Raises:
             NotServedError: the endpoint refuses this kind of request.
             EndpointError: it refuses the key, redirects elsewhere, or fails each time.
             QueryBudgetError: the next try would exceed the budget.
         """
-        reason, asked_pause = "", 0.0
-        for place in range(tries):
-            if place:
-                self._pause(min(_LONGEST_PAUSE, max(asked_pause, _FIRST_PAUSE * 2 ** (place - 1))))
+        reason, asked_pause, place, too_soon = "", 0.0, 0, 0
+        while place < tries and too_soon < _MOST_TOO_SOON:
+            if place + too_soon:
+                self._pause(min(_LONGEST_PAUSE, max(asked_pause, _FIRST_PAUSE * 2 ** (place + too_soon - 1))))
+            place += 1
             try:
                 status, content, asked_pause = self._send_following_redirects(f"{self._endpoint.base}/{path}", body)
                 if status == httpx.codes.OK:
+                    self._budget.charge(*used_tokens(content, len(json.dumps(body))))
                     return read(content)
             except httpx.HTTPError as error:
                 reason, asked_pause = type(error).__name__, 0.0
@@ -208,12 +235,15 @@ class EndpointClient:
             except MalformedAnswerError as error:
                 reason = error.reason
                 continue
+            if status == _TOO_SOON and asked_pause and tries > 1:
+                self._budget.take_back()
+                place, too_soon = place - 1, too_soon + 1
             if status in _REFUSED_KEY:
                 raise self._build_endpoint_error(f"it refuses the key, or needs one ({status})")
             if status < 500 and status not in _BUSY:
                 raise NotServedError(f"it answers {status} to {path}", self._endpoint.base)
             reason = f"it answers {status}"
-        raise self._build_endpoint_error(f"{reason}, {tries} times" if tries > 1 else reason)
+        raise self._build_endpoint_error(f"{reason}, {place + too_soon} times" if tries > 1 else reason)
 
     def close(self) -> None:
         """Close the connections."""

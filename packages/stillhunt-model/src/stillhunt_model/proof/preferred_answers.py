@@ -9,13 +9,11 @@ otherwise, for instance because somebody published them.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stillhunt_model.proof.asking import AskedHarvest
 from stillhunt_model.proof.control_answers import DrawnAnswers
 from stillhunt_model.proof.statistics import Floats, aligned_rank_p, checked_finite, unexplained
 from stillhunt_model.proof.suspects import Suspect
@@ -47,44 +45,25 @@ def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: Dr
         QueryBudgetError: the budget does not allow it.
         InputError: a model gives no finite likelihoods.
     """
-    lengths, found = _compute_text_likelihoods(suspect, drawn.pairs, ends=True)
+    lengths, found = text_likelihoods(suspect, drawn.pairs, ends=True)
     # A suspect that does not score the end of a text is not compared with what others find of it.
-    known = [lengths, *(_compute_text_likelihoods(one, drawn.pairs, ends=suspect.scores_end)[1] for one in references)]
-    return _test_preference_blocks(unexplained(found, known, drawn.sizes))
+    known = [lengths, *(text_likelihoods(one, drawn.pairs, ends=suspect.scores_end)[1] for one in references)]
+    return compute_preference(unexplained(found, known, drawn.sizes))
 
 
-def _compute_text_likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -> tuple[Floats, Floats]:
-    """Tokens of each text, and its log-probability, with that of its end or without."""
+def text_likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -> tuple[Floats, Floats]:
+    """Tokens of each text, and its log-probability, with that of its end or without.
+
+    Raises:
+        InputError: a model gives no finite likelihoods.
+    """
     scores = [one if ends or not model.scores_end else one[:-1] for one in model.score(pairs)]
     found, lengths = (np.array([count(one) for one in scores], np.float64) for count in (sum, len))
     return lengths, checked_finite(found, model.name)
 
 
-def _test_preference_blocks(blocks: Sequence[Sequence[float]]) -> ControlScore:
-    """Test blocks, each with the value of the harvested answer first."""
+def compute_preference(blocks: Sequence[Sequence[float]]) -> ControlScore:
+    """How far the first value of each block, that of the harvested answer, lies above the others."""
     decided = [block for block in blocks if len(set(block)) > 1]
     above = [float(np.mean([(block[0] > one) + (block[0] == one) / 2 for one in block[1:]])) for block in decided]
     return ControlScore(aligned_rank_p(blocks), len(decided), float(np.mean(above)) if above else 0.5)
-
-
-def score_continuations(asked: AskedHarvest) -> ControlScore:
-    """Compare how far a suspect's replies go the way of the harvested answers and of their controls."""
-    found: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for question, reply in zip(asked.questions, asked.replies, strict=True):
-        answer, control = asked.answers[question.answer].answer, asked.controls[question.answer]
-        both = found[question.answer]
-        if not question.begun or not question.of_control:
-            both[0] += _count_common_words(reply, answer[len(question.begun) :])
-        if not question.begun or question.of_control:
-            both[1] += _count_common_words(reply, control[len(question.begun) :])
-    return _test_preference_blocks([found[place] for place in sorted(found)])
-
-
-def _count_common_words(reply: str, text: str) -> float:
-    """Words at the beginning that two texts have in common."""
-    count = 0
-    for first, second in zip(reply.split(), text.split(), strict=False):
-        if first != second:
-            break
-        count += 1
-    return float(count)

@@ -14,7 +14,7 @@ from stillhunt.tools import Progress
 from stillhunt_model.nets.net import Net
 from stillhunt_model.orders.order import Order
 from stillhunt_model.orders.register import OrderRegister
-from stillhunt_model.proof.control_answers import drawn_again
+from stillhunt_model.proof.control_answers import describe_left_out, drawn_again
 from stillhunt_model.proof.parameters import MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError, Suspect
 from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
@@ -48,6 +48,7 @@ class ProofContext:
         references: models of the suspect's kind that were not trained on the harvest; their queries do not count.
         orders: folder with the register of orders of marks.
         queries: that the test may take; the budget of the suspect refuses more only when all of it is used.
+        replies: file in which replies of the suspect are kept; `prove_training` names it.
     """
 
     config: Config
@@ -57,6 +58,7 @@ class ProofContext:
     orders: Path
     queries: int
     progress: Progress
+    replies: Path = Path()
 
     @property
     def seed(self) -> int:
@@ -126,7 +128,11 @@ def prove_training(
             for test in tests:
                 share = int(suspect.budget.left * min(1.0, TEST_WEIGHTS[test.name] / waiting))
                 waiting -= TEST_WEIGHTS[test.name]
-                results.append(_run_proof_test(test, suspect, harvest, replace(context, queries=share)))
+                results.append(
+                    _run_proof_test(
+                        test, suspect, harvest, replace(context, queries=share, replies=register.replies_file(place))
+                    )
+                )
                 advance(1)
         verdict = weighed_verdict(results, place.pairs, context.config.model.alpha)
         register.conclude(place, {"p": verdict.p, "corrected": verdict.corrected, "verdict": verdict.verdict})
@@ -203,13 +209,15 @@ def _check_usable(harvests: Sequence[CampaignHarvest], context: ProofContext) ->
         for kind, answers in (("harvested answers", one.answers), ("answers to honest accounts", one.honest)):
             usable = len(drawn_again(answers))
             if usable < needed:
+                left_out = describe_left_out(answers)
                 raise InputError(
                     f"no test can reach the bar for {one.campaign_id}: no mark was ordered for its answers, and "
-                    f"{usable:,} {kind} can be drawn again, where {needed:,} are needed at least",
+                    f"{usable:,} {kind} can be drawn again, where {needed:,} are needed at least"
+                    + (f"; left out: {left_out}" if left_out else ""),
                     where="responses" if answers is one.answers else "answers to honest accounts",
                     next_step=f"give more of the same models and days, whose temperature is known and "
-                    f"{P.least_temperature:g} or more, to requests without system instructions or history; no place in "
-                    "the register was used",
+                    f"{P.least_temperature:g} or more, to requests without system instructions, history or other "
+                    "settings; no place in the register was used",
                 )
 
 

@@ -78,7 +78,7 @@ def _ask_mark_continuations(
     before = suspect.asked
     continues = suspect.continues
     left = context.queries - (suspect.asked - before)
-    asked = ask(suspect, harvest.answers, (), plan_questions(harvest.answers, (), left, continues=continues))
+    asked = ask(suspect, harvest.answers, plan_questions(harvest.answers, left, continues=continues))
     gate, keys = gate_of(context.teacher.tokenizer), keys_folder(context.config)
     return [score_mark(asked, KeyedMark(order_key(keys, one), sampling_mark(one), gate)) for one in orders]
 

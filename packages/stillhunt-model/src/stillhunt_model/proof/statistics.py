@@ -49,6 +49,12 @@ def aligned_rank_p(blocks: Sequence[Sequence[float]]) -> float:
     return float(min(1.0, max(chance[picked:].sum(), np.finfo(np.float64).tiny)))
 
 
+def two_sided_rank_p(blocks: Sequence[Sequence[float]]) -> float:
+    """p-value of the first values of blocks being higher than the others, or lower."""
+    turned = [[-value for value in block] for block in blocks]
+    return min(1.0, 2 * min(aligned_rank_p(blocks), aligned_rank_p(turned)))
+
+
 NOISE_DIGITS = 3
 """Digits of a sum of log-probabilities in nats that are kept: below is the noise of single precision (derived)."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,14 +21,34 @@ class QueryBudgetError(ConfigError):
     """The next query would exceed the budget; nothing was asked."""
 
 
-class QueryBudget:
-    """Counts queries, and refuses the one that would be too many.
+@dataclass(frozen=True)
+class TokenPrice:
+    """What an endpoint costs, and what may be spent.
 
-    One prompt is one query, one scored pair is one query, and each repeated request is one more.
+    Attributes:
+        prompt, answer: US dollars for a million tokens.
+        most: US dollars; those of the queries that are under way when it is reached may be more.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    prompt: float
+    answer: float
+    most: float
+
+    def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
+        """US dollars of so many tokens."""
+        return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
+
+
+class QueryBudget:
+    """Counts queries and money, and refuses the query that would be too much.
+
+    One prompt is one query, one scored pair is one query, and each repeated request is one more, but for those that an
+    endpoint refused only because they came too soon.
+    """
+
+    def __init__(self, most: int, price: TokenPrice | None = None) -> None:
+        self.most, self.price = most, price
+        self.spent = 0.0
         self._used = 0
         self._lock = threading.Lock()
 
@@ -56,12 +77,30 @@ class QueryBudget:
             self.check(queries)
             self._used += queries
 
+    def take_back(self) -> None:
+        """Do not count a query that was refused because it came too soon."""
+        with self._lock:
+            self._used -= 1
+
+    def charge(self, prompt_tokens: float, answer_tokens: float) -> None:
+        """Count the money of one query that was answered."""
+        if self.price is not None:
+            with self._lock:
+                self.spent += self.price.cost(prompt_tokens, answer_tokens)
+
     def check(self, queries: int) -> None:
         """Refuse queries that would exceed the budget, and count none.
 
         Raises:
             QueryBudgetError: they would exceed the budget.
         """
+        if self.price is not None and self.spent >= self.price.most:
+            raise QueryBudgetError(
+                f"the limit of {self.price.most:,.2f} USD is reached: {self.spent:,.2f} USD were spent",
+                where="suspect",
+                next_step="allow more money, if the suspect is worth it",
+                command_step="raise --max-usd, if the suspect is worth it",
+            )
         if queries > self.left:
             raise QueryBudgetError(
                 f"{queries:,} more queries would exceed the budget of {self.most:,}, of which {self._used:,} are used",
@@ -72,6 +111,8 @@ class QueryBudget:
 
 
 _READ = 1 << 20
+Arrived = Callable[[int, str], None]
+"""Is told the place of a prompt, and the answer."""
 
 
 class Suspect(Protocol):
@@ -106,13 +147,21 @@ class Suspect(Protocol):
         """Whether it goes on from the beginning of an answer. To find out may take a query."""
 
     def answer(
-        self, prompts: Sequence[str], tokens: int, *, begun: Sequence[str] = (), temperature: float = 1.0, seed: int = 0
+        self,
+        prompts: Sequence[str],
+        tokens: int,
+        *,
+        begun: Sequence[str] = (),
+        temperature: float = 1.0,
+        seed: int = 0,
+        arrived: Arrived | None = None,
     ) -> list[str]:
         """Its answer to each prompt; one query each.
 
         Args:
             begun: beginning of each answer, which it continues; empty for none.
             temperature: of the draw; 0 takes the likeliest token.
+            arrived: is told of each answer as it arrives, also where a later one fails.
 
         Returns:
             The answers without their beginnings.
@@ -158,12 +207,22 @@ class LocalSuspect:
         return self.budget.used
 
     def answer(
-        self, prompts: Sequence[str], tokens: int, *, begun: Sequence[str] = (), temperature: float = 1.0, seed: int = 0
+        self,
+        prompts: Sequence[str],
+        tokens: int,
+        *,
+        begun: Sequence[str] = (),
+        temperature: float = 1.0,
+        seed: int = 0,
+        arrived: Arrived | None = None,
     ) -> list[str]:
         """As `Suspect.answer`; arguments are those."""
         self.budget.spend(len(prompts))
         sampling = Sampling(tokens=tokens, temperature=temperature, seed=seed)
-        return generate(self.net, prompts, sampling, begun) if prompts else []
+        found = generate(self.net, prompts, sampling, begun) if prompts else []
+        for place, answer in enumerate(found if arrived else ()):
+            arrived(place, answer)  # type: ignore[misc]  # there is one where something is enumerated
+        return found
 
     def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
         """As `Suspect.score`; arguments are those."""

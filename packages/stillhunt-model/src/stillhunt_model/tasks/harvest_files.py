@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,8 @@ from stillhunt.logs import named, other_settings
 from stillhunt_model.tasks.harvest_texts import (
     TOOLS_FIELD,
     AnswerSample,
-    CallSettings,
     HarvestedAnswer,
     drawn_hash,
-    refuse_other_settings,
     settings_fault,
 )
 
@@ -49,20 +48,14 @@ def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: i
         campaign_ids: campaigns; empty for all of the file.
 
     Raises:
-        InputError: the file cannot be read, a line is not of that form or has settings that no call can have, or a call
-            has settings under which no control answer is drawn.
+        InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.
     """
     samples = {campaign: AnswerSample() for campaign in campaign_ids}
-    settings: dict[str, CallSettings] = {}
-    for number, line, more in _lines_of(path):
-        if not line.campaign_id:
-            raise _bad_line(f"{path}:{number}", "has no campaign_id")
-        if campaign_ids and line.campaign_id not in samples:
-            continue
-        own = settings.setdefault(line.campaign_id, CallSettings(line.campaign_id))
-        own.add(more, tools=False)
-        _take_line(samples.setdefault(line.campaign_id, AnswerSample()), line, f"{path}:{number}", seed, limit)
-    refuse_other_settings(settings.values())
+    for where, campaign, answer in _lines_of(path):
+        if not campaign:
+            raise _bad_line(where, "has no campaign_id")
+        if not campaign_ids or campaign in samples:
+            _take_answer(samples.setdefault(campaign, AnswerSample()), answer, where, seed, limit)
     return {campaign: sample.drawn(limit) for campaign, sample in samples.items()}
 
 
@@ -73,27 +66,23 @@ def honest_of_file(path: Path, seed: int, limit: int) -> list[HarvestedAnswer]:
         InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.
     """
     sample = AnswerSample()
-    for number, line, more in _lines_of(path):
-        if line.campaign_id:
-            raise _bad_line(f"{path}:{number}", "has a campaign_id, and honest answers are of none")
-        if more:
-            raise _bad_line(f"{path}:{number}", f"has {more}, with which no control answer can be drawn")
-        _take_line(sample, line, f"{path}:{number}", seed, limit)
+    for where, campaign, answer in _lines_of(path):
+        if campaign:
+            raise _bad_line(where, "has a campaign_id, and honest answers are of none")
+        _take_answer(sample, answer, where, seed, limit)
     return sample.drawn(limit)
 
 
-def _take_line(sample: AnswerSample, line: _Line, where: str, seed: int, limit: int) -> None:
-    *own, _ = msgspec.structs.astuple(line)
-    answer = HarvestedAnswer(*own)
+def _take_answer(sample: AnswerSample, answer: HarvestedAnswer, where: str, seed: int, limit: int) -> None:
     if fault := settings_fault(answer):
         raise _bad_line(where, fault)
-    if line.prompt and line.response and sample.want(line.request_id, drawn_hash(line.request_id, seed)):
+    if answer.prompt and answer.answer and sample.want(answer.request_id, drawn_hash(answer.request_id, seed)):
         sample.take(answer)
         sample.bound(limit)
 
 
-def _lines_of(path: Path) -> Iterator[tuple[int, _Line, str | None]]:
-    """Number of each line, what it says, and the names of its other fields that may have changed the answer."""
+def _lines_of(path: Path) -> Iterator[tuple[str, str, HarvestedAnswer]]:
+    """Place of each line, its campaign, and its answer."""
     decoder = msgspec.json.Decoder(dict[str, Any])
     try:
         with path.open("rb") as file:
@@ -104,7 +93,9 @@ def _lines_of(path: Path) -> Iterator[tuple[int, _Line, str | None]]:
                     try:
                         fields = decoder.decode(line)
                         tools = TOOLS_FIELD if fields.get(TOOLS_FIELD) else None
-                        yield number, msgspec.convert(fields, _Line), named(other_settings(fields), tools)
+                        *own, campaign = msgspec.structs.astuple(msgspec.convert(fields, _Line))
+                        settings = named(other_settings(fields), tools) or ""
+                        yield f"{path}:{number}", campaign, replace(HarvestedAnswer(*own), other_settings=settings)
                     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
                         what = "is no JSON object with request_id, prompt and response as texts"
                         raise _bad_line(f"{path}:{number}", what) from error

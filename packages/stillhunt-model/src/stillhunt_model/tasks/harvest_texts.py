@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
@@ -16,51 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt import CaseError, Config, InputError
+from stillhunt.logs import named
 from stillhunt.tools import Progress, formatting
 
 TOOLS_FIELD = "tools"
-_MOST_FIELDS, _MOST_CHARACTERS = 5, 80
-
-
-@dataclass
-class CallSettings:
-    """Fields of the calls of one campaign that control answers do not have."""
-
-    campaign_id: str
-    calls: int = 0
-    fields: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other_settings: str | None, *, tools: bool) -> None:
-        """Count one call.
-
-        Args:
-            other_settings: of the call, as in REQUESTS.
-        """
-        self.calls += 1
-        self.fields.update(other_settings.split(", ") if other_settings else ())
-        self.fields.update([TOOLS_FIELD] if tools else ())
-
-
-def refuse_other_settings(found: Iterable[CallSettings]) -> None:
-    """Refuse campaigns whose calls carry a field that control answers are not drawn with.
-
-    Raises:
-        InputError: a call has such a field; names the fields and says how many calls have each.
-    """
-    for one in found:
-        if one.fields:
-            counts = [
-                f"{formatting.shorten(name, _MOST_CHARACTERS)} in {count:,}"
-                for name, count in sorted(one.fields.items(), key=lambda pair: (-pair[1], pair[0]))
-            ]
-            raise InputError(
-                "control answers cannot be drawn as these answers were: the calls carry "
-                f"{formatting.join_some(counts, _MOST_FIELDS)} of {formatting.plural(one.calls, 'call')}",
-                where=f"campaign {formatting.shorten(one.campaign_id, _MOST_CHARACTERS)}",
-                next_step="ask about campaigns whose calls have none of them; no place in the register was used",
-                command_step="name other campaigns with --campaign; no place in the register was used",
-            )
-
 
 HARVEST_FILE = "harvest.parquet"
 OVERSAMPLING = 8
@@ -83,6 +41,7 @@ class HarvestedAnswer:
         max_tokens: largest number of tokens that the client allowed; None where the log does not say.
         model: of the call, as the log names it; empty where it is not known.
         day: of the call in UTC, such as 2026-03-01; empty where it is not known.
+        other_settings: names of its other fields that may have changed the answer, as in REQUESTS; empty for none.
     """
 
     request_id: str
@@ -95,6 +54,7 @@ class HarvestedAnswer:
     max_tokens: int | None = None
     model: str = ""
     day: str = ""
+    other_settings: str = ""
 
 
 @dataclass
@@ -163,7 +123,7 @@ def campaign_answers(
 
     Raises:
         CaseError: harvest.parquet cannot be read.
-        InputError: the logs cannot be read, or a call has settings under which no control answer is drawn.
+        InputError: the logs cannot be read.
     """
     from stillhunt.logs import reading  # start-up time
 
@@ -172,7 +132,6 @@ def campaign_answers(
         campaign: AnswerSample(wanted)
         for campaign, wanted in _wanted_ids(source.case_folder, campaign_ids, config.seed, OVERSAMPLING * limit).items()
     }
-    settings = {campaign: CallSettings(campaign) for campaign in campaign_ids}
     ids = pa.array(sorted({one for sample in samples.values() for one in sample.wanted}), pa.string())
     with reading(source.logs, None, config, mapping=source.mapping, progress=progress) as (batches, _):
         for table in batches:
@@ -182,11 +141,9 @@ def campaign_answers(
             for row in with_texts(table.filter(wanted)).to_pylist():
                 answer = answer_of_row(row)
                 unsound += answer.temperature != row["temperature"]
-                for campaign, sample in samples.items():
+                for sample in samples.values():
                     if answer.request_id in sample.wanted:
-                        settings[campaign].add(row["other_settings"], tools=bool(row["tools"]))
                         sample.take(answer)
-    refuse_other_settings(settings.values())
     if unsound:
         progress.note(
             f"{formatting.plural(unsound, 'harvested answer')} with a temperature, top_p or max_tokens that no call "
@@ -208,6 +165,7 @@ def answer_of_row(row: Mapping[str, Any]) -> HarvestedAnswer:
         row["max_tokens"],
         row["model"] or "",
         row["timestamp"].date().isoformat(),
+        named(row["other_settings"], TOOLS_FIELD if row["tools"] else None) or "",
     )
     if settings_fault(answer):
         # Nobody knows how it was drawn. Tests that draw nothing can still use it.

@@ -39,6 +39,18 @@ def scored_batches(net: Net, encoded: Sequence[EncodedPair]) -> Iterator[tuple[l
         Places of the batch in `encoded`; logits, batch x tokens x vocabulary, each of the next token; the next tokens,
         with -100 where they are not part of an answer.
     """
+    for places, output, labels in model_outputs(net, encoded):
+        yield places, output.logits[:, :-1], labels
+
+
+def model_outputs(
+    net: Net, encoded: Sequence[EncodedPair], *, with_states: bool = False
+) -> Iterator[tuple[list[int], Any, Any]]:
+    """As `scored_batches`, with all that the model gives in place of its logits.
+
+    Args:
+        with_states: also the states of all layers, which take memory.
+    """
     order = sorted(range(len(encoded)), key=lambda place: (len(encoded[place].tokens), place))
     net.model.eval()
     together = min(BATCH_TOKENS, BATCH_LOGITS // len(net.tokenizer))
@@ -47,5 +59,9 @@ def scored_batches(net: Net, encoded: Sequence[EncodedPair]) -> Iterator[tuple[l
         places, order = order[-size:], order[:-size]
         batch = collate([encoded[place] for place in places], net.tokenizer.pad_token_id)
         with torch.no_grad():
-            logits = net.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-        yield places, logits[:, :-1], batch["labels"][:, 1:]
+            output = net.model(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                output_hidden_states=with_states,
+            )
+        yield places, output, batch["labels"][:, 1:]

@@ -136,6 +136,7 @@ class Decision(_Given):
     snapshot: int
     undoes: int
     note: str
+    appeal_code: str = Field("", description="By which the customer can appeal at /appeal, with the number.")
 
 
 class Decisions(_Given):

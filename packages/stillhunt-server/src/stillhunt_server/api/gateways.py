@@ -17,10 +17,13 @@ from typing import Any
 
 import msgspec
 
+from stillhunt.base.config import Config
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.formatting import visible_id
 from stillhunt.plugins.groups import GATEWAYS, load_plugins
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
 from stillhunt_server.api.questions import (
     GUARDED_MEMBERS,
     MOST_READ_BYTES,
@@ -41,6 +44,8 @@ from stillhunt_server.receiving.receiver import MOST_HELD_BYTES, Receive, Scope,
 from stillhunt_server.receiving.traffic import CallCounts
 from stillhunt_server.tokens import ADMIN, DECIDE, KnownTokens
 
+SIGN_UP_PATH = "/v1/signup"
+"""For a form that says what is known of a new customer."""
 DECIDE_PATH, NGINX_PATH, ENVOY_PATH = "/v1/decide", "/v1/gateway/nginx", "/v1/gateway/envoy"
 LITELLM_PATH = "/beta/litellm_basic_guardrail_api"
 """Fixed by LiteLLM: its Generic Guardrail API appends it to the address that it is given."""
@@ -81,6 +86,15 @@ class GatewayForm:
     answer: Callable[[Gateways, Scope, Receive, Send], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class GatewayHome:
+    """Where a server keeps what it knows, for forms of plugins that look there."""
+
+    folder: DataFolder
+    database: WatchDatabase
+    config: Config
+
+
 class Gateways:
     """An ASGI application that answers gateways.
 
@@ -88,6 +102,7 @@ class Gateways:
         settings: how the account is named.
         signatures: matches texts; None where it is not done here.
         calls: counts questions; None = counts of its own.
+        home: where plugins look; None where there is nothing to look at.
     """
 
     def __init__(
@@ -97,7 +112,9 @@ class Gateways:
         settings: DecideSettings,
         signatures: SignatureAnswers | None = None,
         calls: CallCounts | None = None,
+        home: GatewayHome | None = None,
     ) -> None:
+        self.home = home
         self.calls = calls or CallCounts()
         self.decisions, self._tokens, self._signatures = decisions, tokens, signatures
         self._header = settings.account_header.lower().encode()
@@ -131,7 +148,7 @@ class Gateways:
             self.answered[path if path in self._exact else ENVOY_PATH, "refused"] += 1
             body = msgspec.json.encode({"error": refused.text})
             # A gateway would refuse the customer for a 401 or 403; at 503 it does what was chosen for failures.
-            status = refused.status if path == DECIDE_PATH else 503
+            status = refused.status if path in (DECIDE_PATH, SIGN_UP_PATH) else 503
             extra = _EXTRA.get(status, [])
             await reply(send, status, body, [*extra, (b"connection", b"close")])
 
@@ -377,6 +394,8 @@ async def reply(send: Send, status: int, body: bytes, headers: list[tuple[bytes,
 
 def _path_faults(form: GatewayForm) -> str:
     """What is wrong with the path of a form, in words; empty where nothing is."""
+    if form.path == SIGN_UP_PATH:
+        return ""
     if not form.path.startswith("/v1/gateway/") or form.path.startswith(ENVOY_PATH):
         return "its path does not begin with /v1/gateway/NAME"
     return "its path is taken" if form.path in {one.path for one in GATEWAY_FORMS} else ""

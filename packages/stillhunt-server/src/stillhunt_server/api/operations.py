@@ -12,6 +12,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from stillhunt.base.formatting import visible_id
+from stillhunt.decide.appeal_codes import appeal_code
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
@@ -36,9 +37,10 @@ def _build_utc_datetime(at: int | None) -> datetime | None:
     return None if at is None else datetime.fromtimestamp(at / 1e6, UTC)
 
 
-def _build_decision_form(entry: LogEntry) -> forms.Decision:
+def _build_decision_form(call: Call, entry: LogEntry) -> forms.Decision:
     times = {name: _build_utc_datetime(getattr(entry, name)) for name in ("made_at", "starts_at", "expires_at")}
-    return forms.Decision.model_validate({**asdict(entry), **times})
+    code = appeal_code(call.sources.database, entry.seq)
+    return forms.Decision.model_validate({**asdict(entry), **times, "appeal_code": code})
 
 
 def _list_decisions_in_force(call: Call) -> forms.Decisions:
@@ -54,7 +56,7 @@ def _list_decisions_in_force(call: Call) -> forms.Decisions:
     return forms.Decisions(
         revision=known.revision,
         decisions=[
-            _build_decision_form(one)
+            _build_decision_form(call, one)
             for one in reversed(read_newest(call.sources.database, PAGE, DECISIONS.c.seq.in_(page)))
         ],
         next=page[-1] if len(wanted) > PAGE else None,
@@ -80,14 +82,15 @@ def _make_person_decision(call: Call) -> forms.Decision:
     kind: Kind = "override" if new.override else "case"
     by, span = DecisionAuthor(new.by, new.note), DecisionSpan(_read_clock_microseconds(), new.days)
     return _build_decision_form(
-        decide_as_person(call.sources.database, new.account_id, new.action, by, span, kind, new.reason)
+        call, decide_as_person(call.sources.database, new.account_id, new.action, by, span, kind, new.reason)
     )
 
 
 def _undo_person_decision(call: Call) -> forms.Decision:
     _check_log(call)
     return _build_decision_form(
-        undo(call.sources.database, _in_path(call, "seq"), call.body.by, call.body.note, _read_clock_microseconds())
+        call,
+        undo(call.sources.database, _in_path(call, "seq"), call.body.by, call.body.note, _read_clock_microseconds()),
     )
 
 

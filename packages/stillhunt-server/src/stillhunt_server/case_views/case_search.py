@@ -126,7 +126,7 @@ def _find_accounts(case: CaseModel, wanted: str, limit: int) -> KindHits:
     total, rows = _find_ids(table["account_id"], wanted, limit, table["score"])
     found = table.select(["account_id", "campaign_id"]).take(pa.array(rows, pa.int64())).to_pylist()
     hits = (
-        _make_hit(
+        make_hit(
             "account", row["account_id"], "account id", wanted, row["account_id"], row["campaign_id"], row["account_id"]
         )
         for row in found
@@ -138,7 +138,7 @@ def _find_campaigns(case: CaseModel, wanted: str, limit: int) -> KindHits:
     table = case.tables["campaigns"]
     total, rows = _find_ids(table["campaign_id"], wanted, limit, table["score"])
     names = table["campaign_id"].take(pa.array(rows, pa.int64())).to_pylist()
-    hits = (_make_hit("campaign", name, "campaign id", wanted, name, name, None) for name in names)
+    hits = (make_hit("campaign", name, "campaign id", wanted, name, name, None) for name in names)
     return KindHits("campaign", "Campaigns and groups", total, tuple(hits))
 
 
@@ -165,7 +165,7 @@ def _find_phrases(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -
     ordered = statements.sort_by([("campaign_id", "ascending"), ("statement", "ascending")]).slice(0, limit)
     said = [("evidence", row["statement"], row["campaign_id"], row["campaign_id"], None) for row in ordered.to_pylist()]
     hits = (
-        _make_hit("phrase", id_, where, wanted, text, campaign, account)
+        make_hit("phrase", id_, where, wanted, text, campaign, account)
         for where, text, id_, campaign, account in [*found, *skills, *said][:limit]
     )
     return KindHits("phrase", "Phrases", texts.num_rows + len(skills) + statements.num_rows, tuple(hits))
@@ -192,13 +192,14 @@ def _find_requests(case: CaseModel, samples: pa.Table, wanted: str, limit: int) 
     for row in shown.select(["request_id", "campaign_id", "account_id"]).to_pylist():
         # an excerpt names the account that sent the request
         places[row["request_id"]] = ("excerpt", row["campaign_id"], row["account_id"])
-    hits = (_make_hit("request", name, places[name][0], wanted, name, *places[name][1:]) for name in first.to_pylist())
+    hits = (make_hit("request", name, places[name][0], wanted, name, *places[name][1:]) for name in first.to_pylist())
     return KindHits("request", "Requests", len(both), tuple(hits))
 
 
-def _make_hit(
+def make_hit(
     kind: str, id_: str, found_in: str, wanted: str, text: str, campaign: str | None, account: str | None
 ) -> SearchHit:
+    """One thing found, with the text around what was searched for, safe to show."""
     before, match, after = _text_around(text, wanted)
     return SearchHit(kind, id_, formatting.shorten(id_, ID_CHARS), found_in, campaign, account, before, match, after)
 

@@ -89,7 +89,11 @@ class WriteNarrative:
 
 @dataclass(frozen=True)
 class ActOnCampaign:
-    """Decide to act on the members whose own verdict is act; see `acting.plan_action` for whom it leaves out."""
+    """Decide to act on members; see `changing.plan_action` for whom it leaves out.
+
+    Attributes:
+        chosen: accounts that a person chose, whatever their own verdict is; None for those whose own verdict is act.
+    """
 
     members: tuple[CampaignMember, ...]
     action: Action
@@ -98,14 +102,27 @@ class ActOnCampaign:
     note: str
     facts: CampaignFacts
     snapshot: int = 0
+    chosen: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
 class WatchCampaign:
-    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on."""
+    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on.
+
+    Attributes:
+        until: when it is looked at again, microseconds since 1970; 0 = when it has grown.
+    """
 
     note: str
     facts: CampaignFacts
+    until: int = 0
+
+
+@dataclass(frozen=True)
+class SetDueDay:
+    """Say by when a case is to be decided, in microseconds since 1970; 0 for never."""
+
+    due_at: int
 
 
 @dataclass(frozen=True)
@@ -131,6 +148,7 @@ Change = (
     | AddLabel
     | RemoveLabel
     | WriteNarrative
+    | SetDueDay
     | ActOnCampaign
     | WatchCampaign
     | DismissCampaign
@@ -172,7 +190,7 @@ def step_of(work: CaseWork, change: Change) -> Step:
                 raise CaseError(
                     "only a decided case can be reopened", where="status", next_step=f"it is {work.status}: work on it"
                 )
-            return Step("reopen", {"status": "open", "reason": ""}, note_text(change.note))
+            return Step("reopen", {"status": "open", "reason": "", "look_at": 0}, note_text(change.note))
         case _:
             return _add_opened_status(work, _build_edit_step(work, change))
 
@@ -182,10 +200,14 @@ def _add_opened_status(work: CaseWork, step: Step) -> Step:
     return Step(step.kind, {"status": "open", **step.fields}, step.note) if work.status == "new" else step
 
 
-def _build_edit_step(work: CaseWork, change: OpenCase | AssignCase | AddLabel | RemoveLabel | WriteNarrative) -> Step:
+def _build_edit_step(
+    work: CaseWork, change: OpenCase | AssignCase | AddLabel | RemoveLabel | WriteNarrative | SetDueDay
+) -> Step:
     match change:
         case OpenCase():
             return Step("open")
+        case SetDueDay():
+            return Step("due", {"due_at": change.due_at})
         case AssignCase():
             return Step("assign", {"assignee": person_text(change.assignee, "assignee") if change.assignee else ""})
         case AddLabel():
@@ -207,9 +229,11 @@ def _build_decision_step(change: ActOnCampaign | WatchCampaign | DismissCampaign
     said = {"facts": asdict(change.facts)}
     match change:
         case ActOnCampaign():
-            return Step("act", {"status": "acted", "reason": ""}, note_text(change.note), said)
+            return Step("act", {"status": "acted", "reason": "", "look_at": 0}, note_text(change.note), said)
         case WatchCampaign():
-            return Step("watch", {"status": "watched", "reason": ""}, note_text(change.note), said)
+            return Step(
+                "watch", {"status": "watched", "reason": "", "look_at": change.until}, note_text(change.note), said
+            )
         case DismissCampaign():
             if change.reason not in get_args(DismissalReason):
                 raise ConfigError(
@@ -218,7 +242,7 @@ def _build_decision_step(change: ActOnCampaign | WatchCampaign | DismissCampaign
                     next_step=f"choose one of: {', '.join(DISMISSAL_REASONS)}",
                 )
             note = _require_note_text(change.note, "a dismissal needs a note")
-            return Step("dismiss", {"status": "dismissed", "reason": change.reason}, note, said)
+            return Step("dismiss", {"status": "dismissed", "reason": change.reason, "look_at": 0}, note, said)
 
 
 def _require_note_text(text: str, missing: str) -> str:

@@ -21,7 +21,7 @@ from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
 from stillhunt.decide.log import log_locked, of_campaign
 from stillhunt.decide.names import note_of, person_text, storable
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, person_entry
-from stillhunt.decide.spared import SPARED_ROLES
+from stillhunt.decide.rules import SHARED_ROLES
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
@@ -35,7 +35,7 @@ from stillhunt_server.casework.changes import (
     step_of,
 )
 
-LeftOut = Literal["sanctioned", "pool", "victim", "not_flagged"]
+LeftOut = Literal["sanctioned", "pool", "victim", "not_flagged", "not_chosen"]
 LEFT_OUT_MEANINGS: dict[LeftOut, str] = DECISION_TEXTS["left_out"]
 """Why an action leaves an account out -> what that means, said of one account."""
 
@@ -73,22 +73,32 @@ def campaign_members(
     )
 
 
-def plan_action(members: Iterable[CampaignMember], action: Action) -> ActionPlan:
-    """On which members an action acts: those whose own verdict is act.
+def plan_action(members: Iterable[CampaignMember], action: Action, chosen: frozenset[str] | None = None) -> ActionPlan:
+    """On which members an action acts: those that a person chose, else those whose own verdict is act.
 
     Never on accounts of declared programmes; above tag, never on those that customers or victims stand behind.
     """
-    reasons = {member.account_id: _left_out(member, action) for member in members}
+    reasons = {member.account_id: why_left_out(member, action, chosen) for member in members}
     accounts = tuple(account for account, reason in reasons.items() if reason is None)
     return ActionPlan(accounts, dict(Counter(reason for reason in reasons.values() if reason is not None)))
 
 
-def _left_out(member: CampaignMember, action: Action) -> LeftOut | None:
+def why_left_out(member: CampaignMember, action: Action, chosen: frozenset[str] | None = None) -> LeftOut | None:
+    """Why an action leaves a member out; None where it acts on it."""
+    if chosen is not None and member.account_id not in chosen:
+        return "not_chosen"
     if member.sanctioned:
         return "sanctioned"
-    if rank(action) > rank(WITHOUT_FLAG) and member.role in SPARED_ROLES:
+    if rank(action) > rank(WITHOUT_FLAG) and member.role in SHARED_ROLES:
         return "victim" if member.role == "victim" else "pool"
-    return None if member.flagged else "not_flagged"
+    return None if member.flagged or chosen is not None else "not_flagged"
+
+
+def describe_left_out(plan: ActionPlan) -> list[str]:
+    """How many accounts an action leaves out, and why, in words."""
+    return [
+        f"{formatting.plural(number, 'account')}: {LEFT_OUT_MEANINGS[why]}" for why, number in plan.left_out.items()
+    ]
 
 
 def planned(change: ActOnCampaign) -> ActionPlan:
@@ -101,13 +111,13 @@ def planned(change: ActOnCampaign) -> ActionPlan:
     for given, known, where in ((change.action, ACTIONS, "action"), (change.reason, REASON_TEXTS, "reason")):
         if given not in known:
             raise ConfigError(f"there is no such {where}", where=where, next_step=f"choose one of: {', '.join(known)}")
-    plan = plan_action(change.members, change.action)
+    plan = plan_action(change.members, change.action, change.chosen)
     if not plan.accounts:
-        kinds = [f"{formatting.count(number)} {name}" for name, number in plan.left_out.items()]
+        kinds = "; ".join(describe_left_out(plan))
         raise CaseError(
-            f"this would act on no account; left out: {formatting.join_words(kinds) if kinds else 'none'}",
+            f"this would act on no account; left out: {kinds or 'none'}",
             where="members",
-            next_step="watch the campaign, or decide about its accounts one by one",
+            next_step="choose accounts in the list of members, or watch the campaign",
         )
     return plan
 

@@ -21,7 +21,7 @@ from stillhunt.watch.shared.snapshots import shared_store
 from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt_server.api.api_routes import ApiSources
-from stillhunt_server.api.gateways import Gateways
+from stillhunt_server.api.gateways import GatewayHome, Gateways
 from stillhunt_server.api.pages import PageSources
 from stillhunt_server.console.app import console_app
 from stillhunt_server.console.context import Console
@@ -143,7 +143,8 @@ def _answer_gateways(
     hearing.start()
     opened.callback(hearing.stop)
     calls = served.traffic.calls if served.traffic is not None else None
-    gateways = Gateways(decisions, tokens, config.decide, signatures, calls)
+    home = GatewayHome(folder, database, config)
+    gateways = Gateways(decisions, tokens, config.decide, signatures, calls, home)
     opened.enter_context(_watch_call_counts(gateways.calls, served.faults))
     opened.callback(gateways.stop)
     answering = replace(served, api=ApiSources(database, tokens, decisions, threads), gateways=gateways)

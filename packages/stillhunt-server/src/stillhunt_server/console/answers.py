@@ -16,7 +16,8 @@ from stillhunt_server.console.tables import TableSpec, table_export, table_page
 
 def render(request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
     """A page for who asked for it."""
-    shown = {"viewer": request.viewer, "console": request.console, "path": request.path, "navigation": navigation()}
+    shown: dict[str, Any] = {"viewer": request.viewer, "console": request.console, "path": request.path}
+    shown |= {"navigation": navigation(), "newer": request.console.source.is_reading()}
     return HTMLResponse(templates().get_template(template).render({**shown, **values}), status)
 
 
@@ -41,7 +42,7 @@ def answer_list(
     """A page that is a table with a heading.
 
     Args:
-        more: `meaning`, `other` (where another list is, with its name) and `filters` that were saved.
+        more: `meaning` and `other` (where another list is, with its name).
     """
-    values = {"title": title, "headline": headline, "meaning": "", "other": None, "filters": None, **more}
+    values = {"title": title, "headline": headline, "meaning": "", "other": None, **more}
     return answer_table(request, "campaigns.html", spec, data, values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from importlib import resources
 from typing import Any
 
@@ -20,16 +20,24 @@ from stillhunt_server.console import (
     pages_about,
     pages_account,
     pages_campaign,
+    pages_changes,
     pages_decisions,
+    pages_groups,
     pages_overview,
+    pages_owner,
     pages_packs,
+    pages_queue,
     pages_search,
+    pages_weighing,
+    queue_forms,
 )
 from stillhunt_server.console.answers import render
+from stillhunt_server.console.appeal_page import appeal_form, send_appeal
+from stillhunt_server.console.compressing import compress_answer
 from stillhunt_server.console.context import Console, PageRequest
 from stillhunt_server.console.door import open_routes, read_request
 from stillhunt_server.console.navigation import PageRoute, plugin_pages
-from stillhunt_server.people.guard import Guard
+from stillhunt_server.people.guard import APPEAL_PATH, Guard
 from stillhunt_server.people.people import PeopleParts
 from stillhunt_server.people.routes import people_routes
 
@@ -41,8 +49,8 @@ _CONSOLE, _REPORT = resources.files("stillhunt_server.console"), resources.files
 READ_ROUTES = (
     PageRoute("/", pages_overview.overview),
     PageRoute("/hunt", pages_overview.hunt_part),
-    PageRoute("/campaigns", pages_about.queue),
-    PageRoute("/groups", pages_about.groups),
+    PageRoute("/campaigns", pages_queue.queue),
+    PageRoute("/groups", pages_groups.groups),
     PageRoute("/campaigns/{campaign}", pages_campaign.campaign),
     PageRoute("/campaigns/{campaign}/members", pages_campaign.members),
     PageRoute("/campaigns/{campaign}/evidence", pages_campaign.evidence),
@@ -50,6 +58,8 @@ READ_ROUTES = (
     PageRoute("/campaigns/{campaign}/ties", pages_campaign.ties),
     PageRoute("/campaigns/{campaign}/graph.json", pages_campaign.graph_data),
     PageRoute("/campaigns/{campaign}/phrase", pages_campaign.phrase),
+    PageRoute("/campaigns/{campaign}/lever", pages_weighing.lever),
+    PageRoute("/campaigns/{campaign}/beside", pages_weighing.beside),
     PageRoute("/accounts", pages_account.accounts),
     PageRoute("/accounts/{account:path}", pages_account.account),
     PageRoute("/search", pages_search.search),
@@ -66,6 +76,11 @@ WORK_ROUTES = (
     PageRoute("/filters/{filter_id}/delete", case_forms.drop_filter, "POST"),
     PageRoute("/decisions", pages_decisions.decisions),
     PageRoute("/decisions", pages_decisions.decide_account, "POST"),
+    PageRoute("/changes", pages_changes.changes),
+    PageRoute("/palette.json", pages_queue.palette),
+    PageRoute("/owners/{account:path}", pages_owner.owner_extract, role="analyst"),
+    PageRoute("/queue/next", queue_forms.take_next, "POST"),
+    PageRoute("/queue/bulk", queue_forms.change_many, "POST"),
     PageRoute("/signs", pages_decisions.signs),
     PageRoute("/decisions/undo", pages_decisions.end_decision, "POST"),
     PageRoute("/appeals", pages_decisions.appeals),
@@ -77,6 +92,11 @@ WORK_ROUTES = (
     PageRoute("/users", pages_decisions.change_user, "POST", "admin"),
 )
 """Pages that need the database of a data folder."""
+OPEN_ROUTES = (
+    PageRoute(APPEAL_PATH, appeal_form, role=""),
+    PageRoute(APPEAL_PATH, send_appeal, "POST", role=""),
+)
+"""Pages of a data folder for everybody."""
 
 
 def console_app(console: Console, people: PeopleParts) -> Any:
@@ -86,6 +106,7 @@ def console_app(console: Console, people: PeopleParts) -> Any:
         return render(read_request(console, request), template, values)
 
     routes = [*open_routes(console, (*READ_ROUTES, *WORK_ROUTES)), *people_routes(people, show), *_list_file_routes()]
+    routes += open_routes(console, OPEN_ROUTES, role="")
     routes += _of_plugins(console)
     return Guard(_build_console_app(console, routes), people, problem=partial(_render_problem_page, console))
 
@@ -164,9 +185,16 @@ def _named_file(folder: str, request: Request) -> Response:
     )
 
 
-def _serve_static_file(path: Any, _request: Request) -> Response:
+@lru_cache(maxsize=64)
+def _read_static_file(path: Any, accepted: str) -> Response:
+    """A file, compressed once for all readers: it is the same for everybody."""
+    headers = {"cache-control": f"public, max-age={CACHED_SECONDS}"}
+    answer = Response(path.read_bytes(), media_type=_TYPES["." + path.name.rpartition(".")[2]], headers=headers)
+    return compress_answer(answer, accepted)
+
+
+def _serve_static_file(path: Any, request: Request) -> Response:
     ending = "." + path.name.rpartition(".")[2]
     if ending not in _TYPES:
         return PlainTextResponse("no such file\n", 404)
-    headers = {"cache-control": f"public, max-age={CACHED_SECONDS}"}
-    return Response(path.read_bytes(), media_type=_TYPES[ending], headers=headers)
+    return _read_static_file(path, "gzip" if "gzip" in request.headers.get("accept-encoding", "") else "")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.case_work import WorkConflict, read_work
+from stillhunt.base.units import DAY, SECOND
+from stillhunt.decide.case_work import read_work
 from stillhunt_server.casework.changes import (
     ActOnCampaign,
     AddComment,
@@ -20,28 +22,19 @@ from stillhunt_server.casework.changes import (
     OpenCase,
     RemoveLabel,
     ReopenCase,
+    SetDueDay,
     WatchCampaign,
     WriteNarrative,
 )
 from stillhunt_server.casework.changing import change_work, undo_change
-from stillhunt_server.console.case_panel import facts_of, plan_digest, planned_members, workers
+from stillhunt_server.console.acting_pages import ask_before_acting, read_chosen
+from stillhunt_server.console.case_panel import PlanChanged, facts_of, plan_digest, planned_members, workers
 from stillhunt_server.console.context import PageRequest
+from stillhunt_server.console.messages import done_url
 from stillhunt_server.console.navigation import navigation
-from stillhunt_server.console.pages_campaign import campaign
-from stillhunt_server.console.rendering import campaign_url
+from stillhunt_server.console.pages_campaign import campaign, shows_campaign
 from stillhunt_server.console.saved_filters import delete_filter, save_filter
 from stillhunt_server.console.snapshot import ShownCase
-
-
-class PlanChanged(CaseError):  # noqa: N818 - it is no fault: the reader sees what there is now, and goes on
-    """An action would act on other accounts than its form said, since another hunt or a setting came meanwhile."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the members of this campaign have changed since you read it",
-            where="this form",
-            next_step="look at which accounts it acts on now, and decide again; nothing was written",
-        )
 
 
 def change_case(request: PageRequest) -> Response:
@@ -49,21 +42,24 @@ def change_case(request: PageRequest) -> Response:
     form, name, kind = request.form, request.route["campaign"], request.route["kind"]
     database, shown, seen = request.database, request.case, form.number("version", -1)
     try:
+        if kind == "act" and form["sure"] != "yes":
+            return ask_before_acting(request, _read_act_form(request))
         if kind == "undo":
             undo_change(
-                database, name, seen, request.by, request.now, _list_declared_accounts(request.console.config, shown)
+                database, name, seen, request.by, request.now, list_declared_accounts(request.console.config, shown)
             )
         elif kind in _CHANGES:
             change_work(database, name, seen, _CHANGES[kind](request), request.by, request.now)
         else:
             raise CaseError("a case has no such change", where="the address", next_step="use the forms of its page")
-    except (WorkConflict, PlanChanged) as conflict:
-        return campaign(request, conflict, form["text"] or form["note"] or form["label"])
-    place = "#case" if kind in ("comment", "narrative") else ""
-    return RedirectResponse(f"{campaign_url(name)}?done={kind}{place}", 303)
+    except (CaseError, ConfigError) as problem:
+        if not shows_campaign(request, name):
+            raise
+        return campaign(request, problem, form["text"] or form["note"] or form["label"])
+    return RedirectResponse(done_url(request, name, kind, "case" if kind in ("comment", "narrative") else ""), 303)
 
 
-def _list_declared_accounts(config: Config, shown: ShownCase) -> frozenset[str]:
+def list_declared_accounts(config: Config, shown: ShownCase) -> frozenset[str]:
     """Accounts of declared programmes: those of the settings, and those that the snapshot knows."""
     accounts = shown.case.accounts
     known = accounts.filter(accounts["sanctioned"])["account_id"].to_pylist()
@@ -96,7 +92,7 @@ def narrative_of(request: PageRequest, campaign: str) -> str:
     return read_work(request.database, campaign).narrative
 
 
-def _read_act_form(request: PageRequest) -> Change:
+def _read_act_form(request: PageRequest) -> ActOnCampaign:
     form, name = request.form, request.route["campaign"]
     members = planned_members(request.case, name, request.console.config)
     if form["plan"] != plan_digest(members):
@@ -109,6 +105,7 @@ def _read_act_form(request: PageRequest) -> Change:
         note=form["note"],
         facts=facts_of(request.case, name),
         snapshot=request.case.sequence,
+        chosen=read_chosen(request, members),
     )
 
 
@@ -120,7 +117,27 @@ def _read_assign_form(request: PageRequest) -> Change:
 
 
 def _read_watch_form(request: PageRequest) -> Change:
-    return WatchCampaign(request.form["note"], facts_of(request.case, request.route["campaign"]))
+    facts = facts_of(request.case, request.route["campaign"])
+    return WatchCampaign(request.form["note"], facts, read_day(request, "until"))
+
+
+def read_day(request: PageRequest, name: str) -> int:
+    """The beginning of a day that a form names, microseconds since 1970; 0 where it names none.
+
+    Raises:
+        ConfigError: it is no day, or it is over.
+    """
+    given = request.form[name]
+    if not given:
+        return 0
+    try:
+        day = datetime.strptime(given[:10], "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise ConfigError("this is no day", where=name, next_step="write it as 2026-12-31") from error
+    at = int(day.timestamp()) * SECOND
+    if at + DAY <= request.now:
+        raise ConfigError("this day is over", where=name, next_step="choose a later one")
+    return at
 
 
 def _read_dismiss_form(request: PageRequest) -> Change:
@@ -137,6 +154,7 @@ _CHANGES: dict[str, Callable[[PageRequest], Change]] = {
     "narrative": lambda request: WriteNarrative(request.form["text"]),
     "act": _read_act_form,
     "watch": _read_watch_form,
+    "due": lambda request: SetDueDay(read_day(request, "due")),
     "dismiss": _read_dismiss_form,
     "reopen": lambda request: ReopenCase(request.form["note"]),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from urllib.parse import urlencode
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS, WITHOUT_FLAG, Action
+from stillhunt.base.errors import CaseError
+from stillhunt.decide.actions import WITHOUT_FLAG, Action
 from stillhunt.decide.case_work import (
     CampaignFacts,
     WorkEvent,
@@ -21,13 +21,17 @@ from stillhunt.decide.case_work import (
     returned_for_another_look,
     work_events,
 )
-from stillhunt.decide.entries import standing
-from stillhunt.decide.log import of_campaign, read_log
+from stillhunt.triage.kinds import role_label
+from stillhunt.triage.score_breakdown import lacking
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.subject.packs import packs_of
+from stillhunt_server.case_views.acting_now import acting_now, recommend_step
+from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.casework.changes import DISMISSAL_REASONS, CampaignMember
-from stillhunt_server.casework.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action
+from stillhunt_server.casework.changing import campaign_members, describe_left_out, plan_action
+from stillhunt_server.casework.in_force import standing_parts
 from stillhunt_server.console.context import PageRequest
+from stillhunt_server.console.messages import read_done
 from stillhunt_server.console.navigation import plugin_pages
 from stillhunt_server.console.rendering import moment
 from stillhunt_server.console.snapshot import ShownCase
@@ -35,22 +39,20 @@ from stillhunt_server.people.users import all_users
 
 FIRST_ACTION: Action = "step_up"
 FIRST_DAYS = 30
+SINGLE_SHOWN = 30
+"""Accounts that can be left out one by one beside the claim. Judgement: a list that can be read."""
 """What the form of a decision offers first. Judgement: the strongest that still lets an honest customer go on."""
-_AUTHOR_CHARS = 60
-_DONE = {
-    "open": "The case is open.",
-    "assign": "The case is assigned.",
-    "comment": "The comment is kept.",
-    "label": "The label is on.",
-    "unlabel": "The label is off.",
-    "narrative": "The narrative is kept.",
-    "act": "The decision is made, and in force within seconds.",
-    "watch": "The campaign is watched; nothing is done.",
-    "dismiss": "The campaign is dismissed: rules release its accounts.",
-    "reopen": "The case is open again.",
-    "undo": "The latest change is undone.",
-    "pack": "The evidence pack is made.",
-}
+
+
+class PlanChanged(CaseError):  # noqa: N818 - it is no fault: the reader sees what there is now, and goes on
+    """An action would act on other accounts than its form said, since another hunt or a setting came meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the members of this campaign have changed since you read it",
+            where="this form",
+            next_step="look at which accounts it acts on now, and decide again; nothing was written",
+        )
 
 
 def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
@@ -60,25 +62,40 @@ def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         return {"work": None, "done": ""}
     members = planned_members(shown, campaign, request.console.config)
     strong, weak = plan_action(members, FIRST_ACTION), plan_action(members, WITHOUT_FLAG)
-    left_out = [
-        f"{formatting.plural(count, 'account')}: {LEFT_OUT_MEANINGS[why]}" for why, count in strong.left_out.items()
-    ]
     facts, panel = facts_of(shown, campaign), work_panel(request, campaign)
     then = facts_when_decided(database, {campaign: panel["work"]}).get(campaign)
+    another_look = returned_for_another_look(panel["work"], then, facts, request.now) if then is not None else ""
+    model = shown.campaign(campaign)
+    hit = frozenset(strong.accounts)
     return {
         **panel,
         "people": workers(database),
-        "actions": ACTION_MEANINGS,
         "first_action": FIRST_ACTION,
         "first_days": FIRST_DAYS,
-        "reasons": REASON_TEXTS,
         "dismissals": DISMISSAL_REASONS,
         "plan": plan_digest(members),
-        "would_act_on": len(strong.accounts),
+        "now": acting_now(shown.members_of(campaign), hit, expected_harm(model, shown.case.timeline)),
         "would_tag": len(weak.accounts),
-        "left_out": left_out,
-        "another_look": returned_for_another_look(panel["work"], then, facts) if then is not None else "",
+        "left_out": describe_left_out(strong),
+        "not_flagged": sum(not one.flagged and not one.sanctioned for one in members),
+        "strongest": [(one.account_id, role_label(one.role)) for one in members if one.account_id in hit][
+            :SINGLE_SHOWN
+        ],
+        "recommended": recommend_step(model, len(hit), panel["work"].status, another_look),
+        "other": "; ".join(one.words for one in model.total.explanations[:1]),
+        "unknown": lacking(model.total) or "every test had enough data",
+        "another_look": another_look,
     }
+
+
+def choosing_values(request: PageRequest, campaign: str) -> dict[str, Any]:
+    """What the list of members needs so that somebody can decide about some of them; nothing where nobody may."""
+    database, shown = request.console.database, request.case
+    may = request.viewer is not None and request.viewer.may("analyst")
+    if database is None or not may or shown.campaign(campaign).verdict == "none":
+        return {"may_act": False}
+    plan = plan_digest(planned_members(shown, campaign, request.console.config))
+    return {"may_act": True, "plan": plan, "work": read_work(database, campaign)}
 
 
 def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
@@ -89,13 +106,13 @@ def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "packs": packs_about(folder.path, campaign) if folder is not None else [],
         "makes_packs": any(page.name == "packs" for page in plugin_pages()),
         "in_snapshot": shown is not None and campaign in shown.by_id,
-        "decided": _count_standing_decisions(database, campaign, request.now),
+        "decided": _list_standing_decisions(request, campaign),
         "events": [
-            {"at": moment(one.at), "by": one.by, "words": _describe_work_event(one), "note": one.note}
+            {"at": moment(one.at), "by": one.by, "words": describe_work_event(one), "note": one.note}
             for one in reversed(work_events(database, campaign))
         ],
         "may_work": request.viewer is not None and request.viewer.may("analyst"),
-        "done": _DONE.get(request.given["done"], ""),
+        "done": read_done(request, campaign),
     }
 
 
@@ -121,17 +138,14 @@ def workers(database: WatchDatabase) -> list[str]:
     return [one.name for one in all_users(database) if one.disabled_at is None and one.role != "viewer"]
 
 
-def _count_standing_decisions(database: WatchDatabase, campaign: str, now: int) -> list[tuple[str, str]]:
-    """What stands about accounts for this campaign, counted: what in words, and where the rows are."""
-    entries = read_log(database, of_campaign(campaign))
-    counted = Counter((one.action, one.author, one.dry_run) for one in standing(entries, now))
-    found = []
-    for (action, author, dry_run), number in sorted(counted.items()):
-        who = formatting.shorten(author, _AUTHOR_CHARS)
-        words = f"{action} for {formatting.plural(number, 'account')}, by {who}{' (dry run)' if dry_run else ''}"
-        state = "dry run" if dry_run else "stands"
-        asked_for = urlencode({"campaign_id": campaign, "action": action, "author": author, "state": state})
-        found.append((words, f"/decisions?{asked_for}"))
+def _list_standing_decisions(request: PageRequest, campaign: str) -> list[tuple[str, str, Any, Any]]:
+    """What stands about accounts for this campaign: in words, where the rows are, and since and until when."""
+    shown, found = request.latest, []
+    members = shown.by_id[campaign].row["accounts"] if shown is not None and campaign in shown.by_id else 0
+    for one in standing_parts(request.database, request.now, campaign).get(campaign, []):
+        state = "dry run" if one.dry_run else "stands"
+        asked_for = urlencode({"campaign_id": campaign, "action": one.action, "author": one.author, "state": state})
+        found.append((one.words(members), f"/decisions?{asked_for}", moment(one.since), moment(one.until)))
     return found
 
 
@@ -141,7 +155,8 @@ def facts_of(shown: ShownCase, campaign: str) -> CampaignFacts:
     return CampaignFacts(row["accounts"], row["verdict"], row["score"])
 
 
-def _describe_work_event(event: WorkEvent) -> str:
+def describe_work_event(event: WorkEvent) -> str:
+    """What somebody did to a case, in words that follow their name."""
     after = event.after
     match event.kind:
         case "assign":
@@ -152,11 +167,11 @@ def _describe_work_event(event: WorkEvent) -> str:
             act = after.get("act", {})
             number = act.get("accounts", 0)
             number = number if isinstance(number, int) else len(number)
-            return f"decided {act.get('action', '')} for {formatting.plural(number, 'account')}"
+            return f"decided {str(act.get('action', '')).replace('_', ' ')} for {formatting.plural(number, 'account')}"
         case "dismiss":
             return f"dismissed it: {str(after.get('reason', '')).replace('_', ' ')}"
         case "undo":
-            return f"undid change {after.get('undoes', '')}"
+            return "undid the change before"
         case _:
             return {
                 "open": "opened the case",
@@ -164,4 +179,5 @@ def _describe_work_event(event: WorkEvent) -> str:
                 "narrative": "wrote the narrative",
                 "watch": "decided to watch it",
                 "reopen": "reopened it",
+                "due": "set the day by which it is to be decided",
             }.get(event.kind, event.kind)

@@ -18,7 +18,7 @@ from stillhunt.decide.log import LogCondition, is_standing
 from stillhunt.decide.names import storable
 from stillhunt.triage.kinds import role_label
 from stillhunt.watch.database.tables import DECISIONS
-from stillhunt_server.console.rendering import account_url, campaign_url, decision_url, moment
+from stillhunt_server.console.rendering import account_url, campaign_url, code_words, decision_url, moment
 from stillhunt_server.console.table_query import Row, TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec
 
@@ -67,6 +67,7 @@ MEMBER_LIST = TableSpec(
         TableColumn("sanctioned", "Declared programme", "choice", aside=True),
     ),
     row_link=lambda row: account_url(row["account_id"]),
+    row_value=lambda row: str(row["account_id"]),
     empty="The case holds no members of this campaign.",
 )
 
@@ -136,10 +137,12 @@ DECISIONS_TABLE = TableSpec(
         TableColumn("made_at", "Made", "time"),
         TableColumn("account_id", "Account", "id", link=lambda row: account_url(row["account_id"])),
         TableColumn("kind", "Decided by", "choice"),
-        TableColumn("action", "Action", "choice"),
+        TableColumn("action", "Action", "choice", shown=lambda row: code_words(row["action"])),
         TableColumn("state", "State", "choice"),
         TableColumn("author", "Author", "choice"),
-        TableColumn("reason", "What the customer may be told", "choice", aside=True),
+        TableColumn(
+            "reason", "What the customer may be told", "choice", shown=lambda row: code_words(row["reason"]), aside=True
+        ),
         TableColumn("starts_at", "From", "time", aside=True),
         TableColumn("expires_at", "Until", "time"),
         TableColumn("campaign_id", "Campaign", "choice", link=campaign_link),

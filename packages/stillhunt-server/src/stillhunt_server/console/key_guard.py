@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
+from stillhunt_server.people.form_tokens import is_token
 from stillhunt_server.people.guard import form_fields, posted, read_body, replayed, with_security_headers
 from stillhunt_server.people.origins import is_same_site, local_path
 from stillhunt_server.people.sessions import Viewer
@@ -68,7 +69,7 @@ class KeyGuard:
             return PlainTextResponse("That is too long to be sent at once.\n", 413), receive
         request.state.form = form_fields(request.headers.get("content-type", ""), body)
         sent = request.headers.get("x-form-token") or posted(request, "form_token")
-        if not hmac.compare_digest(sent.encode(), self._viewer.form_token.encode()):
+        if not is_token(sent, self._viewer.form_token):
             return PlainTextResponse("Load the page again, and send the form once more.\n", 403), receive
         return None, replayed(body, receive)
 

@@ -53,7 +53,7 @@ class PageRoute:
 
     Attributes:
         path: with the names of its parts in braces; `PageRequest.route` has what stands there.
-        role: the least that it needs; a form needs an analyst in any case.
+        role: the least that it needs, and a form an analyst in any case; "" of a page that is open to everybody.
     """
 
     path: str

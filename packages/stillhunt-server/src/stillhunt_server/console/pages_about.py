@@ -1,4 +1,4 @@
-"""What findings rest on: declared programmes, sources and coverage, settings and policy; and the queue of campaigns."""
+"""What findings rest on: declared programmes, sources and coverage, settings and policy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,10 @@ from stillhunt.decide.running import policy_of
 from stillhunt.triage.folder import DAMAGE, public_run
 from stillhunt.triage.report import coverage_parts
 from stillhunt.watch.folder import POLICY_FILE
-from stillhunt_server.case_views.harm import HARM_MEANING
 from stillhunt_server.console.answers import answer_list, answer_table, render
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import campaign_link, probability_of, verdict_mark
-from stillhunt_server.console.pages_overview import groups_spec, groups_table, queue_rows, queue_spec, queue_table
 from stillhunt_server.console.rendering import account_url
-from stillhunt_server.console.saved_filters import filters_of
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
 
@@ -57,30 +54,6 @@ REPORT_POLICY = (
 )
 """Of the report, a file with its own scripts: it is of no origin, so that not even one that somebody changed can ask
 this server for anything. Its own policy, within the file, is stricter."""
-
-
-def queue(request: PageRequest) -> Response:
-    """Campaigns, the one with the most expected harm first."""
-    shown, database = request.case, request.console.database
-    rows = queue_rows(database, shown)
-    filters = filters_of(database, "campaigns", request.by) if database is not None else None
-    alone, number = len(shown.model.of_verdict("none")), formatting.plural(len(rows), "campaign")
-    headline = f"{number}, the most expected harm first" if len(rows) > 1 else f"{number} in the queue"
-    other = ("/groups", f"{formatting.plural(alone, 'group')} without a verdict") if alone else None
-    spec = queue_spec(
-        shown.model.campaigns[0].run.currency if shown.model.campaigns else "USD", live=database is not None
-    )
-    more = {"meaning": HARM_MEANING, "other": other, "filters": filters}
-    return answer_list(request, spec, queue_table(rows), "Queue", headline, **more)
-
-
-def groups(request: PageRequest) -> Response:
-    """Groups that were looked at and have no verdict."""
-    data = groups_table(request.case)
-    meaning = "Nobody in them is accused. They are here so that you can check what was not found, and why."
-    headline = f"{formatting.plural(data.num_rows, 'group')} without a verdict"
-    other = ("/campaigns", "Back to the queue")
-    return answer_list(request, groups_spec(), data, "Without a verdict", headline, meaning=meaning, other=other)
 
 
 def programmes(request: PageRequest) -> Response:

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
+from stillhunt.decide.appeal_codes import appeal_code
 from stillhunt.decide.names import storable
 from stillhunt.triage.model import family_name
 from stillhunt.triage.score_breakdown import ScoreSum
-from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
 from stillhunt_server.case_views.account_page import account_page
 from stillhunt_server.console.answers import answer_list, render
@@ -87,7 +87,7 @@ def account(request: PageRequest) -> Response:
     }
     if database is not None:
         values["forms"] = {"actions": ACTION_MEANINGS, "reasons": REASON_TEXTS}
-        values["decisions"] = _read_account_decisions(database, name)
+        values["decisions"] = _read_account_decisions(request, name)
     return render(request, "account.html", values)
 
 
@@ -108,7 +108,7 @@ def _known_elsewhere(request: PageRequest, asked: str) -> Response:
     database, name, links, found = request.console.database, storable(asked), [], []
     if database is not None:
         links = database.read(select(LINKED_ACCOUNTS).where(LINKED_ACCOUNTS.c.account_id == name))
-        found = _read_account_decisions(database, name)
+        found = _read_account_decisions(request, name)
     if not links and not found:  # no names of others: the audit has only what was asked for
         raise CaseError(
             "this snapshot has no account of this id", where="accounts", next_step="search for a part of it"
@@ -118,7 +118,12 @@ def _known_elsewhere(request: PageRequest, asked: str) -> Response:
     return render(request, "account_unseen.html", values)
 
 
-def _read_account_decisions(database: WatchDatabase, name: str) -> list[dict[str, Any]]:
-    """Entries of the decision log about an account, the latest first."""
+def _read_account_decisions(request: PageRequest, name: str) -> list[dict[str, Any]]:
+    """Entries of the decision log about an account, the latest first; analysts see by which code it can appeal."""
     of_account = select(DECISIONS).where(DECISIONS.c.account_id == name).order_by(DECISIONS.c.seq.desc())
-    return [decision_row(row) for row in database.read(of_account.limit(DECISIONS_SHOWN))]
+    rows = [decision_row(row) for row in request.database.read(of_account.limit(DECISIONS_SHOWN))]
+    may = request.viewer is not None and request.viewer.may("analyst")
+    for row in rows:
+        told = may and row["kind"] != "undo" and row["action"] != "observe" and not row["dry_run"]
+        row["appeal_code"] = appeal_code(request.database, row["seq"]) if told else ""
+    return rows

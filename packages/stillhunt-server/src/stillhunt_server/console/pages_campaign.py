@@ -10,7 +10,8 @@ from sqlalchemy import select
 from starlette.responses import JSONResponse, Response
 
 from stillhunt.base import formatting
-from stillhunt.base.errors import CaseError
+from stillhunt.base.errors import StillhuntError
+from stillhunt.decide.case_work import WorkConflict
 from stillhunt.decide.names import storable
 from stillhunt.triage import charts
 from stillhunt.triage.model import CampaignModel
@@ -23,10 +24,10 @@ from stillhunt_server.case_views.account_graph import COMMON, AccountGraph
 from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.case_views.similar import similar_campaigns
 from stillhunt_server.console.answers import answer_table, render
-from stillhunt_server.console.case_panel import case_panel, work_panel
+from stillhunt_server.console.case_panel import PlanChanged, case_panel, choosing_values, work_panel
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
-from stillhunt_server.console.rendering import account_url, campaign_url, moment
+from stillhunt_server.console.rendering import account_url, campaign_url, code_words, moment
 from stillhunt_server.console.request_rows import answer_requests
 from stillhunt_server.console.table_query import TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec, table_page
@@ -81,7 +82,7 @@ EVIDENCE_LIST = TableSpec(
             shown=lambda row: formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS)),
         ),
         TableColumn("family", "Family", "choice"),
-        TableColumn("kind", "Test", "choice"),
+        TableColumn("kind", "Test", "choice", shown=lambda row: code_words(row["kind"])),
         TableColumn(
             "bits", "Bits", "figure", shown=lambda row: formatting.bits(row["bits"]),
             mark=lambda row: "bits for" if row["bits"] > 0 else "bits against",
@@ -124,17 +125,15 @@ class CampaignPage:
     excerpts: CampaignExcerpts
 
 
-def campaign(request: PageRequest, conflict: CaseError | None = None, text: str = "") -> Response:
+def campaign(request: PageRequest, conflict: StillhuntError | None = None, text: str = "") -> Response:
     """The page of a campaign with the work on it; of one that left the snapshot, what is kept of it.
 
     Args:
-        conflict: why a change was not made: the case or the snapshot is another one than its reader saw.
+        conflict: why a change was not made.
         text: what the reader wrote then, which is not lost.
     """
-    name, database = request.route["campaign"], request.console.database
-    rows: list[dict[str, Any]] = []
-    if database is not None and (request.latest is None or name not in request.latest.by_id):
-        rows = database.read(select(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == storable(name)))
+    name = request.route["campaign"]
+    rows, database = _left_rows(request, name), request.console.database
     values = _left_campaign(request, rows[0]) if rows else _present_campaign(request)
     name = rows[0]["campaign_id"] if rows else name
     values |= {
@@ -144,7 +143,21 @@ def campaign(request: PageRequest, conflict: CaseError | None = None, text: str 
         "conflict_text": text,
     }
     template = "campaign_left.html" if rows else "campaign.html"
-    return render(request, template, values, 200 if conflict is None else 409)
+    refused = 409 if isinstance(conflict, WorkConflict | PlanChanged) else 400
+    return render(request, template, values, 200 if conflict is None else refused)
+
+
+def shows_campaign(request: PageRequest, name: str) -> bool:
+    """Whether there is a page of a campaign: it is in the snapshot, or was in an earlier one."""
+    return (request.latest is not None and name in request.latest.by_id) or bool(_left_rows(request, name))
+
+
+def _left_rows(request: PageRequest, name: str) -> list[dict[str, Any]]:
+    """What the database has of a campaign that the snapshot has not."""
+    database = request.console.database
+    if database is None or (request.latest is not None and name in request.latest.by_id):
+        return []
+    return database.read(select(CAMPAIGN_ROWS).where(CAMPAIGN_ROWS.c.campaign_id == storable(name)))
 
 
 def _present_campaign(request: PageRequest) -> dict[str, Any]:
@@ -183,7 +196,8 @@ def _left_campaign(request: PageRequest, row: Mapping[str, Any]) -> dict[str, An
 def members(request: PageRequest) -> Response:
     """All members of a campaign."""
     head = _open_campaign_part(request, "members", "Members", MEMBERS_MEANING)
-    return answer_table(request, "campaign_table.html", MEMBER_LIST, request.case.members_of(head["name"]), head)
+    head |= choosing_values(request, head["name"])
+    return answer_table(request, "campaign_members.html", MEMBER_LIST, request.case.members_of(head["name"]), head)
 
 
 def evidence(request: PageRequest) -> Response:

@@ -37,6 +37,7 @@ from stillhunt_server.console.decision_table import (
     conditions_of,
     decision_row,
 )
+from stillhunt_server.console.pages_changes import list_changes
 from stillhunt_server.console.rendering import decision_url, moment
 from stillhunt_server.console.table_query import whole_number
 from stillhunt_server.people.users import PERSON_ROLES, all_users, disable_user, enable_user, set_role
@@ -186,10 +187,21 @@ def audit(request: PageRequest) -> Response:
     """Who looked at what."""
     request.look("audit", "all")
     rows = request.database.read(select(AUDIT).order_by(AUDIT.c.audit_id.desc()).limit(AUDIT_SHOWN))
-    data = pa.Table.from_pylist([{**row, "at": moment(row["at"])} for row in rows], AUDIT_SCHEMA)
-    more = f" The newest {formatting.count(AUDIT_SHOWN)} are here." if data.num_rows == AUDIT_SHOWN else ""
+    looks = [{**row, "at": moment(row["at"])} for row in rows]
+    changed = [
+        {
+            "at": one["at"],
+            "who": one["who"],
+            "what": "change",
+            "about": f"{one.get('campaign_id') or one.get('account_id')}: {one['words']}",
+        }
+        for one in list_changes(request.database)
+    ]
+    both = sorted([*looks, *changed], key=lambda row: row["at"], reverse=True)
+    data = pa.Table.from_pylist(both, AUDIT_SCHEMA)
+    more = f" The newest {formatting.count(AUDIT_SHOWN)} are here." if len(looks) == AUDIT_SHOWN else ""
     headline = f"{formatting.plural(data.num_rows, 'look')} and changes"
-    meaning = f"Every look at account ids or excerpts, every export, sign-in and change of users.{more}"
+    meaning = f"Every look at account ids or excerpts, every export, sign-in and change.{more}"
     return answer_list(request, AUDIT_TABLE, data, "Audit", headline, meaning=meaning)
 
 

@@ -5,167 +5,34 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import select
 from starlette.responses import Response
 
 from stillhunt.base import formatting
-from stillhunt.decide.case_work import CaseWork, read_all_work
-from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.report import case_figures
+from stillhunt.triage.score_breakdown import log2_odds_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS
-from stillhunt_server.case_views.harm import HARM_MEANING, queue_order
+from stillhunt_server.case_views.harm import HARM_MEANING
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import Console, PageRequest
-from stillhunt_server.console.decision_table import probability_of, verdict_mark
-from stillhunt_server.console.rendering import campaign_url, moment
+from stillhunt_server.console.pages_queue import queue_rows
+from stillhunt_server.console.rendering import moment
 from stillhunt_server.console.snapshot import ShownCase
-from stillhunt_server.console.table_query import Row, TableColumn
-from stillhunt_server.console.tables import TableSpec
 from stillhunt_server.receiving.traffic import Traffic
-
-_TIME = pa.timestamp("us", tz="UTC")
-_SCHEMA = pa.schema(
-    [
-        ("campaign_id", pa.string()),
-        ("verdict", pa.string()),
-        ("status", pa.string()),
-        ("assignee", pa.string()),
-        ("probability", pa.float64()),
-        ("harm", pa.float64()),
-        ("accounts", pa.int64()),
-        ("requests", pa.int64()),
-        ("value", pa.float64()),
-        ("kind", pa.string()),
-        ("skills", pa.list_(pa.string())),
-        ("labels", pa.list_(pa.string())),
-        ("first_seen", _TIME),
-        ("last_seen", _TIME),
-        ("words", pa.string()),
-    ]
-)
-
-
-def queue_spec(currency: str, *, live: bool) -> TableSpec:
-    """The table of campaigns.
-
-    Args:
-        live: whether there is work on campaigns: a case folder has none.
-    """
-
-    def money(name: str) -> Callable[[Row], str]:
-        return lambda row: formatting.money(row[name], currency)
-
-    columns = [
-        TableColumn("campaign_id", "Campaign", "id"),
-        TableColumn("verdict", "Verdict", "choice", mark=verdict_mark),
-        *([TableColumn("status", "Case", "choice", mark=lambda row: f"status {row['status']}")] if live else []),
-        *([TableColumn("assignee", "Assigned to", "choice")] if live else []),
-        TableColumn("harm", "Expected harm a day", "figure", shown=money("harm")),
-        TableColumn("probability", "Probability", "figure", shown=probability_of("probability")),
-        TableColumn("accounts", "Accounts", "figure", link=lambda row: campaign_url(row["campaign_id"], "members")),
-        TableColumn("requests", "Requests", "figure", link=lambda row: campaign_url(row["campaign_id"], "requests")),
-        TableColumn("value", "List price", "figure", shown=money("value"), aside=True),
-        TableColumn("kind", "Kind", "choice", aside=True),
-        TableColumn("skills", "What is taken", "values"),
-        *([TableColumn("labels", "Labels", "values")] if live else []),
-        TableColumn("first_seen", "First seen", "time", aside=True),
-        TableColumn("last_seen", "Last seen", "time"),
-    ]
-    return TableSpec(
-        "campaigns",
-        tuple(columns),
-        row_link=lambda row: campaign_url(row["campaign_id"]),
-        empty="No group got the verdict act or review. Look at the sources: what logs do not record cannot be found.",
-    )
-
-
-def queue_rows(database: WatchDatabase | None, shown: ShownCase) -> list[dict[str, Any]]:
-    """Campaigns in the order of the queue, as rows of its table."""
-    work = read_all_work(database) if database is not None else {}
-    rows = []
-    for one, harm in queue_order(shown.model, shown.case.timeline):
-        row = one.row
-        own = work.get(row["campaign_id"], CaseWork(row["campaign_id"]))
-        rows.append(
-            {
-                "campaign_id": row["campaign_id"],
-                "verdict": one.verdict,
-                "status": own.status,
-                "assignee": own.assignee,
-                "probability": row["score"],
-                "harm": harm.per_day,
-                "accounts": row["accounts"],
-                "requests": row["requests"],
-                "value": row["list_value"],
-                "kind": one.kind,
-                "skills": [formatting.shorten(name, NAME_CHARS) for name in row["skills"]],
-                "labels": list(own.labels),
-                "first_seen": row["first_seen"],
-                "last_seen": row["last_seen"],
-                "words": harm.words,
-            }
-        )
-    return rows
-
-
-def queue_table(rows: list[dict[str, Any]]) -> pa.Table:
-    """The rows of the queue as a table."""
-    return pa.Table.from_pylist(rows, _SCHEMA)
-
-
-def groups_spec() -> TableSpec:
-    """The table of groups that were looked at and have no verdict: nobody in them is accused."""
-    columns = (
-        TableColumn("campaign_id", "Group", "id"),
-        TableColumn("probability", "Probability", "figure", shown=probability_of("probability")),
-        TableColumn("margin", "What it lacks", "text"),
-        TableColumn("strongest_for", "Strongest evidence for", "text"),
-        TableColumn("strongest_against", "Strongest evidence against", "text"),
-        TableColumn("accounts", "Accounts", "figure", link=lambda row: campaign_url(row["campaign_id"], "members")),
-        TableColumn("requests", "Requests", "figure"),
-    )
-    return TableSpec(
-        "groups",
-        columns,
-        lambda row: campaign_url(row["campaign_id"]),
-        "Every group that was looked at has a verdict.",
-    )
-
-
-def groups_table(shown: ShownCase) -> pa.Table:
-    """Groups that have no verdict, the most probable first."""
-    rows = [
-        {
-            "campaign_id": one.row["campaign_id"],
-            "probability": one.row["score"],
-            "margin": one.margin,
-            "strongest_for": one.total.supporting[0].shown if one.total.supporting else "",
-            "strongest_against": one.total.opposing[0].shown if one.total.opposing else "",
-            "accounts": one.row["accounts"],
-            "requests": one.row["requests"],
-        }
-        for one in shown.model.of_verdict("none")
-    ]
-    texts = ("campaign_id", "margin", "strongest_for", "strongest_against")
-    fields = [(name, pa.string()) for name in texts]
-    fields += [("probability", pa.float64()), ("accounts", pa.int64()), ("requests", pa.int64())]
-    return pa.Table.from_pylist(rows, pa.schema(fields))
-
 
 NEWS_SHOWN = 8
 FIRST_SHOWN = 5
 """Campaigns of the queue on the first page."""
-_ACT = "/campaigns?verdict=act"
+_ACT = "/campaigns?view=all&verdict=act"
 _BEHIND = (
     _ACT,
-    "/campaigns?verdict=review",
+    "/campaigns?view=all&verdict=review",
     "/accounts?verdict=act",
     _ACT,
     f"{_ACT}&columns=all",
@@ -206,9 +73,13 @@ def overview(request: PageRequest) -> Response:
         "health": list(_iterate_health_signs(console, shown)),
     }
     if shown is not None:
+        all_rows = queue_rows(console.database, shown, request.now)
+        rows = [row for row in all_rows if row["state"] == "waiting"]
         values |= {
+            "acted": [row for row in all_rows if row["stands"]][:FIRST_SHOWN],
             "figures": list(zip(case_figures(shown.model), _BEHIND, strict=False)),
-            "first": queue_rows(console.database, shown)[:FIRST_SHOWN],
+            "first": rows[:FIRST_SHOWN],
+            "waiting": len(rows),
             "campaigns": len(shown.model.of_verdict("act", "review")),
             "budget": _describe_alarm_budget(shown),
             "trend": (trend := _count_harvest_by_day(shown)),
@@ -311,8 +182,17 @@ def _describe_alarm_budget(shown: ShownCase) -> dict[str, Any] | None:
         "words": f"{formatting.number(spent, 2)} of {formatting.number(allowed, 2)} false campaigns",
         "width": round(2 + 296 * share, 1),
         "looks": formatting.plural(looks, "hunt"),
-        "required": formatting.bits(float(shown.facts.get("required_bits") or 0)),
+        "required": formatting.bits(_bits_to_act(shown)),
     }
+
+
+def _bits_to_act(shown: ShownCase) -> float:
+    """Bits of evidence that the verdict act takes: what the budget asks, or its threshold where that is more."""
+    asked = float(shown.facts.get("required_bits") or 0)
+    if not shown.model.campaigns:
+        return asked
+    settings = shown.model.campaigns[0].run.settings
+    return max(asked, log2_odds_of(settings.act_probability) - settings.prior_bits)
 
 
 def _count_harvest_by_day(shown: ShownCase) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import StillhuntError
 from stillhunt.watch.database.audit import without_addresses
 from stillhunt_server.case_views.case_search import search_case
+from stillhunt_server.case_views.work_search import search_work
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import Console, PageRequest
 from stillhunt_server.console.rendering import account_url, campaign_url
@@ -68,6 +69,9 @@ def search(request: PageRequest) -> Response:
         values["addresses"] = address_hits(request.console, shown, wanted)
         request.look("search", without_addresses(wanted)[:_AUDITED_CHARS])
         hits = search_case(shown.model, shown.case.samples, wanted)
+        if request.console.database is not None and hits.query:
+            found = search_work(request.console.database, hits.query, frozenset(shown.by_id))
+            hits = replace(hits, kinds=(*hits.kinds, *found))
         values["hits"] = hits
         values["links"] = {id(hit): _build_hit_url(hit) for kind in hits.kinds for hit in kind.hits}
     return render(request, "search.html", values)

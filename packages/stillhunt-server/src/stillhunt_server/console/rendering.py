@@ -11,8 +11,11 @@ import jinja2
 
 from stillhunt import __version__
 from stillhunt.base import formatting
+from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.triage import charts
 from stillhunt.triage.redact import WHAT_IS_REPLACED
+from stillhunt_server.casework.in_force import ACTION_WORDS
+from stillhunt_server.people.form_tokens import masked_token
 
 _DOTS = re.compile(r"/*\.{1,2}")
 
@@ -42,6 +45,11 @@ def visible_lines(text: str) -> str:
     return "\n".join(formatting.escape_controls(line) for line in text.splitlines())
 
 
+def code_words(code: str) -> str:
+    """A code of ours, such as not_flagged, in words; one that a damaged case holds bounded and safe to show."""
+    return formatting.shorten(str(code).replace("_", " "), 64)
+
+
 def decision_url(seq: int | str) -> str:
     """Address of one entry of the decision log."""
     return f"/decisions?seq.least={seq}&seq.most={seq}"
@@ -67,6 +75,7 @@ def templates() -> jinja2.Environment:
     environment.filters |= {
         "amount": formatting.amount,
         "bits": formatting.bits,
+        "masked": masked_token,
         "count": formatting.count,
         "minute": formatting.minute,
         "moment": moment,
@@ -76,6 +85,7 @@ def templates() -> jinja2.Environment:
         "sentence": formatting.sentence,
         "sentence_case": formatting.sentence_case,
         "shorten": formatting.shorten,
+        "words": code_words,
         "visible": formatting.escape_controls,
         "visible_lines": visible_lines,
     }
@@ -86,6 +96,9 @@ def templates() -> jinja2.Environment:
         "hit_id": id,
         "money": formatting.money,
         "replaced": WHAT_IS_REPLACED,
+        "action_words": ACTION_WORDS,
+        "action_meanings": ACTION_MEANINGS,
+        "reason_texts": REASON_TEXTS,
         "version": __version__,
         "waterfall_width": charts.WATERFALL_WIDTH,
     }

@@ -104,6 +104,12 @@ class CaseSource(Protocol):
     def current(self) -> ShownCase | None:
         """The case as it is now; None before the first hunt."""
 
+    def newest(self, wait: float) -> ShownCase | None:
+        """The same of the latest hunt, for which it is waited so many seconds while it is read."""
+
+    def is_reading(self) -> bool:
+        """Whether a newer case than the one that is shown is being read."""
+
 
 class FixedSource:
     """One case folder that does not change.
@@ -118,6 +124,14 @@ class FixedSource:
     def current(self) -> ShownCase:
         """The case."""
         return self._shown
+
+    def newest(self, wait: float) -> ShownCase:  # noqa: ARG002 - there is no other one
+        """The case."""
+        return self._shown
+
+    def is_reading(self) -> bool:
+        """Whether a newer one is read: never."""
+        return False
 
 
 class LatestSource:
@@ -156,6 +170,25 @@ class LatestSource:
                 target=self._replace_shown_case, args=(latest,), name="stillhunt-snapshot", daemon=True
             ).start()
         return shown
+
+    def newest(self, wait: float) -> ShownCase | None:
+        """The case of the latest snapshot, for which it is waited while it is read; the older one if that takes longer.
+
+        Args:
+            wait: seconds at most.
+
+        Raises:
+            CaseError: the only snapshot is damaged.
+        """
+        shown = self.current()
+        if self.is_reading() and self._reading.acquire(timeout=wait):
+            self._reading.release()
+            return self._shown
+        return shown
+
+    def is_reading(self) -> bool:
+        """Whether a newer snapshot than the one that is shown is being read."""
+        return self._shown is not None and self._reading.locked()
 
     def _replace_shown_case(self, latest: Snapshot) -> None:
         try:

@@ -35,6 +35,7 @@ class TableSpec:
         name: of exported files, and of the element on the page.
         columns: those shown and exported, in their order.
         row_link: where a row leads; None where nowhere.
+        row_value: what a row's check box stands for; None where rows cannot be chosen.
         empty: what stands in place of a table that has no rows at all.
         sort: order of rows unless the reader asks for another; as in the URL.
     """
@@ -44,6 +45,7 @@ class TableSpec:
     row_link: Callable[[Row], str] | None = None
     empty: str = "There is nothing here yet."
     sort: str = ""
+    row_value: Callable[[Row], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class TableView:
     Attributes:
         found: rows that the query leaves.
         choices: values that filters offer, by column.
+        values: what the check box of each row stands for; none where rows cannot be chosen.
     """
 
     spec: TableSpec
@@ -72,6 +75,7 @@ class TableView:
     total: int
     pages: int
     choices: dict[str, tuple[FilterChoice, ...]]
+    values: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> tuple[TableColumn, ...]:
@@ -125,7 +129,9 @@ def table_page(spec: TableSpec, data: pa.Table, asked: TableQuery) -> TableView:
     columns = _shown_columns(spec, query)
     link = spec.row_link or (lambda _row: "")
     rows = tuple((link(row), tuple(cell_of(column, row) for column in columns)) for row in shown)
-    return TableView(spec, query, rows, len(places), data.num_rows, pages, _list_filter_choices(spec, data, query))
+    values = tuple(spec.row_value(row) for row in shown) if spec.row_value is not None else ()
+    choices = _list_filter_choices(spec, data, query)
+    return TableView(spec, query, rows, len(places), data.num_rows, pages, choices, values)
 
 
 def table_export(spec: TableSpec, data: pa.Table, asked: TableQuery) -> TableExport | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -13,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from stillhunt.base.errors import OutputError
+from stillhunt_server.people.form_tokens import is_token
 from stillhunt_server.people.origins import is_own_host, is_same_site, is_secure, local_path
 from stillhunt_server.people.people import PeopleParts
 from stillhunt_server.people.sessions import Viewer
@@ -22,6 +22,8 @@ MOST_FORM_BYTES = 1 << 20
 """Longest form: the narrative of a case, each character of which may take nine bytes as it is sent."""
 MOST_STRANGER_BYTES = 4 << 10
 """The same of somebody who is not signed in: a name, a password and a path. 2,000 connections hold 8 MB of them."""
+MOST_APPEAL_BYTES = 20 << 10
+"""The same of an appeal: 2,000 characters, each of which may take nine bytes."""
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000
 
@@ -79,9 +81,11 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "cross-origin-resource-policy": "same-origin",
 }
 """Headers of every answer; a page may set another one of its own."""
-POLLED_PATHS = ("/hunt",)
+POLLED_PATHS = ("/hunt", "/session.json")
 """What an open page asks by itself: it keeps nobody from being idle."""
-OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return")
+APPEAL_PATH = "/appeal"
+"""Where customers appeal by number and code."""
+OPEN_PATHS = ("/sign-in", "/oidc/start", "/oidc/return", APPEAL_PATH)
 """Pages for those who are not signed in; what is below /static/ is open, too."""
 DATABASE_FAILS = "The database cannot be used now, so nobody can sign in. /readyz says why; try again in a minute."
 """Said to everybody: sessions are in the database, so nobody is known."""
@@ -172,7 +176,8 @@ class Guard:
         if needed is not None and viewer is None:
             return self._to_sign_in(request), receive
         if posting:
-            body = await read_body(receive, MOST_STRANGER_BYTES if viewer is None else MOST_FORM_BYTES)
+            most = MOST_APPEAL_BYTES if request.url.path == APPEAL_PATH else MOST_STRANGER_BYTES
+            body = await read_body(receive, most if viewer is None else MOST_FORM_BYTES)
             if body is None:
                 return self._problem(request, 413, "That is too long to be sent at once."), receive
             request.state.form = form_fields(request.headers.get("content-type", ""), body)
@@ -208,7 +213,8 @@ class Guard:
         by_script = request.headers.get("hx-request") == "true"
         if by_script or request.method not in _READING:
             path = _path_of(request.headers.get("hx-current-url" if by_script else "referer", ""))
-        leads = f"/sign-in?next={quote(local_path(path), safe='')}"
+        ended = "&ended=1" if session_cookie(request, self._people) else ""
+        leads = f"/sign-in?next={quote(local_path(path), safe='')}{ended}"
         if by_script:  # htmx would put the page of a redirect into a part of this one
             return Response(status_code=401, headers={"hx-redirect": leads})
         return RedirectResponse(leads, 303)
@@ -239,7 +245,7 @@ def session_cookie(request: Request, people: PeopleParts) -> str:
 def _has_token(request: Request, viewer: Viewer) -> bool:
     fields = request.state.form.get("form_token") or [""]
     sent = request.headers.get("x-form-token") or fields[0]
-    return hmac.compare_digest(sent.encode(errors="replace"), viewer.form_token.encode())
+    return is_token(sent, viewer.form_token)
 
 
 def _path_of(url: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from stillhunt.base.errors import OutputError
+from stillhunt.base.units import SECOND
 from stillhunt.watch.database.audit import record_look
 from stillhunt_server.people.guard import DATABASE_FAILS, cookie_name, posted, session_cookie
 from stillhunt_server.people.oidc import PENDING_SECONDS, SignInRefusedError
@@ -18,8 +20,8 @@ from stillhunt_server.people.people import PeopleParts
 from stillhunt_server.people.sign_in import BROWSER_SECONDS
 
 SIGN_IN_PAGE = "sign_in.html"
-"""Template of the page, which gets `error` (a sentence or ""), `next` (a path of this site) and `ways` (one of local,
-oidc and proxy)."""
+"""Template of the page, which gets `error` (a sentence or ""), `next` (a path of this site), `ways` (one of local, oidc
+and proxy), and whether a session has `ended`."""
 PENDING_COOKIE = "stillhunt_oidc"
 """Cookie that ties the way back from a provider to the browser that went there."""
 BROWSER_COOKIE = "stillhunt_browser"
@@ -36,6 +38,7 @@ def people_routes(people: PeopleParts, render: Render) -> list[Route]:
         Route("/sign-in", pages.sign_in_page, methods=["GET"]),
         Route("/sign-in", pages.sign_in, methods=["POST"]),
         Route("/sign-out", pages.sign_out, methods=["POST"]),
+        Route("/session.json", pages.session_left, methods=["GET"]),
     ]
     if people.oidc is not None:
         routes += [Route("/oidc/start", pages.oidc_start), Route("/oidc/return", pages.oidc_return)]
@@ -87,6 +90,11 @@ class _SignInPages:
         self._delete_answer_cookie(request, answer, cookie_name(self._is_request_secure(request)))
         return answer
 
+    async def session_left(self, request: Request) -> Response:
+        """How many seconds the session lasts if its user does nothing; asking keeps it no longer. 0 = it has no end."""
+        ends_at = request.state.viewer.ends_at
+        return JSONResponse({"seconds": max(1, (ends_at - time.time_ns() // 1000) // SECOND) if ends_at else 0})
+
     async def oidc_start(self, request: Request) -> Response:
         """Go to the provider."""
         leads = local_path(request.query_params.get("next"))
@@ -120,7 +128,8 @@ class _SignInPages:
         self._people.sessions.end(cookie)
 
     def _render_sign_in_page(self, request: Request, leads: str, error: str = "", status: int = 200) -> Response:
-        values = {"error": error, "next": leads, "ways": (self._people.settings.sign_in,)}
+        ended = "ended" in request.query_params
+        values = {"error": error, "next": leads, "ways": (self._people.settings.sign_in,), "ended": ended}
         answer = self._render(request, SIGN_IN_PAGE, values)
         answer.status_code = status
         return answer

@@ -31,12 +31,14 @@ class Viewer:
 
     Attributes:
         form_token: what each form of theirs must send in its field `form_token`.
+        ends_at: when their session ends if they do nothing, microseconds since 1970; 0 where a proxy has sessions.
     """
 
     name: str
     role: str
     form_token: str
     user_id: int
+    ends_at: int = 0
 
     def may(self, role: str) -> bool:
         """Whether they may do what needs this role."""
@@ -123,7 +125,7 @@ class SessionStore:
                 self._known.pop(digest, None)
             return None
         row = rows[0]
-        viewer = Viewer(row["name"], row["role"], row["form_token"], row["user_id"])
+        viewer = Viewer(row["name"], row["role"], row["form_token"], row["user_id"], ends_at)
         with self._lock:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()

@@ -52,6 +52,7 @@ SECRET_SETTINGS = frozenset(
         "alerts.webhooks",
         "alerts.email.password",
         "serve.nats_url",
+        "signals",
         "serve.kafka_options",
         "serve.store",
         "watch.shared",
@@ -164,6 +165,8 @@ class Config(BaseModel):
     console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     dossier: DossierSettings = Field(default_factory=DossierSettings)
     model: ModelSettings = Field(default_factory=ModelSettings)
+    terms: str = Field("", max_length=4096)
+    signals: dict[str, Any] = Field(default_factory=dict, repr=False)
     plugins: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         repr=False,

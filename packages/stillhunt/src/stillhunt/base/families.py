@@ -106,6 +106,18 @@ SIGN_KINDS = frozenset(
 )
 """Kinds of evidence without bits of their own: that they were found decides which explanations are weighed, and how."""
 
+OUTSIDE = "outside_"
+"""Beginning of the names of kinds of evidence that rest on what somebody knows beside the log (stillhunt-signals).
+Alone they never make the verdict act, and what they say stays here: packs and shares leave their statements out."""
+TOLD = "_told"
+"""End of the names of those kinds of `OUTSIDE` whose statements may leave, since the settings say so."""
+
+
+def stays_here(kind: str) -> bool:
+    """Whether what a kind of evidence says is for the provider alone, and for no pack and no share."""
+    return kind.startswith(OUTSIDE) and not kind.endswith(TOLD)
+
+
 FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 
 

@@ -17,6 +17,7 @@ COMES_WITH = {
     **dict.fromkeys(("demo", "lab"), "lab"),
     "model": "model",
     **dict.fromkeys(("case", "open", "serve", "token", "user"), "server"),
+    **dict.fromkeys(("outlets", "rules", "signals", "terms"), "signals"),
 }
 """Command -> the extra that brings it, for those who do not have it."""
 

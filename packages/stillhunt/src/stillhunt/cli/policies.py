@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +12,13 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.cli.database import opened_database
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOption
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.decide.actions import ACTIONS
 from stillhunt.decide.policy import Policy, Rule, read_policy
-from stillhunt.decide.running import policy_of, simulate
+from stillhunt.decide.running import policy_of
+from stillhunt.decide.simulation import SIMULATED_DAYS, RuleTrial, simulate
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 
 policy_commands = typer.Typer(
@@ -55,37 +58,51 @@ def show_policy(
     else:
         console.print("Accounts are treated in the same way, however old they are.\n")
     rows = [
-        (one.name, one.action, f"{formatting.number(one.days)} days", _describe_rule_conditions(one))
+        (
+            one.name,
+            one.state.replace("_", " "),
+            one.action,
+            f"{formatting.number(one.days)} days",
+            _describe_rule_conditions(one),
+        )
         for one in policy.rule
     ]
-    print_columns(console, rows or [("no rules", "", "", "")])
+    print_columns(console, rows or [("no rules",) + ("",) * 4])
     console.print()
     print_columns(console, _describe_policy_sections(policy))
 
 
 @policy_commands.command("simulate")
 def simulate_policy(
-    file: PolicyFile, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
+    file: PolicyFile,
+    data: DataOption = DEFAULT_DATA,
+    days: Annotated[float, typer.Option("--days", min=0.0, help="Look at the snapshots of so many days.")] = (
+        SIMULATED_DAYS
+    ),
+    settings_file: SettingsOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Show what a policy would have done at the kept snapshots.
+    """Show what a policy, and each of its rules alone, would have done at the kept snapshots.
 
     Counts the accounts that each action would have affected; how many of these send most of their requests outside of
     the campaign, ask again within a conversation, have a payment instrument, or are older than 90 days; and how many a
-    later snapshot would have released. The section [signature] is left out: snapshots do not have the requests that
-    signatures are matched with.
+    later snapshot would have released. For each rule alone, your own ones too, counts whom it would have touched, who
+    of them appealed, and what people said of them. The section [signature] is left out: snapshots do not have the
+    requests that signatures are matched with.
     """
-    del settings_file  # nothing here depends on a setting so far
-    policy = read_policy(file)
+    policy, config = read_policy(file), Config.load(file=settings_file)
     if not (data / SNAPSHOTS).is_dir():
         raise CaseError(
             "this data folder has no snapshots",
             where=str(data),
             next_step="name the data folder of a running watch",
         )
-    found = simulate(policy, DataFolder(data))
+    with opened_database(data, settings_file) as database:
+        found = simulate(policy, DataFolder(data), database, config, time.time_ns() // 1000, days)
     touched = found.touched.total()
     if as_json:
-        print_json({**asdict(found), "touched": dict(found.touched)})
+        told = {name: value for name, value in asdict(found).items() if name != "log"}
+        print_json({**told, "touched": dict(found.touched)})
         return
     console = output_console()
     console.print(f"{formatting.plural(found.snapshots, 'snapshot')}, {formatting.plural(touched, 'account')} touched.")
@@ -99,6 +116,18 @@ def simulate_policy(
         if found.asking_back is not None:
             console.print(f"{found.asking_back:,} ask again within a conversation, as people do.")
         console.print(f"A later snapshot would have let {formatting.plural(found.undone, 'account')} go again.")
+    if found.rules:
+        console.print("\nEach rule alone, and what people said of the accounts that it would have touched:")
+        print_columns(console, [_RULE_HEADER, *map(_describe_rule_trial, found.rules)])
+
+
+_RULE_HEADER = ("rule", "state", "would have touched", "appealed", "confirmed", "dismissed")
+
+
+def _describe_rule_trial(trial: RuleTrial) -> tuple[str, ...]:
+    touched = ", ".join(f"{trial.touched[action]:,} {action}" for action in ACTIONS if action in trial.touched)
+    counts = (f"{number:,}" for number in (trial.appealed, trial.confirmed, trial.dismissed))
+    return trial.rule, trial.state.replace("_", " "), touched or "nobody", *counts
 
 
 def _require_policy(data: Path, settings_file: Path | None) -> Policy:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,11 +21,12 @@ from stillhunt.cli.terminal import login_name, message_console, output_console, 
 from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
+from stillhunt.watch.subject.copying import LEFT_OUT, copy_holdings
 from stillhunt.watch.subject.holdings import Erased, Holding, Search, account_holdings, erase_account
 from stillhunt.watch.subject.pack_names import names_in_packs
 
-ERASING = "subject_erased"
-"""What the audit calls an erasure."""
+ERASING, EXPORTING = "subject_erased", "subject_exported"
+"""What the audit calls an erasure, and a copy."""
 
 
 def subject(
@@ -35,6 +37,9 @@ def subject(
         bool, typer.Option("--erase", help="Erase what may be erased, after a confirmation; what stays is listed.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FOLDER", help="Write a copy for the account's owner, as JSON.")
+    ] = None,
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -50,6 +55,11 @@ def subject(
     with opened_database(data, settings_file) as database:
         names = names_in_packs(config, name)
         search = Search(folder, database, config, name, names, read_clock())
+        if export is not None:
+            refuse_unused(context, ("erase", "yes"), "a copy and an erasure are two commands")
+            record_look(database, login_name(), EXPORTING, "one account")
+            _print_copied(copy_holdings(search, export), as_json=as_json)
+            return
         found = account_holdings(search)
         if not erase:
             _print_found(found, as_json=as_json)
@@ -95,6 +105,14 @@ def _print_found(found: Sequence[Holding], *, as_json: bool) -> None:
         output_console().print("Nothing is held on this id. What cannot be searched:")
     names = ("what", "where", "how much", "kept until", "hold", "if erased")
     print_columns(output_console(), [list(names), *(_format_holding_cells(one) for one in found)])
+
+
+def _print_copied(counts: Mapping[str, int], *, as_json: bool) -> None:
+    if as_json:
+        print_json(dict(counts))
+        return
+    print_columns(output_console(), [[name, formatting.count(number)] for name, number in counts.items()])
+    output_console().print(LEFT_OUT, markup=False, highlight=False)
 
 
 def _print_erased(erased: Erased, *, as_json: bool) -> None:

@@ -18,7 +18,9 @@ WITHOUT_FLAG: Action = "tag"
 HIGHEST_CEILING: Action = "limit"
 """The most that a policy may let rules do; only persons block."""
 
-ReasonCode = Literal["automated_collection", "linked_accounts", "resold_access", "operator_decision"]
+ReasonCode = Literal[
+    "automated_collection", "linked_accounts", "resold_access", "several_free_tiers", "operator_decision"
+]
 REASON_TEXTS: dict[ReasonCode, str] = DECISION_TEXTS["reasons"]
 """Reason code -> what a customer is told. None of them says what was seen: that would teach how to avoid it."""
 

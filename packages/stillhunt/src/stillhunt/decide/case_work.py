@@ -19,9 +19,9 @@ from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
 CaseStatus = Literal["new", "open", "watched", "acted", "dismissed"]
 """Nobody works on it; somebody does; nothing is done but looking; accounts were acted on; it is nothing to act on."""
 EventKind = Literal[
-    "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo"
+    "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo", "due"
 ]
-STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason")
+STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason", "look_at", "due_at")
 """What changes change, and what undo puts back."""
 
 
@@ -43,6 +43,7 @@ class CaseWork:
         assignee: name of the user whose case it is; "" for nobody.
         reason: why it is dismissed, of DISMISSAL_REASONS; "" where it is not.
         opened_at, changed_at: of the first and the latest change, microseconds since 1970; 0 where there is none.
+        look_at, due_at: when it is looked at again, and by when it is to be decided; 0 where nobody said so.
     """
 
     campaign_id: str
@@ -55,6 +56,8 @@ class CaseWork:
     opened_at: int = 0
     changed_at: int = 0
     changed_by: str = ""
+    look_at: int = 0
+    due_at: int = 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def work_events(database: WatchDatabase, campaign_id: str) -> list[WorkEvent]:
 
 
 def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> CaseWork:
-    """The work on a campaign, where it is still the one that somebody read.
+    """The work on a campaign, where it is still the one that somebody read; comments since then change nothing.
 
     Args:
         connection: of a transaction in which nobody else changes it.
@@ -120,7 +123,10 @@ def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> Ca
     """
     row = connection.execute(_row_of(campaign_id)).mappings().first()
     work = work_of_row(row) if row is not None else CaseWork(campaign_id)
-    if work.version != seen_version:
+    event = CASE_EVENTS.c
+    later = select(event.kind).where(event.campaign_id == storable(campaign_id), event.version > seen_version)
+    passed_over = 0 <= seen_version < work.version and set(connection.execute(later).scalars()) == {"comment"}
+    if work.version != seen_version and not passed_over:
         raise WorkConflict(work, seen_version)
     return work
 
@@ -156,6 +162,16 @@ def dismissed_within(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(_select_dismissed_cases()).scalars())
 
 
+def dismissed_until(database: WatchDatabase, at: int) -> frozenset[str]:
+    """Campaigns that were dismissed at a time, microseconds since 1970."""
+    event, status = CASE_EVENTS.c, dict[str, str]()
+    statement = select(event.campaign_id, event.after).where(event.at <= at)
+    for row in database.read(statement.order_by(event.campaign_id, event.version)):
+        known = status.get(row["campaign_id"], "new")
+        status[row["campaign_id"]] = json.loads(row["after"]).get("status", known)
+    return frozenset(name for name, became in status.items() if became == "dismissed")
+
+
 def facts_when_decided(database: WatchDatabase, work: Mapping[str, CaseWork]) -> dict[str, CampaignFacts]:
     """What the snapshot said of each decided campaign when the decision that stands was made.
 
@@ -174,19 +190,25 @@ def facts_when_decided(database: WatchDatabase, work: Mapping[str, CaseWork]) ->
     return found
 
 
-def returned_for_another_look(work: CaseWork, then: CampaignFacts, now: CampaignFacts) -> str:
-    """Why a dismissed campaign comes back to the analyst; "" where it does not, or is not dismissed.
+def returned_for_another_look(work: CaseWork, then: CampaignFacts, now: CampaignFacts, at: int = 0) -> str:
+    """Why a dismissed or watched campaign comes back to the analyst; "" where it does not, or is neither.
 
-    It does where its verdict rose to act, or where it has GROWN times the accounts. It stays dismissed until somebody
-    reopens it, so that rules leave it alone; a campaign that grows slowly counts from its dismissal, too.
+    It does where its verdict rose to act, where it has GROWN times the accounts, or where its day has come. It stays
+    dismissed until somebody reopens it, so that rules leave it alone; a campaign that grows slowly counts from its
+    dismissal, too.
+
+    Args:
+        at: the time now, microseconds since 1970.
     """
-    if work.status != "dismissed":
+    if work.status not in ("dismissed", "watched"):
         return ""
+    if 0 < work.look_at <= at:
+        return "The day has come on which it was to be looked at again."
     if now.verdict == "act" and then.verdict != "act":
-        return f"Its verdict was {then.verdict} when it was dismissed, and is act now."
+        return f"Its verdict was {then.verdict} when it was {work.status}, and is act now."
     if now.accounts >= GROWN * then.accounts:
         before, after = (_format_account_count(one.accounts) for one in (then, now))
-        return f"It had {before} when it was dismissed, and has {after} now."
+        return f"It had {before} when it was {work.status}, and has {after} now."
     return ""
 
 

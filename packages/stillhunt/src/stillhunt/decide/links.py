@@ -69,7 +69,7 @@ def decide_links(
     for entry in (entry for entry in log if entry.author == SIGNATURE_AUTHOR and not entry.undoes):
         about = entry.account_id, entry.campaign_id
         decided[about] = max(rank(entry.action), decided.get(about, 0))
-    begun = accounts_begun(policy, log, now)
+    begun = accounts_begun(log, now, dry_run=policy.mode == "dry_run")
     made: list[LogEntry] = []
     for link in sorted(links, key=lambda one: (-one.bits, one.account_id, one.campaign_id)):
         pair, action = (link.account_id, link.campaign_id), action_of(terms.linked, link.beyond_texts)

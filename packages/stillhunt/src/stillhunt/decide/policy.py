@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -25,6 +25,10 @@ _LONG_NUMBER = re.compile(r"(?<![0-9_])(?:[0-9]_?){1000,}")
 _PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
+_POLICY_STEP = "docs/howto/decide.md has one to begin with"
+AModel = TypeVar("AModel", bound=BaseModel)
+
+
 def _known_kind(kind: str) -> str:
     if kind not in OPERATION_KINDS:
         raise ValueError(f"no such kind; choose one of: {', '.join(OPERATION_KINDS)}")
@@ -40,26 +44,39 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Rule(_Strict):
-    """What happens to members of campaigns that fit; of several rules that fit an account, the strongest counts.
+RuleState = Literal["off", "simulated", "in_force"]
+"""It decides nothing; it decides and nothing of that is ever in force; what it decides counts, if `mode` lets it."""
+
+
+class RuleTerms(_Strict):
+    """What any rule does; of several rules that fit an account, the strongest counts.
 
     Attributes:
         name: its name, which decisions carry.
-        verdict: verdicts of the campaign that fit.
-        kind: kinds of the campaign that fit.
-        role: roles of the account that fit.
-        probability: least probability that the account is a member.
         reason: what the customer may be told.
     """
 
     name: Name
+    state: RuleState = "in_force"
+    action: Action
+    days: float = Field(14.0, gt=0, le=365)
+    reason: ReasonCode = "automated_collection"
+
+
+class Rule(RuleTerms):
+    """What happens to members of campaigns that fit.
+
+    Attributes:
+        verdict: verdicts of the campaign that fit.
+        kind: kinds of the campaign that fit.
+        role: roles of the account that fit.
+        probability: least probability that the account is a member.
+    """
+
     verdict: tuple[Literal["act", "review"], ...] = ("act",)
     kind: tuple[OperationKind, ...] = (HARVEST_OPERATION,)
     role: tuple[Literal["dedicated", "mixed", "unknown"], ...] = ("dedicated", "mixed", "unknown")
     probability: Share = 0.99
-    action: Action
-    days: float = Field(14.0, gt=0, le=365)
-    reason: ReasonCode = "automated_collection"
 
 
 class Exempt(_Strict):
@@ -94,6 +111,28 @@ class LimitTerms(_Strict):
     models: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = ()
 
 
+SignUpAnswer = Literal["none", "step_up", "hold"]
+"""Nothing; the new customer must prove something first; a person looks at the sign-up first."""
+
+
+class SignUpTerms(_Strict):
+    """What is answered when somebody signs up; without this section, what is known and nothing else.
+
+    Attributes:
+        campaign: where card, device, mail or network tie the sign-up to a campaign of now or before.
+        least_bits: bits of these ties from which they count.
+        free_tiers: where the same card, device or mail has several free tiers, this one counted.
+        least_free_tiers: so many.
+        trial_plans: plans that are free tiers, as the accounts table and the question name them.
+    """
+
+    campaign: SignUpAnswer = "none"
+    least_bits: float = Field(8.0, gt=0, le=100)
+    free_tiers: SignUpAnswer = "none"
+    least_free_tiers: int = Field(2, ge=2, le=1_000)
+    trial_plans: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ("free", "trial")
+
+
 class AppealTerms(_Strict):
     """How appeals against decisions are treated.
 
@@ -123,6 +162,7 @@ class Policy(_Strict):
             being enforced, and nothing that came later. stop: nothing is enforced, and gateways do what was chosen for
             failures.
         signature: what happens to accounts that a signature links.
+        sign_up: what is answered when somebody signs up.
         throttle: what that action means, of persons too.
         limit: what that action means, of persons too.
     """
@@ -140,6 +180,7 @@ class Policy(_Strict):
     exempt: Exempt = Exempt()
     rule: tuple[Rule, ...] = ()
     signature: SignatureTerms = SignatureTerms()
+    sign_up: SignUpTerms = SignUpTerms()
     throttle: ThrottleTerms = ThrottleTerms()
     limit: LimitTerms = LimitTerms()
     appeals: AppealTerms = AppealTerms()
@@ -189,30 +230,47 @@ def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
     Raises:
         ConfigError: as `read_policy`.
     """
+    return parse_declared(content, Policy, "policy", name, next_step=_POLICY_STEP)
+
+
+def parse_declared(content: bytes, model: type[AModel], what: str, name: str, *, next_step: str) -> AModel:
+    """A small declared file in TOML, as a model.
+
+    Args:
+        what: the file declares, for errors.
+        name: of the file, for errors.
+
+    Raises:
+        ConfigError: as `read_policy`.
+    """
+
+    def refuse(why: str, where: str) -> ConfigError:
+        return ConfigError(f"the {what} cannot be used: {why}", where=where, next_step=next_step)
+
     try:
         text = content.decode()
         found = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise _make_policy_error("it is not UTF-8", f"{name}:{line}") from error
+        raise refuse("it is not UTF-8", f"{name}:{line}") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         placed = _PLACED.search(str(error))
         place = f":{placed[1]}:{placed[2]}" if placed and placed[1] else ""
-        raise _make_policy_error(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
+        raise refuse(f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}") from error
     except ValueError as error:  # Python's limit for the digits of an integer, which tomllib lets through
         number = _LONG_NUMBER.search(text)
         before = text[: number.start()] if number else ""
         place = f":{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}" if number else ""
-        raise _make_policy_error("a number in it has too many digits", f"{name}{place}") from error
+        raise refuse("a number in it has too many digits", f"{name}{place}") from error
     try:
-        return Policy.model_validate(found)
+        return model.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
         path = tuple(part for part in first["loc"] if isinstance(part, str | int))
-        what = "no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        why = "no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         setting = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
         line, column = place_of(text, path)
-        raise _make_policy_error(f"{setting}: {what}" if setting else what, f"{name}:{line}:{column}") from error
+        raise refuse(f"{setting}: {why}" if setting else why, f"{name}:{line}:{column}") from error
 
 
 def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
@@ -239,8 +297,4 @@ def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
 
 
 def _make_policy_error(what: str, where: str) -> ConfigError:
-    return ConfigError(
-        f"the policy cannot be used: {what}",
-        where=where,
-        next_step="docs/howto/decide.md has one to begin with",
-    )
+    return ConfigError(f"the policy cannot be used: {what}", where=where, next_step=_POLICY_STEP)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,13 +15,18 @@ import pyarrow.compute as pc
 from stillhunt.base.units import DAY, MINUTE
 from stillhunt.decide.actions import WITHOUT_FLAG, Action, rank, weaker
 from stillhunt.decide.entries import LogEntry, end_of, standing
-from stillhunt.decide.policy import SIGNATURE_RULE, Policy, Rule
+from stillhunt.decide.names import OWN_RULE_PREFIX, RULE_PREFIX
+from stillhunt.decide.policy import SIGNATURE_RULE, Policy, RuleTerms
 
 ONE_CLIENT = 0.8
 """Share of the other flagged members with one main client from which a campaign has a client. Judgement."""
 OF_FEW = 0.1
 """Share of the other flagged members with its main client below which a member stands apart. Judgement: two customers
 with one client, whose end users copy the prompts of twenty accounts, still do."""
+
+
+SHARED_ROLES = ("pool", "victim")
+"""Roles of accounts that other people use, whom no rule touches."""
 
 
 def maybe_copied(facts: pa.Table, by_texts: AbstractSet[tuple[str, str]]) -> list[bool]:
@@ -66,6 +71,8 @@ class Findings:
     Attributes:
         dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
         by_texts: accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`.
+        sanctioned: accounts of declared programmes, in campaigns or not.
+        own: rules of the provider's own, and the accounts that fit each; see `own_rules`.
     """
 
     facts: pa.Table
@@ -73,6 +80,8 @@ class Findings:
     sequence: int
     dismissed: frozenset[str] = frozenset()
     by_texts: frozenset[tuple[str, str]] = frozenset()
+    sanctioned: frozenset[str] = frozenset()
+    own: tuple[tuple[RuleTerms, frozenset[str]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,13 @@ class _Wish:
     account_id: str
     campaign_id: str
     action: Action
-    rule: Rule
+    rule: RuleTerms
     score: float
+    author: str
+
+
+_Wishes = dict[tuple[str, bool], _Wish]
+"""Account, and whether it is a dry run -> what rules want for it."""
 
 
 def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int, secret: bytes) -> list[LogEntry]:
@@ -101,51 +115,96 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
     own = [entry for entry in all_own if entry.author != f"rule:{SIGNATURE_RULE}"]
     dismissed = findings.dismissed
     ended = [
-        one for one in own if one.campaign_id in dismissed or not _still_said(one, wishes.get(one.account_id), policy)
+        one
+        for one in own
+        if one.campaign_id in dismissed or not _still_said(one, wishes.get((one.account_id, one.dry_run)))
     ]
     ended += [one for one in by_signature if one.campaign_id in dismissed or not _signature_says(one, policy)]
     over = {entry.seq for entry in ended}
-    kept = {entry.account_id: entry for entry in own if entry.seq not in over}
-    begun, let_go = accounts_begun(policy, log, now), let_go_lately(policy, log, now)
+    kept = {(entry.account_id, entry.dry_run): entry for entry in own if entry.seq not in over}
+    begun = {dry_run: accounts_begun(log, now, dry_run=dry_run) for dry_run in (False, True)}
+    let_go = let_go_lately(policy, log, now)
     made = []
-    for wish in wishes.values():
-        before = kept.get(wish.account_id)
+    for (account, dry_run), wish in wishes.items():
+        before = kept.get((account, dry_run))
         if before is not None and now < before.made_at + RENEWED * (before.expires_at - before.made_at):
             continue
-        if before is None and wish.account_id in let_go:
+        if before is None and account in let_go:
             continue
         if before is None and rank(wish.action) > rank(WITHOUT_FLAG):
-            if wish.account_id not in begun and len(begun) >= policy.accounts_per_day:
+            if account not in begun[dry_run] and len(begun[dry_run]) >= policy.accounts_per_day:
                 continue
-            begun.add(wish.account_id)
-        made.append(_make_rule_decision(policy, wish, findings.sequence, now, secret, before))
+            begun[dry_run].add(account)
+        decision = _make_rule_decision(policy, wish, findings.sequence, now, secret, before)
+        made.append(replace(decision, dry_run=dry_run))
     note = "the kill switch is on" if policy.kill_switch else "no rule says so any more"
     return [*(end_of(entry, entry.author, note, now) for entry in ended), *made]
 
 
-def _collect_wishes(policy: Policy, findings: Findings) -> dict[str, _Wish]:
-    """Account -> the strongest of what the rules want for it, the most probable first; no cap is applied."""
-    wishes: dict[str, _Wish] = {}
-    exempt = set(policy.exempt.accounts)
-    names = ("account_id", "campaign_id", "campaign_verdict", "flagged", "sanctioned", "role", "score")
-    columns = [findings.facts[name].to_pylist() for name in names]
-    kept_back = zip(
-        _mark_established_accounts(policy, findings.facts), maybe_copied(findings.facts, findings.by_texts), strict=True
-    )
-    for *row, (established, copied) in zip(*columns, kept_back, strict=True):
-        account, campaign, verdict, flagged, sanctioned, role, score = row
-        if sanctioned or account in exempt or campaign in findings.dismissed:
+@dataclass(frozen=True)
+class _Member:
+    """One row of the facts, and whether rules only tag it."""
+
+    account_id: str
+    campaign_id: str
+    campaign_verdict: str
+    role: str
+    score: float
+    only_tagged: bool
+
+
+def _collect_wishes(policy: Policy, findings: Findings) -> _Wishes:
+    """The strongest of what the rules want for each account, the most probable first; no cap is applied."""
+    names = ("account_id", "campaign_id", "campaign_verdict", "role", "score", "flagged", "sanctioned")
+    columns = (findings.facts[name].to_pylist() for name in names)
+    established = _mark_established_accounts(policy, findings.facts)
+    copied = maybe_copied(findings.facts, findings.by_texts)
+    untouched = {*policy.exempt.accounts, *findings.sanctioned}
+    members: defaultdict[str, list[_Member]] = defaultdict(list)
+    rows = zip(zip(*columns, strict=True), established, copied, strict=True)
+    for (account, campaign, verdict, role, score, flagged, sanctioned), old, may_be_copied in rows:
+        only_tagged = old or may_be_copied or not flagged
+        members[account].append(_Member(account, campaign, verdict, role, score, only_tagged))
+        if sanctioned:
+            untouched.add(account)
+    wished = [*_list_campaign_wishes(policy, findings, members), *_list_own_wishes(findings, members)]
+    wishes: _Wishes = {}
+    for wish in wished:
+        if wish.account_id in untouched or wish.campaign_id in findings.dismissed or wish.rule.state == "off":
             continue
-        for rule in policy.rule:
-            fits = verdict in rule.verdict and findings.kinds.get(campaign) in rule.kind and role in rule.role
-            if not fits or score < rule.probability:
-                continue
-            least = established or copied or not flagged
-            action = weaker(rule.action, weaker(policy.ceiling, WITHOUT_FLAG) if least else policy.ceiling)
-            wish = _Wish(account, campaign, action, rule, score)
-            if account not in wishes or _rank_wish(wish) > _rank_wish(wishes[account]):
-                wishes[account] = wish
+        about = wish.account_id, policy.mode == "dry_run" or wish.rule.state == "simulated"
+        wish = replace(wish, action=weaker(wish.action, policy.ceiling))
+        if about not in wishes or _rank_wish(wish) > _rank_wish(wishes[about]):
+            wishes[about] = wish
     return dict(sorted(wishes.items(), key=lambda item: (-item[1].score, item[0])))
+
+
+def _list_campaign_wishes(
+    policy: Policy, findings: Findings, members: Mapping[str, Sequence[_Member]]
+) -> Iterator[_Wish]:
+    for one in (row for rows in members.values() for row in rows):
+        for rule in policy.rule:
+            fits = one.campaign_verdict in rule.verdict and findings.kinds.get(one.campaign_id) in rule.kind
+            if fits and one.role in rule.role and one.score >= rule.probability:
+                action = weaker(rule.action, WITHOUT_FLAG) if one.only_tagged else rule.action
+                yield _Wish(one.account_id, one.campaign_id, action, rule, one.score, f"{RULE_PREFIX}{rule.name}")
+
+
+def _list_own_wishes(findings: Findings, members: Mapping[str, Sequence[_Member]]) -> Iterator[_Wish]:
+    """What rules of the provider's own want: no more than others, for accounts outside of campaigns too.
+
+    A row of a dismissed campaign that flags the account is dropped with its wish, and one that others use is none.
+    """
+    for rule, accounts in findings.own:
+        for account in sorted(accounts):
+            rows = members.get(account, ())
+            if any(row.role in SHARED_ROLES or row.campaign_id in findings.dismissed for row in rows):
+                continue
+            only_tagged = all(row.only_tagged for row in rows)
+            action = weaker(rule.action, WITHOUT_FLAG) if only_tagged else rule.action
+            best = max(rows, key=lambda row: (not row.only_tagged, row.score, row.campaign_id), default=None)
+            campaign, score = ("", 0.0) if best is None else (best.campaign_id, best.score)
+            yield _Wish(account, campaign, action, rule, score, f"{OWN_RULE_PREFIX}{rule.name}")
 
 
 def _mark_established_accounts(policy: Policy, facts: pa.Table) -> list[bool]:
@@ -161,12 +220,11 @@ def _mark_established_accounts(policy: Policy, facts: pa.Table) -> list[bool]:
 
 def _rank_wish(wish: _Wish) -> tuple[int, float, str, str]:
     """Of two wishes for one account the stronger, then the longer one counts; the rest makes it one of several."""
-    return rank(wish.action), wish.rule.days, wish.campaign_id, wish.rule.name
+    return rank(wish.action), wish.rule.days, wish.campaign_id, wish.author
 
 
-def _still_said(entry: LogEntry, wish: _Wish | None, policy: Policy) -> bool:
-    dry_run = policy.mode == "dry_run"
-    return wish is not None and (wish.action, dry_run) == (entry.action, entry.dry_run)
+def _still_said(entry: LogEntry, wish: _Wish | None) -> bool:
+    return wish is not None and wish.action == entry.action
 
 
 def _signature_says(entry: LogEntry, policy: Policy) -> bool:
@@ -180,12 +238,11 @@ def remembered_span(policy: Policy) -> int:
     return max(DAY, int(policy.appeals.let_through_days * DAY))
 
 
-def accounts_begun(policy: Policy, log: Iterable[LogEntry], now: int) -> set[str]:
+def accounts_begun(log: Iterable[LogEntry], now: int, *, dry_run: bool) -> set[str]:
     """Accounts for which rules began something stronger than tag within 24 hours; renewals are none.
 
     A dry run and the real thing are counted apart, so that a policy that is switched on has its whole day.
     """
-    dry_run = policy.mode == "dry_run"
     new = (entry for entry in log if entry.kind == "rule" and not entry.undoes and entry.made_at > now - DAY)
     return {one.account_id for one in new if one.dry_run == dry_run and rank(one.action) > rank(WITHOUT_FLAG)}
 
@@ -209,8 +266,8 @@ def _make_rule_decision(
         account_id=wish.account_id,
         action=wish.action,
         reason=wish.rule.reason,
-        author=f"rule:{wish.rule.name}",
-        dry_run=policy.mode == "dry_run",
+        author=wish.author,
+        dry_run=False,
         starts_at=starts,
         expires_at=starts + int(wish.rule.days * DAY),
         campaign_id=wish.campaign_id,

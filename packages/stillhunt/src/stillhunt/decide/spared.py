@@ -14,6 +14,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
 from stillhunt.decide.links import Link
 from stillhunt.decide.policy import Policy
+from stillhunt.decide.rules import SHARED_ROLES
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
@@ -21,7 +22,6 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, latest_snapshot
 
-SPARED_ROLES = ("pool", "victim")
 OWN_REQUESTS = FIRST_REQUESTS
 """Requests by which an account that a hunt did not flag has a history of its own: as many as a link looks at."""
 
@@ -81,7 +81,7 @@ def untouched_accounts(folder: DataFolder) -> set[str]:
     if tables is None:
         return set()
     accounts, members = tables["accounts"], tables["members"]
-    behind = members["account_id"].filter(pc.is_in(members["role"], value_set=pa.array(SPARED_ROLES)))
+    behind = members["account_id"].filter(pc.is_in(members["role"], value_set=pa.array(SHARED_ROLES)))
     return {*accounts["account_id"].filter(accounts["sanctioned"]).to_pylist(), *behind.to_pylist()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -104,17 +104,21 @@ def linked_since(database: WatchDatabase, since: int) -> dict[Link, float]:
 
 
 def known_by_texts(
-    folder: DataFolder, database: WatchDatabase, facts: pa.Table, config: Config
+    folder: DataFolder, database: WatchDatabase, facts: pa.Table, customers: Callable[[], pa.Table | None], until: int
 ) -> frozenset[tuple[str, str]]:
     """Accounts and campaigns that, as far as is known, only texts tie together: end users may have copied these.
 
     Weighed are accounts that a signature linked, and flagged members about which the accounts table says nothing.
 
+    Args:
+        customers: reads the accounts table, where it is needed.
+        until: links that were found later are left out, microseconds since 1970.
+
     Raises:
         CaseError: a snapshot is damaged.
         InputError: the accounts table cannot be read.
     """
-    found = linked_since(database, 0)
+    found = {link: bits for link, bits in linked_since(database, 0).items() if link.at <= until}
     linked = {(link.account_id, link.campaign_id) for link in found}
     unknown = facts.filter(pc.and_(facts["flagged"], pc.is_null(facts["created_at"])))
     pairs = set(zip(unknown["account_id"].to_pylist(), unknown["campaign_id"].to_pylist(), strict=True)) - linked
@@ -122,7 +126,7 @@ def known_by_texts(
         rows = database.read(select(LINKED_SENDERS))
         bits = {(row["account_id"], row["campaign_id"]): row["bits"] for row in rows}
         found |= {Link(*pair, at=0, bits=0.0): bits.get(pair, 0.0) for pair in pairs}
-    weighed = weighed_links(folder, database, found, read_customers(config) if linked else None)
+    weighed = weighed_links(folder, database, found, customers() if linked else None)
     return frozenset((link.account_id, link.campaign_id) for link in weighed if not link.beyond_texts)
 
 

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 from stillhunt.base.coded import is_coded, one_dictionary, plain
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema import SLICED, TRAFFIC
-from stillhunt.link.requests.arrays import Flags, Ints, values
+from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import client_codes
+from stillhunt.link.topics.topic_word_kernels import take_words
 from stillhunt.link.workload.untemplated_slices import (
     SLICE_COLUMNS,
     TemplateAssignment,
@@ -82,11 +83,14 @@ def _rank_ids(ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
 MAX_MATCHED = 1000
 """Matched phrases are counted up to this number, so that they fit 16 bits."""
 _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
+_PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
 _NOT_YET = "own_phrases"
 """Column of SLICED that is known once there are candidates."""
 _OF_EACH = tuple(name for name in SLICED.names if name not in (_LATE, _NOT_YET))
+_DECIDING = list(dict.fromkeys([*SLICE_COLUMNS, *CANONICAL_ORDER[1:], "matched"]))
+"""Columns by which the rows of a partition are chosen, ordered and cut into slices."""
 JUDGED_ROWS = pa.schema(
     [
         *(TRAFFIC.arrow.field(name) for name in _CARRIED),
@@ -115,8 +119,7 @@ class JudgedRequests:
         """TRAFFIC in canonical order, and SLICED row for row with it."""
         codes = {text: code for code, text in enumerate(self.clients)}
         context = (chosen, self.templates, self.label_of, self.clusters, codes)
-        own = ("account", "cluster", "matched", "single_turn", "first_occurrence", "fold", "topic", "request_style")
-        columns = list(dict.fromkeys([*_CARRIED, *CANONICAL_ORDER[1:], *own, *SLICE_COLUMNS]))
+        columns = list(dict.fromkeys([*_CARRIED, *_DECIDING]))
         found = self.rows.gather(_chosen_rows, JUDGED_ROWS, context, columns)
         account = values(found, "account")
         order = _in_blocks(account)
@@ -124,8 +127,7 @@ class JudgedRequests:
         # Column by column, so that the table is never held twice.
         left = dict(zip(found.column_names, found.columns, strict=True))
         del found, account, left["account"]
-        rows = pa.array(order)
-        taken = {name: _order_column(left.pop(name), rows) for name in (*_CARRIED, *_OF_EACH)}
+        taken = {name: _order_column(left.pop(name), order) for name in (*_CARRIED, *_OF_EACH)}
         taken["account_id"] = ids
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
         taken[_LATE] = pa.array(client_codes(traffic), pa.int32())
@@ -144,9 +146,35 @@ def _in_blocks(account: Ints) -> Ints:
     return rows
 
 
-def _order_column(column: pa.ChunkedArray, rows: pa.Array) -> pa.Array | pa.ChunkedArray:
+def _order_column(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
     pa.default_memory_pool().release_unused()  # the column before
-    return one_dictionary(column).take(rows) if is_coded(column.type) else column.take(rows)
+    return move_rows(one_dictionary(column) if is_coded(column.type) else column, rows)
+
+
+def move_rows(column: pa.Array | pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
+    """Some rows of a column, in the order given; a column without values takes no memory.
+
+    Arrow moves lists one by one and needs six times their size meanwhile, so those of words are moved here.
+    """
+    if column.null_count == len(column):
+        return null_rows(column.type, len(rows))
+    if not pa.types.is_list(column.type):
+        return column.take(pa.array(rows))
+    begins, words = lists(pa.table({"words": column}), "words")
+    out_begins = np.empty(len(rows) + 1, np.int32)
+    out = np.empty(int(np.diff(begins)[rows].sum()), np.uint16)
+    take_words(rows, begins, words, out_begins, out)
+    return list_array(out_begins, out)
+
+
+def null_rows(type_: pa.DataType, rows: int) -> pa.Array:
+    """Rows without a value, in memory that the system gives only to those who write to it."""
+    if not (pa.types.is_primitive(type_) or is_coded(type_)):
+        return pa.nulls(rows, type_)
+    stored = type_.index_type if is_coded(type_) else type_
+    zeros = pa.py_buffer(np.zeros(rows * max(stored.bit_width // 8, 1) + _PADDING, np.uint8))
+    empty = pa.Array.from_buffers(stored, rows, [zeros, zeros], rows)
+    return pa.DictionaryArray.from_arrays(empty, pa.array([], type_.value_type)) if is_coded(type_) else empty
 
 
 def _label_clients(clusters: int, clients: int, request_style: Ints, client: Ints) -> Ints:
@@ -156,24 +184,27 @@ def _label_clients(clusters: int, clients: int, request_style: Ints, client: Int
 def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
     """Requests of the chosen accounts of a partition, in canonical order."""
     chosen, templates, label_of, clusters, codes = context
-    table = table.filter(pa.array(chosen[values(table, "account")]))
-    cut = cut_untemplated(table.select(list(SLICE_COLUMNS)), templates)
-    cluster = values(table, "cluster").astype(np.int64)
+    rows = np.flatnonzero(chosen[values(table, "account")])
+    # A few columns decide; the others are moved once, to where they stay.
+    few = table.select(_DECIDING)
+    few = few if len(rows) == table.num_rows else few.take(pa.array(rows))
+    cut = cut_untemplated(few.select(list(SLICE_COLUMNS)), templates)
+    cluster = values(few, "cluster").astype(np.int64)
     label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
     inside = cut.of_request >= 0
     client = np.array([-1 if text is None else codes[text] for text in cut.client], np.int64)
     position = cut.of_request[inside]
     label[inside] = _label_clients(clusters, len(codes), cut.request_style[position], client[position])
-    columns: dict[str, Any] = {name: table.column(name).cast(TRAFFIC.arrow.field(name).type) for name in _CARRIED}
-    columns |= {
-        "cluster": label,
-        "untemplated": inside,
-        "matched": np.minimum(values(table, "matched"), MAX_MATCHED),
-        "fold": values(table, "fold"),
-        "topic": values(table, "topic"),
-        "first_occurrence": values(table, "first_occurrence") > 0,
-        "request_style": values(table, "request_style"),
-        "account": values(table, "account"),
+    order = canonical_order(few, values(few, "account")).to_numpy()
+    columns: dict[str, Any] = {
+        "cluster": label[order],
+        "untemplated": inside[order],
+        "matched": np.minimum(values(few, "matched"), MAX_MATCHED)[order],
+        "first_occurrence": values(few, "first_occurrence")[order] > 0,
+        **{name: values(few, name)[order] for name in ("fold", "topic", "request_style", "account")},
     }
-    order = canonical_order(table.select(list(CANONICAL_ORDER[1:])), values(table, "account"))
-    return pa.table(columns).take(order).combine_chunks()
+    del few
+    places = rows[order]
+    for name in _CARRIED:
+        columns[name] = move_rows(table.column(name), places).cast(TRAFFIC.arrow.field(name).type)
+    return pa.table({name: columns[name] for name in JUDGED_ROWS.names}).combine_chunks()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
     from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver, DeliveryError, Due, shown_name
     from stillhunt.watch.alerts.siem import ECS_VERSION, OCSF_VERSION
+    from stillhunt.watch.alerts.webhook import SIGNATURE_HEADER, signature
     from stillhunt.watch.folder import OWNER_ONLY
     from stillhunt.watch.subject.packs import PACKS
 else:

@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeVar
 from stillhunt.base.formatting import shorten
 
 _LOG = logging.getLogger("stillhunt")
+OWN_PACKAGES = ("stillhunt-signals",)
+"""Distributions of this repository whose entries come in as those of plugins do: they have the version of the core."""
 _MOST_CHARS = 200
 """Characters of an error that are shown: a plugin's error may quote anything."""
 
@@ -103,9 +105,10 @@ def load_plugins(
 
 
 def tried_plugins() -> tuple[Plugin, ...]:
-    """All entry points that were tried in this process so far, by group and name."""
+    """Entry points of others that were tried in this process so far, and own ones that failed, by group and name."""
     places = {group.kind: place for place, group in enumerate(PLUGIN_GROUPS)}
-    return tuple(sorted(_TRIED.values(), key=lambda one: (places[one.group.kind], one.name, one.package)))
+    theirs = [one for one in _TRIED.values() if one.problem or one.package not in OWN_PACKAGES]
+    return tuple(sorted(theirs, key=lambda one: (places[one.group.kind], one.name, one.package)))
 
 
 def plugins_record() -> dict[str, Any]:

@@ -10,7 +10,7 @@ know nothing of logs.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import read_log
-from stillhunt.score.evidence.catalogue import family_needs, kinds_that_see
+from stillhunt.score.evidence.catalogue import all_kinds, family_needs, kinds_that_see
 from stillhunt.score.operators.holder_groups import find_holder_groups
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.operators.wholes import join_wholes
@@ -44,6 +44,7 @@ __all__ = [
     "false_alarm_budget",
     "list_version",
     "log_budget",
+    "prepare_evidence",
     "rebuild_verdict",
     "score_campaigns",
     "verdict_differences",
@@ -60,6 +61,7 @@ def score_campaigns(
     progress: Progress,
     totals: pa.Table | None = None,
     flagged_before: Collection[str] = (),
+    prepared: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, pa.Table], pa.Array]:
     """Judge every candidate and fill the case tables (all but the rejects).
 
@@ -69,11 +71,12 @@ def score_campaigns(
         accounts: ACCOUNTS, or None where the operator has none.
         totals: TOTALS, where the traffic holds only the candidates' accounts and a sample of all; None where all.
         flagged_before: accounts that the look before flagged, where this is one of many looks at the same log.
+        prepared: what kinds of evidence read before the hunt, see `prepare_evidence`.
 
     Returns:
         The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
     """
-    log = read_log(traffic, sliced, accounts, totals)
+    log = read_log(traffic, sliced, accounts, totals, prepared)
     found = read_candidates(candidates, log)
     if totals is not None:
         budget = log_budget(totals, config.score)
@@ -105,6 +108,16 @@ def score_campaigns(
         made, harvested = case_tables(log, judged, config, splits, progress)
         advance(len(judged))
     return made, pa.array(harvested)
+
+
+def prepare_evidence(config: Config, accounts: pa.Table | None) -> dict[str, Any]:
+    """What kinds of evidence read before a hunt, by kind.
+
+    Raises:
+        StillhuntError: what the settings name cannot be used; nothing was read of the log yet.
+    """
+    kinds = all_kinds().values()
+    return {kind.name: kind.prepare(config, accounts) for kind in kinds if kind.prepare is not None}
 
 
 def verdict_parameters() -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import ContractError
-from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, OTHERS, PRIOR, STANDING
+from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, OTHERS, OUTSIDE, PRIOR, STANDING
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import Finding
@@ -209,7 +209,8 @@ def _read_findings(
     weighs = pc.invert(pc.is_in(evidence["family"], value_set=pa.array([PRIOR, OTHERS, *LIMIT_FAMILIES])))
     rows = evidence.filter(weighs)
     for row in rows.group_by(["kind", "family"]).aggregate([]).to_pylist():
-        missing = row["kind"] in of_plugins and row["family"] in FAMILY_OF  # of a plugin that is not installed here
+        stranger = row["kind"] in of_plugins or row["kind"].startswith(OUTSIDE)
+        missing = stranger and row["family"] in FAMILY_OF  # of a distribution that is not installed here
         if known.get(row["kind"], row["family"] if missing else None) != row["family"]:
             raise ContractError(f"no kind of evidence {row['kind']} in {row['family']}", where="table evidence")
     kinds: dict[str, dict[str, Any]] = {}

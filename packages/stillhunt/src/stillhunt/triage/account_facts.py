@@ -67,7 +67,7 @@ def member_details(
         value, texts = codes(traffic[column])
         words = texts.to_pylist()
         value, words = as_families(value, words) if aspect == "client" else (value, words)
-        columns[_COLUMN_OF[aspect]] = _most_used(member, value, words, members.num_rows)
+        columns[_COLUMN_OF[aspect]] = most_used_values(member, value, words, members.num_rows)
     if customers is not None:
         own = customers.take(pc.index_in(members["account_id"], value_set=customers["account_id"]))
         columns |= {name: own[name] for name in _CUSTOMER_COLUMNS}
@@ -95,8 +95,13 @@ def row_of_member(
     return pc.index_in(pa.array(wanted), value_set=pa.array(pair))
 
 
-def _most_used(member: _Integers, value: _Integers, words: list[str], members: int) -> pa.ListArray:
-    """The values of each member, the most used first."""
+def most_used_values(member: _Integers, value: _Integers, words: list[str], members: int) -> pa.ListArray:
+    """The values of each member, the most used first, at most VALUES_OF_MEMBER.
+
+    Args:
+        member: number of the member of each request.
+        value: number of its value among the words; -1 where it is not known.
+    """
     known = value >= 0
     used = pa.table({"member": member[known], "value": value[known]}).group_by(["member", "value"])
     used = used.aggregate([([], "count_all")])

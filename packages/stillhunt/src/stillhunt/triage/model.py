@@ -23,13 +23,13 @@ from stillhunt.triage.origins import LABELS, origin_words
 from stillhunt.triage.redact import personal_ids_sentence
 from stillhunt.triage.score_breakdown import LEAST_BITS, ScoreSum, Term, campaign_sums
 from stillhunt.triage.sentences import OperatorModel, operator_models
+from stillhunt.triage.set_aside import facts_beside
 
 ID_CHARS = 64
 NAME_CHARS = 80
 FULL_ID_CHARS = 200
 """Ids of accounts and requests that are to be copied are shown whole up to this length."""
-_LIST_SHOWN = 6
-_FAMILY_CHARS = 24
+_LIST_SHOWN, _FAMILY_CHARS = 6, 24
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ def case_model(
             origins=tuple(origin_words(by_campaign.get(name, []))),
             roles=roles.get(name, {}),
             sanctioned=sanctioned.get(name, 0),
-            related=tuple(said for one in sets if (said := one.of_campaign(name))),
+            related=(*(said for one in sets if (said := one.of_campaign(name))), *facts_beside(run, name)),
             run=facts,
             skill_shares=shares.get(name, {}),
         )

@@ -176,7 +176,7 @@ class ScoreSum:
         terms = [term for term in self.terms if term.negligible]
         if not terms:
             return None
-        kinds = [formatting.shorten(kind, _KIND_CHARS) for kind in sorted({term.kind for term in terms})]
+        kinds = [formatting.shorten(kind.replace("_", " "), _KIND_CHARS) for kind in sorted({t.kind for t in terms})]
         statement = (
             f"{formatting.plural(len(terms), 'finding')} of 0.0 bits: {formatting.join_some(kinds, _KINDS_SHOWN)}"
         )

@@ -1,8 +1,8 @@
-"""What was set aside or left out: rows, values that could not be kept, and groups of declared programmes."""
+"""What was set aside or left out: rows, values, groups of declared programmes; and what is said beside the findings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -71,3 +71,16 @@ def changed_values(run: Mapping[str, Any], most: int) -> list[str]:
     """Values that could not be kept as they were, the most frequent first, in words."""
     changed = sorted((run.get("changed") or {}).items(), key=lambda pair: (-pair[1], pair[0]))
     return [f"{formatting.plural(count, 'value')} of {formatting.shorten(what, 200)}" for what, count in changed[:most]]
+
+
+_LABEL_CHARS, _BESIDE_CHARS = 64, 1200
+
+
+def facts_beside(run: Mapping[str, Any], campaign: str) -> Iterator[tuple[str, str]]:
+    """Label and words of what is said beside the findings of a campaign, by run.json, which may hold anything."""
+    beside = run.get("beside")
+    told = beside.get(campaign, ()) if isinstance(beside, Mapping) else ()
+    for one in told if isinstance(told, list) else ():
+        if isinstance(one, list | tuple) and len(one) == 2:
+            label, words = map(str, one)
+            yield formatting.shorten(label, _LABEL_CHARS), formatting.shorten(words, _BESIDE_CHARS)

@@ -26,7 +26,17 @@ from stillhunt._version import __version__
 from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.extract.store.folders import KEY
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.folder import DATABASE, POLICY_FILE, SNAPSHOTS, SPOOL, STATE, DataFolder, sync_folder, write_synced
+from stillhunt.watch.folder import (
+    DATABASE,
+    POLICY_FILE,
+    PROVIDERS_FILES,
+    SNAPSHOTS,
+    SPOOL,
+    STATE,
+    DataFolder,
+    sync_folder,
+    write_synced,
+)
 from stillhunt.watch.holds import undisturbed
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import Snapshot, all_snapshots, name_of
@@ -41,6 +51,7 @@ _LONGEST_MANIFEST = 1 << 28
 LEDGER = f"{SPOOL}{LEDGER_ENDING}"
 _ALLOWED = re.compile(
     rf"{re.escape(DATABASE)}|{re.escape(LEDGER)}|{re.escape(POLICY_FILE)}|{STATE}/{re.escape(KEY)}"
+    rf"|{'|'.join(map(re.escape, PROVIDERS_FILES))}"
     rf"|{SPOOL}/[a-z0-9][a-z0-9_-]{{0,62}}/\d{{4}}-\d\d-\d\dT\d\d/part-[\w.-]{{1,200}}"
     rf"|{SNAPSHOTS}/\d{{8,10}}(?:/(?!\.)[\w.-]{{1,120}}){{1,4}}"
 )
@@ -170,6 +181,8 @@ def _to_copy(folder: DataFolder, newest: int | None) -> Iterator[tuple[Path, str
     policy = (folder.path / POLICY_FILE).resolve()  # it may be a link, as containers mount files
     if policy.is_file():
         yield policy, POLICY_FILE
+    own = ((folder.path / name, name) for name in PROVIDERS_FILES)
+    yield from ((path, name) for path, name in own if path.is_file() and not path.is_symlink())
     for snapshot in all_snapshots(folder):
         if newest is not None and snapshot.sequence <= newest:
             yield from _files_of(folder, snapshot)

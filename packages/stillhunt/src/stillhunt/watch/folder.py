@@ -16,6 +16,9 @@ SPOOL, STATE, SNAPSHOTS, LATEST, DATABASE = "spool", "state", "snapshots", "late
 DEAD_LETTERS = "dead-letters"
 POLICY_FILE = "policy.toml"
 """The policy of a data folder, unless `decide.policy` names another file."""
+PROVIDERS_FILES = ("rules.last", "rules.jsonl", "rules.key", "sign-ups.jsonl")
+"""What `stillhunt-signals` keeps: rules and labels with their ledger, and sign-ups. A backup copies them in this order,
+since a ledger may be one entry ahead of its `.last`, and not behind it."""
 SCRATCH = "scratch"
 TOKENS_FILE = "tokens.json"
 HUNT_ROLE = "hunt"

@@ -51,6 +51,7 @@ from stillhunt.watch.records import (
     record_hunt,
     recorded_looks,
 )
+from stillhunt.watch.rule_rows import RuleRows, collect_rule_rows, rule_files
 from stillhunt.watch.shared.lease import confirm_lease
 from stillhunt.watch.shared.snapshots import (
     fetch_shared_snapshot,
@@ -220,6 +221,7 @@ class _Found:
     signs: Sequence[EarlySign]
     follow_ups: Mapping[str, int]
     senders: Mapping[tuple[str, str], float]
+    rule_rows: RuleRows
     damage: Sequence[str] = ()
 
 
@@ -243,9 +245,10 @@ def _signing_hunt(
 ) -> _Found:
     earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
+    flagged = {account for campaign in known for account in campaign.flagged}
     made: list[Callable[[Case], _Found]] = []
 
-    def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config) -> None:
+    def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config, customers: pa.Table | None) -> None:
         signatures = compile_signatures(sketches, tables, settings, plan.now)
         found = partial(
             _Found,
@@ -254,11 +257,11 @@ def _signing_hunt(
             signs=early_signs(sketches, tables, plan.now),
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),
+            rule_rows=collect_rule_rows(sketches, tables, customers, flagged),
         )
         made.append(found)
 
     settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
-    flagged = {account for campaign in known for account in campaign.flagged}
     case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
     return made[0](case)
 
@@ -280,7 +283,7 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     earlier = [] if before is None else read_signs(before.path)
     signs = settle_signs(results.signs, earlier, settled.lasting, start)
     files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures), SIGNS_FILE: signs_as_json(signs)}
-    files[FOLLOW_UPS_FILE] = follow_ups_as_json(results.follow_ups)
+    files |= {FOLLOW_UPS_FILE: follow_ups_as_json(results.follow_ups), **rule_files(results.rule_rows)}
     snapshot = write_snapshot(plan.data, sequence, lasting, files)
     alerts = [*alerts_of(settled.events, lasting, row, plan.config.alerts), *_budget_alerts(spent, plan)]
     known = {one.sign_id for one in earlier}

@@ -155,10 +155,17 @@
     });
     resized.observe(place);
   }
-  stillhunt.each(".chart[data-chart]", (place) => stillhunt.whenNear(place, () => {
+  const drawn = new WeakSet();
+  function drawOnce(place) {
+    if (drawn.has(place)) return;
+    drawn.add(place);
     draw(place).catch((error) => {  // the table has the numbers
       place.classList.add("failed");
       console.error(error);
     });
-  }));
+  }
+  stillhunt.each(".chart[data-chart]", (place) => {
+    stillhunt.whenNear(place, () => drawOnce(place));
+    (window.requestIdleCallback ?? setTimeout)(() => drawOnce(place));  // so that a page can be printed that nobody has scrolled
+  });
 })();

@@ -48,7 +48,17 @@ const stillhunt = (() => {
     else link.click();
   }
 
-  return Object.freeze({ each, say, whenNear, library, follow });
+  /** Do what a part of the page is for: a button is pressed, of a form the first field gets the focus. */
+  function use(part) {
+    for (let fold = part.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    const control = "input:not([type=hidden]), select, textarea, button";
+    const target = part.matches(control) ? part : part.querySelector(control) ?? part;
+    if (target.matches("button")) return target.click();
+    target.focus();
+    target.scrollIntoView({ block: "nearest" });
+  }
+
+  return Object.freeze({ each, say, whenNear, library, follow, use });
 })();
 
 (() => {
@@ -95,4 +105,40 @@ const stillhunt = (() => {
     button.classList.toggle("copied", done);
     setTimeout(() => button.classList.remove("copied"), SHOWN_MS);
   });
+})();
+
+(() => {  // a quiet word before the session ends; asking how long it lasts keeps it no longer
+  if (!document.body.hasAttribute("data-session")) return;
+  const BEFORE_S = 300, RETRY_MS = 60_000;
+  let notice = null;
+  const later = (seconds) => setTimeout(look, Math.max(1, seconds - BEFORE_S + 1) * 1000);
+  async function look() {
+    let seconds = 0, over = false;
+    try {
+      const answer = await fetch("/session.json", { headers: { accept: "application/json" } });
+      over = answer.status === 401;
+      seconds = over ? 0 : (await answer.json()).seconds;
+    } catch { setTimeout(look, RETRY_MS); return; }
+    if (!over && (!seconds || seconds > BEFORE_S)) { notice?.remove(); notice = null; if (seconds) later(seconds); return; }
+    tell(over ? "Your session has ended. What you write is kept in this tab: sign in again, and it is in its form." : `You are signed out in ${Math.ceil(seconds / 60)} minutes unless you go on.`, over);
+    if (!over) setTimeout(look, Math.min(seconds, 60) * 1000);
+  }
+  function tell(text, over) {
+    if (!notice) {
+      notice = document.createElement("p");
+      notice.className = "notice session";
+      notice.setAttribute("role", "status");
+      document.querySelector("main").prepend(notice);
+    }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = over ? "Sign in" : "Stay signed in";
+    button.addEventListener("click", async () => {
+      if (over) return location.reload();
+      await fetch("/search");  // any page that is asked for keeps the session
+      await look();
+    });
+    notice.replaceChildren(text, " ", button);
+  }
+  look();
 })();

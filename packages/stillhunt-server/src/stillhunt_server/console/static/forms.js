@@ -55,6 +55,14 @@
     agreed = null;
   }, { capture: true });
 
+  const picks = (name) => [...document.querySelectorAll(`input[name="${name}"]`)];
+  document.addEventListener("change", ({ target }) => {  // check boxes of rows: all of a page, and how many there are
+    const all = target.dataset?.all, name = all ?? target.name;
+    if (all) for (const one of picks(all)) one.checked = target.checked;
+    const count = document.querySelector(`[data-count="${CSS.escape(name)}"]`);
+    if (count) count.textContent = `(${picks(name).filter((one) => one.checked).length})`;
+  });
+
   const SENT = "stillhunt-sent";
   const who = document.querySelector(".who summary")?.textContent ?? "";
   const action = (form) => form.getAttribute("action");
@@ -82,15 +90,25 @@
   const kept = sent();
   if (kept && who) {
     const form = [...document.querySelectorAll("form[data-guard]")].find((one) => action(one) === kept.action);
-    const over = new URLSearchParams(location.search).has("done") || document.querySelector(".notice.bad");  // saved, or shown there
+    const over = document.querySelector("[data-done]");  // it was saved
     if (form || over || kept.who !== who) keep(null);
     if (form && !over && kept.who === who) putBack(form, kept.fields);
   }
+  if (document.querySelector("[data-done]")) {  // said once: not again in a link, or when the reader comes back
+    const here = new URL(location.href);
+    here.searchParams.delete("done");
+    history.replaceState(history.state, "", here);
+  }
+  const sending = (form) => ({ who, action: action(form), fields: Object.fromEntries(controls(form).map((one) => [one.name, one.value])) });
+  addEventListener("pagehide", () => {  // whatever takes the reader away: an ended session, too
+    const form = leaving ? null : guarded(document).find(changed);
+    if (form && who) keep(sending(form));
+  });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (event.defaultPrevented) return;
     if (form.matches("[data-guard]") && changed(form)) {
-      keep({ who, action: action(form), fields: Object.fromEntries(controls(form).map((one) => [one.name, one.value])) });
+      keep(sending(form));
     } else if (action(form) === "/sign-out") keep(null);
     leaving = form;
   });

@@ -27,8 +27,8 @@
     return [
       { selector: "node", style: { ...text, "overlay-opacity": 0, "border-width": 0 } },
       { selector: '[kind = "account"]', style: { width: 9, height: 9, "background-color": color("faint") } },
-      { selector: '[verdict = "act"]', style: { "background-color": color("act") || color("for") } },
-      { selector: '[verdict = "review"]', style: { "background-color": color("review") || color("against") } },
+      { selector: '[verdict = "act"]', style: { shape: "diamond", width: 12, height: 12, "background-color": color("act") || color("for") } },
+      { selector: '[verdict = "review"]', style: { shape: "triangle", width: 11, height: 11, "background-color": color("review") || color("against") } },
       { selector: '[kind = "trait"]', style: { shape: "round-rectangle", width: "data(size)", height: "data(size)",
         "background-color": color("for"), "text-valign": "bottom", "text-margin-y": 3 } },
       { selector: ".named", style: { label: "data(label)" } },

@@ -56,7 +56,10 @@
       const link = [...document.querySelectorAll("[data-go]")].find((element) => element.dataset.go === event.key);
       if (link) { stillhunt.follow(link, false); return true; }
     }
-    return Object.hasOwn(actions, event.key) && actions[event.key](event);
+    if (Object.hasOwn(actions, event.key)) return actions[event.key](event);
+    const part = [...document.querySelectorAll("[data-press]")].find((element) => element.dataset.press === event.key);
+    if (part) stillhunt.use(part);
+    return Boolean(part);
   }
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -16,8 +16,9 @@ import scipy.sparse as sp
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
-from stillhunt.link.requests.arrays import Flags, Ints, counted, list_array, lists, values
-from stillhunt.link.topics.topics import TOPICS, WORD_BUCKETS
+from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
+from stillhunt.link.topics.topic_word_kernels import words_on_several_topics
+from stillhunt.link.topics.topics import WORD_BUCKETS
 
 # Accounts that share a recurring word below which it ties nobody (a block needs five accounts, of whom one may lack it)
 MIN_HOLDERS = 4
@@ -51,9 +52,6 @@ _MIN_REQUESTS = 5  # Requests from which an account can show a recurring word (f
 # Requests of the sample below which a word is no word of a style (a style needs words that several accounts repeat)
 _MIN_WORD_REQUESTS = 8
 _MAX_WORD_SHARE = 0.2  # Share of requests above which a word is everybody's (words of every text)
-# Requests of one account, and topics of these, in which a word is a recurring word of the account (measured: worlds of
-# rung 7 and 0 of two generators, seeds of docs/adr/0024; no script repeats it)
-_RECURRING_REQUESTS = 2
 
 
 _ALL = (1 << 64) - 1
@@ -158,15 +156,12 @@ def is_free(cluster: Ints, grouped: Flags) -> Flags:
 def recurring_words(sample: WordSample) -> sp.csr_array:
     """Accounts x words: 1 where a word is a recurring word of an account that several accounts have."""
     width = len(sample.codes)
-    request = np.repeat(np.arange(len(sample.topic)), np.diff(sample.words.indptr))
-    key, times = counted((sample.owner[request] * width + sample.words.indices) * TOPICS + sample.topic[request])
-    first = np.flatnonzero(np.diff(key // TOPICS, prepend=-1))
-    account, word = np.divmod(key[first] // TOPICS, max(width, 1))
-    topics = np.diff(first, append=len(key))
-    uses = np.add.reduceat(times, first) if len(first) else times
+    # On two subjects, so in two requests (measured: worlds of rung 7 and 0 of two generators, seeds of docs/adr/0024;
+    # no script repeats it)
+    found = words_on_several_topics(sample.begins, sample.words.indptr, sample.words.indices, sample.topic, width)
+    account, word, uses = (column.astype(np.int64) for column in found)
     expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
-    recurs = (uses >= _RECURRING_REQUESTS) & (topics >= _RECURRING_REQUESTS)
-    recurs &= uses * len(sample.topic) >= STYLE_SEARCH.recurring_lift * expected
+    recurs = uses * len(sample.topic) >= STYLE_SEARCH.recurring_lift * expected
     holders = np.bincount(word[recurs], minlength=width)
     recurs &= (holders[word] >= MIN_HOLDERS) & (holders[word] <= STYLE_MAX_ACCOUNT_SHARE * sample.accounts)
     cells = np.ones(int(recurs.sum()), np.int32), (account[recurs], word[recurs])

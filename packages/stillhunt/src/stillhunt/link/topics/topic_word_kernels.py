@@ -139,6 +139,51 @@ def recurring_words(rows: I32, edges: I64, begins: I32, words: U16, least: int, 
 
 
 @nb.njit(cache=True, nogil=True)
+def words_on_several_topics(edges: I32 | I64, begins: I32, words: I32, topic: I64, width: int) -> tuple[I32, I32, I32]:
+    """Words that stand in rows of several topics of one run of rows: the number of the run, the word, and its rows.
+
+    Args:
+        edges: where each run begins; one more than runs.
+        begins: where each row's words begin, of which no two are the same; one more than rows.
+        width: above every word.
+
+    Returns:
+        By run, then by word.
+    """
+    counts, first, several = np.zeros(width, np.int32), np.empty(width, np.int64), np.empty(width, np.bool_)
+    touched = np.empty(width, np.int32)
+    room, used = 1024, 0
+    out_run, out_word, out_rows = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    for run in range(len(edges) - 1):
+        kinds = 0
+        for row in range(edges[run], edges[run + 1]):
+            for k in range(begins[row], begins[row + 1]):
+                word = words[k]
+                if counts[word] == 0:
+                    touched[kinds] = word
+                    kinds += 1
+                    first[word], several[word] = topic[row], False
+                several[word] |= first[word] != topic[row]
+                counts[word] += 1
+        kept = 0
+        for at in range(kinds):
+            word = touched[at]
+            if several[word]:
+                touched[kept] = word
+                kept += 1
+            else:
+                counts[word] = 0
+        while used + kept > room:
+            room *= 2
+            out_run, out_word, out_rows = grown32(out_run, room), grown32(out_word, room), grown32(out_rows, room)
+        for word in np.sort(touched[:kept]):
+            out_run[used], out_word[used], out_rows[used] = run, word, counts[word]
+            used += 1
+            counts[word] = 0
+    return out_run[:used], out_word[:used], out_rows[:used]
+
+
+@nb.njit(cache=True, nogil=True)
 def telling_words(
     cluster: I32, begins: I32, words: U16, telling: U8, template_words: I64, kept: U16, begins_out: I32
 ) -> int:
@@ -227,12 +272,22 @@ def unit_vectors(
 
 
 @nb.njit(cache=True, nogil=True)
-def best_columns(products: F32, out: npt.NDArray[np.int8]) -> None:
-    """Column of the largest value of each row; the first on ties."""
+def best_columns(rows: F32, across: F32, out: npt.NDArray[np.int8]) -> None:
+    """Column of `across` that has the largest dot product with each row; the first on ties.
+
+    Numbers are whole and small, so sums are exact. BLAS would start threads of its own in each thread of the pass,
+    which cost a third of it.
+    """
+    dimensions, columns = across.shape
+    products = np.empty(columns, np.float32)
     for row in range(len(out)):
+        products[:] = 0.0
+        for d in range(dimensions):
+            for column in range(columns):
+                products[column] += rows[row, d] * across[d, column]
         best = 0
-        for column in range(1, products.shape[1]):
-            best = column if products[row, column] > products[row, best] else best
+        for column in range(1, columns):
+            best = column if products[column] > products[best] else best
         out[row] = best
 
 

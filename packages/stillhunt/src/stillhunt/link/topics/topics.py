@@ -240,7 +240,7 @@ def _topics_of_partition(table: pa.Table, context: Any) -> pa.Table:
     for first in range(0, table.num_rows, REQUEST_BLOCK):
         block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
         unit_vectors(first, (offsets, kept), code, weight, basis, TOPIC_SEARCH.min_words, block)
-        best_columns(block @ across, topics[first : first + len(block)])
+        best_columns(block, across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC
     return pa.table({"topic": topics})
 
@@ -267,13 +267,13 @@ def _random_directions(seed: int) -> npt.NDArray[np.int16]:
 def _find_centres(sample: Vectors) -> Vectors:
     """Spherical k-means; starts are the sample points farthest from each other, in keyed order."""
     unit = _unit_rows(sample)
+    exact = unit.astype(np.float32)  # products of whole numbers up to 127, summed over 64
     chosen = [0]
-    nearest = unit.astype(np.int64) @ unit[0].astype(np.int64)
+    nearest = exact @ exact[0]
     for _ in range(TOPICS - 1):
         # An eighth into the order of distance, not the very farthest: those are outliers.
-        order = np.argsort(nearest, kind="stable")
-        chosen.append(int(order[len(order) // _START_QUANTILE]))
-        nearest = np.maximum(nearest, unit.astype(np.int64) @ unit[chosen[-1]].astype(np.int64))
+        chosen.append(_find_in_order(nearest, len(nearest) // _START_QUANTILE))
+        nearest = np.maximum(nearest, exact @ exact[chosen[-1]])
     centres = unit[chosen]
     for _ in range(_CENTRE_ROUNDS):
         label = nearest_topics(unit, centres)
@@ -282,6 +282,12 @@ def _find_centres(sample: Vectors) -> Vectors:
         empty = np.bincount(label, minlength=TOPICS) == 0
         centres = np.where(empty[:, None], centres, _unit_rows(sums))
     return centres
+
+
+def _find_in_order(values: npt.NDArray[np.float32], place: int) -> int:
+    """Position of the value at a place in ascending order; equal values keep their order."""
+    value = np.partition(values, place)[place]
+    return int(np.flatnonzero(values == value)[place - np.count_nonzero(values < value)])
 
 
 def _unit_rows(vectors: Vectors | Ints) -> Vectors:

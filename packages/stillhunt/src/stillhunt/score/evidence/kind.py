@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import pyarrow as pa
 
 from stillhunt.base import formatting
+from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.parameters import Origin, Provenance
@@ -86,6 +88,9 @@ class EvidenceKind:
         weigh: looks at one candidate; None where there is nothing to say.
         order: place among the built-in kinds in tables and pages, in which bits are added, too; those of plugins follow
             by name.
+        prepare: called once before a hunt reads requests, with the settings and ACCOUNTS (None where there are none);
+            what it returns is `case.log.prepared[name]`. It may refuse the hunt with a `ConfigError` or an
+            `InputError`.
         learns: "volume" where what it says of a member is learned anew from the volumes of the confident core.
     """
 
@@ -101,6 +106,7 @@ class EvidenceKind:
     members: MemberWording | None
     weigh: Callable[[EvidenceKind, CandidateCase], Finding | None]
     order: int = 0
+    prepare: Callable[[Config, pa.Table | None], Any] | None = None
     learns: Literal["", "volume"] = ""
 
     def finding(

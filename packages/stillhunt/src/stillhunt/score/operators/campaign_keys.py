@@ -26,6 +26,7 @@ LEAST_OWN_ACCOUNTS = 5
 # Windows of sign-ups before and after, over which a campaign's own sign-ups are spread as chance (derived: a week: that
 # both opened accounts in one season is no tie, that they did in one hour is)
 _NEAR_WINDOWS = 14
+_LATEST = "latest"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class CampaignKeys:
 
     def __init__(self, log: ScoredLog, candidate: Candidate) -> None:
         self.log, self.accounts = log, candidate.accounts
-        self._candidate = candidate
+        self.candidate = candidate
         self._known: dict[str, tuple[Ints, Ints] | None] = {}
         self.whole: dict[str, OwnDraws | None] = {}
         """Draws of all of its accounts, by kind, as `Comparison.draws_of` counts them."""
@@ -60,7 +61,7 @@ class CampaignKeys:
         return self._known[name]
 
     def _read_draws(self, name: str) -> tuple[Ints, Ints] | None:
-        log, one = self.log, self._candidate
+        log, one = self.log, self.candidate
         if name == "template":
             return None if one.untemplated else (one.slice_account, one.slice_cluster)
         if name == "client_prefix":
@@ -78,8 +79,8 @@ class CampaignKeys:
     @cached_property
     def hours(self) -> tuple[Ints, Ints]:
         """Account, as position in `accounts`, and hour of the log, each pair once."""
-        hour = (self.log.requests.time[self._candidate.rows] - self.log.requests.span[0]) // HOUR
-        pair = np.unique(self._candidate.row_account * np.int64(1 << 32) + hour)
+        hour = (self.log.requests.time[self.candidate.rows] - self.log.requests.span[0]) // HOUR
+        pair = np.unique(self.candidate.row_account * np.int64(1 << 32) + hour)
         return pair >> 32, pair & ((1 << 32) - 1)
 
 
@@ -93,6 +94,14 @@ class Comparison:
     def __init__(self, log: ScoredLog, members: Ints) -> None:
         self.log, self.members = log, members
         self._keys: dict[str, KeyFrequencies | None] = {}
+        self._campaigns: dict[int, CampaignKeys] = {}
+
+    def keys_of(self, candidate: Candidate) -> CampaignKeys:
+        """What a campaign uses; the same object each time, so that its draws are counted once."""
+        known = self._campaigns.get(candidate.number)
+        if known is None or known.candidate is not candidate:
+            known = self._campaigns[candidate.number] = CampaignKeys(self.log, candidate)
+        return known
 
     def key(self, name: str) -> KeyFrequencies | None:
         """Values of a kind among the comparison accounts; None where no account has one."""
@@ -170,6 +179,14 @@ class Comparison:
         owner, hour = campaign.hours
         own = hour if own_places is None else hour[np.isin(owner, own_places)]
         return schedule_of(np.bincount(own, minlength=self.hours), self.activity)
+
+
+def comparison_of(log: ScoredLog, members: Ints) -> Comparison:
+    """The comparison of the same members that was made last for this log, or a new one: operators are tied twice."""
+    known = log.comparisons.get(_LATEST)
+    if known is None or not np.array_equal(known.members, members):
+        known = log.comparisons[_LATEST] = Comparison(log, members)
+    return known
 
 
 def _chance_of_windows(values: Ints, counts: Ints) -> Floats:

@@ -17,7 +17,13 @@ from stillhunt.base import formatting
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.operators.campaign_keys import LEAST_OWN_ACCOUNTS, CampaignKeys, Comparison, OwnDraws
+from stillhunt.score.operators.campaign_keys import (
+    LEAST_OWN_ACCOUNTS,
+    CampaignKeys,
+    Comparison,
+    OwnDraws,
+    comparison_of,
+)
 from stillhunt.score.operators.tie_index import TieIndex
 from stillhunt.score.operators.tie_kinds import KINDS, SCHEDULE, P, Tie, TieKind, one_operator
 from stillhunt.score.stats.arrays import Flags, Floats, Ints
@@ -108,7 +114,6 @@ class Pair:
     second: int
     ties: tuple[Tie, ...] = ()
     statement: str = ""
-    common: int = 0
 
     @property
     def bits(self) -> float:
@@ -120,26 +125,41 @@ class Pair:
 class CampaignSet:
     """Campaigns of one operator, or of one pool of accounts.
 
+    To say what ties a pair costs more than to find it, and a large set has very many pairs, so only few are described.
+
     Attributes:
-        pairs: the pairs that hold it together, the strongest first.
+        held: the pairs that hold it together, the strongest first.
+        one_operation: those of them that have a template or a schedule in common.
+        describe: says what a pair has in common.
     """
 
     relation: str
     campaigns: tuple[int, ...]
-    pairs: tuple[Pair, ...]
+    held: tuple[tuple[int, int], ...]
+    one_operation: tuple[tuple[int, int], ...]
+    describe: Callable[[int, int], Pair]
+
+    def strongest_pairs(self) -> dict[int, Pair]:
+        """The strongest pair of each campaign."""
+        strongest: dict[int, tuple[int, int]] = {}
+        for pair in self.held:
+            for campaign in pair:
+                strongest.setdefault(campaign, pair)
+        described = {pair: self.describe(*pair) for pair in set(strongest.values())}
+        return {campaign: described[pair] for campaign, pair in strongest.items()}
 
 
 def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[CampaignSet]:
     """Operators first, then pools, each in the order of its first campaign."""
     if len(campaigns) < 2:
         return []
-    comparison = Comparison(log, np.unique(np.concatenate([one.accounts for one in campaigns])))
-    keys = [CampaignKeys(log, one) for one in campaigns]
+    comparison = comparison_of(log, np.unique(np.concatenate([one.accounts for one in campaigns])))
+    keys = [comparison.keys_of(one) for one in campaigns]
     first, second, common = _common_accounts(log, campaigns)
     sizes = np.array([len(one.accounts) for one in campaigns])
     share = common / np.minimum(sizes[first], sizes[second])
     pooled = share >= _POOL_SHARE
-    pools = _Pairs(first[pooled], second[pooled], common[pooled].astype(np.float64))
+    pools = _Pairs(first[pooled], second[pooled], common[pooled].astype(np.float64), np.zeros(int(pooled.sum()), bool))
     tied = _Pairs.together(
         [
             _pairs_by_index(keys, comparison, first * len(keys) + second),
@@ -153,7 +173,7 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
     def describe_pool(one: int, other: int) -> Pair:
         number = len(np.intersect1d(keys[one].accounts, keys[other].accounts, assume_unique=True))
         part = formatting.percent(number / min(sizes[one], sizes[other]))
-        return Pair(one, other, statement=fill(POOL_WORDS, common=number, share=part), common=number)
+        return Pair(one, other, statement=fill(POOL_WORDS, common=number, share=part))
 
     apart = pools.partners()
     return [*_join_pairs("one_operator", tied, apart, describe_tie), *_join_pairs("one_pool", pools, {}, describe_pool)]
@@ -161,27 +181,29 @@ def find_campaign_sets(log: ScoredLog, campaigns: Sequence[Candidate]) -> list[C
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Pairs of campaigns that belong together, and how strongly."""
+    """Pairs of campaigns that belong together, how strongly, and whether a template or a schedule is among the ties."""
 
     first: Ints
     second: Ints
     strength: Floats
+    one_operation: Flags
 
     @classmethod
     def together(cls, parts: Sequence[_Pairs]) -> _Pairs:
         """The pairs of all parts."""
-        columns = ([getattr(part, name) for part in parts] for name in ("first", "second", "strength"))
-        return cls(*(np.concatenate(column) for column in columns))
+        names = ("first", "second", "strength", "one_operation")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def tied(self) -> _Pairs:
         """Those with any strength."""
         kept = self.strength > 0.0
-        return _Pairs(self.first[kept], self.second[kept], self.strength[kept])
+        return _Pairs(self.first[kept], self.second[kept], self.strength[kept], self.one_operation[kept])
 
-    def strongest_first(self) -> list[tuple[int, int]]:
-        """The pairs in the order in which they join campaigns."""
+    def strongest_first(self) -> list[tuple[int, int, bool]]:
+        """The pairs in the order in which they join campaigns, each with `one_operation`."""
         order = np.lexsort((self.second, self.first, -self.strength))
-        return list(zip(self.first[order].tolist(), self.second[order].tolist(), strict=True))
+        columns = (self.first, self.second, self.one_operation)
+        return list(zip(*(column[order].tolist() for column in columns), strict=True))
 
     def partners(self) -> dict[int, set[int]]:
         """Campaign -> the others of its pairs."""
@@ -203,14 +225,15 @@ def _common_accounts(log: ScoredLog, campaigns: Sequence[Candidate]) -> tuple[In
 
 def _compare_pairs(first: Ints, second: Ints, keys: Sequence[CampaignKeys], comparison: Comparison) -> _Pairs:
     """Those of some pairs that one operator runs, each compared by itself."""
-    strength = np.zeros(len(first))
+    strength, one_operation = np.zeros(len(first)), np.zeros(len(first), bool)
     for place, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
         one, other = keys[pair[0]], keys[pair[1]]
         own_places = _own_places(one, other)
         if own_places is None or not _any_decisive((one, other), own_places, comparison):
             continue
-        strength[place] = _strength_of(ties_between(one, other, comparison))
-    return _Pairs(first, second, strength).tied()
+        ties = ties_between(one, other, comparison)
+        strength[place], one_operation[place] = _strength_of(ties), _are_one_operation(ties)
+    return _Pairs(first, second, strength, one_operation).tied()
 
 
 def _any_decisive(
@@ -241,11 +264,12 @@ def _pairs_by_index(keys: Sequence[CampaignKeys], comparison: Comparison, left_o
     asked[first] = asked[second] = True
     found = [_index_of(kind, keys, comparison, asked).bits(first, second).tolist() for kind in KINDS]
     schedules = {place: comparison.schedule_of(keys[place]) for place in np.flatnonzero(asked).tolist()}
-    strength = np.zeros(len(first))
+    strength, one_operation = np.zeros(len(first)), np.zeros(len(first), bool)
     for place, (one, other, *bits) in enumerate(zip(first.tolist(), second.tolist(), *found, strict=True)):
         bits.append(_schedule_bits(schedules[one], schedules[other], comparison)[0])
-        strength[place] = _strength_of([Tie(kind, _rounded(own), "") for kind, own in zip(_KINDS, bits, strict=True)])
-    return _Pairs(first, second, strength).tied()
+        ties = [Tie(kind, _rounded(own), "") for kind, own in zip(_KINDS, bits, strict=True)]
+        strength[place], one_operation[place] = _strength_of(ties), _are_one_operation(ties)
+    return _Pairs(first, second, strength, one_operation).tied()
 
 
 def _index_of(kind: TieKind, keys: Sequence[CampaignKeys], comparison: Comparison, asked: Flags) -> TieIndex:
@@ -259,23 +283,34 @@ def _strength_of(ties: Sequence[Tie]) -> float:
     return sum(sorted((tie.bits for tie in ties), reverse=True), start=0.0) if one_operator(ties) else 0.0
 
 
+def _are_one_operation(ties: Sequence[Tie]) -> bool:
+    """Whether what ties two campaigns of one operator makes them one: cards and networks serve many operations."""
+    return any(tie.kind.name in ("template", SCHEDULE.name) and tie.bits >= P.kind_bits for tie in ties)
+
+
 def _join_pairs(
     relation: str, pairs: _Pairs, apart: Mapping[int, set[int]], describe: Callable[[int, int], Pair]
 ) -> list[CampaignSet]:
     """Sets of campaigns that pairs hold together, the strongest pairs first; none joins two that have to stay apart."""
     sets: dict[int, frozenset[int]] = {}
     ordered = pairs.strongest_first()
-    for first, second in ordered:
+    for first, second, _ in ordered:
         left, right = (sets.get(one, frozenset((one,))) for one in (first, second))
         if left is right or any(not right.isdisjoint(apart[one]) for one in left if one in apart):
             continue
         for one in (both := left | right):
             sets[one] = both
-    inside: dict[frozenset[int], list[Pair]] = {members: [] for members in sets.values()}
-    for first, second in ordered:
-        if first in sets and sets[first] is sets.get(second):
-            inside[sets[first]].append(describe(first, second))
+    inside: dict[frozenset[int], list[tuple[int, int, bool]]] = {members: [] for members in sets.values()}
+    for pair in ordered:
+        if pair[0] in sets and sets[pair[0]] is sets.get(pair[1]):
+            inside[sets[pair[0]]].append(pair)
     return [
-        CampaignSet(relation, tuple(sorted(members)), tuple(held))
+        CampaignSet(
+            relation,
+            tuple(sorted(members)),
+            tuple((first, second) for first, second, _ in held),
+            tuple((first, second) for first, second, one_operation in held if one_operation),
+            describe,
+        )
         for members, held in sorted(inside.items(), key=lambda one: min(one[0]))
     ]

@@ -23,8 +23,6 @@ from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate, candidate_of
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.operators.tie_kinds import SCHEDULE, Tie
-from stillhunt.score.operators.tie_kinds import P as TIES
 from stillhunt.score.operators.ties import find_campaign_sets
 from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.verdict.rules import flagged_members
@@ -115,14 +113,9 @@ def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
     """Campaigns of one operator that have a template or a schedule in common, the strongest ties first."""
     shown = [one for one in groups if one.verdict != "none"]
     sets = find_campaign_sets(log, [one.candidate for one in shown])
-    pairs = [pair for one in sets for pair in one.pairs if any(_is_one_operation(tie) for tie in pair.ties)]
+    pairs = [one.describe(*pair) for one in sets for pair in one.one_operation]
     pairs.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
     return [(shown[pair.first].candidate.number, shown[pair.second].candidate.number) for pair in pairs]
-
-
-def _is_one_operation(tie: Tie) -> bool:
-    """Whether what ties two campaigns of one operator makes them one: cards and networks serve many operations."""
-    return tie.kind.name in ("template", SCHEDULE.name) and tie.bits >= TIES.kind_bits
 
 
 def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candidate) -> Candidate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -49,8 +50,9 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
     for one in sets:
         accounts = np.unique(np.concatenate([campaigns[place].accounts for place in one.campaigns]))
         set_id = _set_id(log, one, [shown[places[place]] for place in one.campaigns])
+        strongest = one.strongest_pairs()
         for place in one.campaigns:
-            pair = next(pair for pair in one.pairs if place in (pair.first, pair.second))
+            pair = strongest[place]
             other = pair.first if pair.second == place else pair.second
             rows.append(
                 {
@@ -95,8 +97,8 @@ def _taken_apart(campaigns: Sequence[Candidate], splits: Sequence[Split]) -> lis
     for split in splits:
         if split.first in place and split.second in place:
             first, second = sorted((place[split.first], place[split.second]))
-            pair = Pair(first, second, statement=fill(_SPLIT_WORDS, z=split.z))
-            found.append(CampaignSet("two_operators", (first, second), (pair,)))
+            said = partial(Pair, statement=fill(_SPLIT_WORDS, z=split.z))
+            found.append(CampaignSet("two_operators", (first, second), ((first, second),), (), said))
     return found
 
 

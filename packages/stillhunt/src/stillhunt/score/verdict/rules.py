@@ -12,7 +12,7 @@ verdict review at most.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
-from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, STANDING, family_label
+from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, OUTSIDE, STANDING, family_label
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.score.evidence.finding import Finding
@@ -69,7 +69,7 @@ class Claim:
         operation: what is claimed, from `OPERATION_KINDS`.
         bits: log2 odds of it, against everything else.
         prior_bits: log2 odds against separate customers before any evidence.
-        other_bits: what the explanations beside separate customers take from the odds.
+        other_bits: what the explanations beside separate customers, and the doubt of low odds, take from the odds.
         leading: key of the explanation that fits best; empty for linked accounts, weighed against nothing else.
         odds: key of each possible explanation -> log2 odds of a harvest against it.
     """
@@ -98,6 +98,7 @@ class Weighed:
         member_bits: log2 odds of each member, given the campaign.
         member_probability: P(member | campaign).
         set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
+        by_log: the same without what speaks for a harvest and is known beside the log; None where nothing does.
     """
 
     claim: Claim
@@ -107,6 +108,7 @@ class Weighed:
     member_bits: Floats
     member_probability: Floats
     set_apart: Flags
+    by_log: Weighed | None = None
 
 
 def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
@@ -125,9 +127,13 @@ def weigh_findings(measured: Sequence[Finding], members: int, settings: ScoreSet
         weighed = [one for one in weighed if not EXPLANATION_OF[one.explanation.key].one_operator]
         bits, operation = together, POSING_OPERATION
     by_chance, leading = weighed[0], leading_explanation(weighed)
-    claim = Claim(operation, bits, by_chance.prior_bits, bits - by_chance.odds, leading.explanation.key, odds)
+    claim = Claim(operation, bits, by_chance.prior_bits, bits - by_chance.summed_odds, leading.explanation.key, odds)
     strong = family_bits(by_chance.findings)
-    return _with_members(claim, by_chance.findings, strong, set_apart(within, members), settings)
+    weighed_all = _with_members(claim, by_chance.findings, strong, set_apart(within, members), settings)
+    of_log = [found for found in measured if not (found.kind.startswith(OUTSIDE) and found.bits > 0)]
+    if len(of_log) == len(measured):
+        return weighed_all
+    return replace(weighed_all, by_log=weigh_findings(of_log, members, settings))
 
 
 def weigh_linked_accounts(measured: Sequence[Finding], members: int, settings: ScoreSettings) -> Weighed:
@@ -199,9 +205,11 @@ def judge_weighed(
         return "review", []
     if sigmoid(weighed.claim.bits + spare) < settings.act_probability:
         return "review", []
-    limits = []
-    if len(weighed.families) < P.independent_families:
-        limits.append(Limit(INDEPENDENCE, "independent_families", _explain_independence_limit(weighed.families)))
+    by_log, limits = weighed.by_log or weighed, []
+    if len(by_log.families) < P.independent_families:
+        limits.append(Limit(INDEPENDENCE, "independent_families", _explain_independence_limit(by_log.families)))
+    if by_log.claim.probability < settings.review_probability:
+        limits.append(Limit(INDEPENDENCE, "outside_signals", _explain_outside_limit(by_log.claim.probability)))
     if not len(flagged_members(weighed, settings, standing)):
         limits.append(Limit(FLAGGING, "nobody_to_act_on", _NOBODY))
     if (own := weighed.claim.bits - settings.prior_bits) + spare < required_bits:
@@ -262,6 +270,13 @@ def _too_few(likely: int, needed: int) -> str:
 def _explain_independence_limit(families: Sequence[str]) -> str:
     strong = f"only '{family_label(families[0])}' is strong" if families else "none is strong"
     return f"The verdict act needs two independent families of evidence, and {strong} by itself"
+
+
+def _explain_outside_limit(probability: float) -> str:
+    return (
+        f"By the log alone its probability is {formatting.percent(probability)}, too low for a review: what is known "
+        "beside the log never makes the verdict act by itself"
+    )
 
 
 def _held_back(own: float, required: float, settings: ScoreSettings) -> str:

@@ -21,7 +21,7 @@ from stillhunt.watch.database import tables_console  # noqa: F401 - its tables b
 from stillhunt.watch.database.patience import PATIENCE, keep_patience
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
-VERSION = 6
+VERSION = 7
 """Version of the tables; `migrations/versions` says what each has."""
 IDENTITY_ROW = "identity"
 """Name of the row of META by which this database is told from others."""

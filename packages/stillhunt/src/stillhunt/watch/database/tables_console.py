@@ -22,9 +22,12 @@ CASES = Table(
     Column("opened_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
     Column("changed_by", String(128), nullable=False),
+    Column("look_at", BigInteger, nullable=False, server_default="0"),
+    Column("due_at", BigInteger, nullable=False, server_default="0"),
 )
 """One row for each campaign that somebody works on: status is open, watched, acted or dismissed; reason is why it was
-dismissed; labels is JSON; version counts its changes. A campaign without a row is new."""
+dismissed; labels is JSON; version counts its changes. It is looked at again at look_at and to be decided by due_at; 0
+is never. A campaign without a row is new."""
 
 CASE_EVENTS = Table(
     "case_events",

@@ -16,6 +16,7 @@ ADDED_TABLES = {
     4: ("cases", "case_events", "saved_filters", "users", "sessions", "audit"),
     5: ("linked_senders",),
     6: (),
+    7: (),
 }
 """Tables that each version has added, and that an older one does not have."""
 

@@ -279,7 +279,8 @@ def with_lasting_ids(case: Case, lasting: Mapping[str, str]) -> Case:
         return case
     tables = {name: _rename_campaign_ids(table, lasting) for name, table in case.tables.items()}
     views = {name: _rename_campaign_ids(table, lasting) for name, table in case.views.items()}
-    return Case(tables, run=case.run, **views)
+    beside = {lasting.get(name, name): told for name, told in case.run.get("beside", {}).items()}
+    return Case(tables, run={**case.run, **({"beside": beside} if beside else {})}, **views)
 
 
 def _rename_campaign_ids(table: pa.Table, lasting: Mapping[str, str]) -> pa.Table:

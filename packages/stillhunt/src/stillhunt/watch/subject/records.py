@@ -123,9 +123,8 @@ def split_part(path: Path, ids: SubjectIds) -> Iterator[tuple[bytes, bytes, int]
         ids: whose records; it learns ids of calls.
     """
     if ".pb" in path.name:
-        signal = "logs" if "-logs." in path.name else "traces"
         data = path.read_bytes()
-        yield from ((entry, *_entry_without(entry, signal, ids)) for entry in _iterate_export_entries(data))
+        yield from ((entry, *_entry_without(entry, path, ids)) for entry in _iterate_export_entries(data))
         return
     with path.open("rb") as file:
         for line in file:
@@ -214,11 +213,22 @@ def _varint_at(data: bytes, at: int) -> tuple[int, int]:
     return 0, len(data) + 1
 
 
-def _entry_without(entry: bytes, signal: str, ids: SubjectIds) -> tuple[bytes, int]:
+def read_export_entry(path: Path, entry: bytes) -> Any:
+    """An entry of a part of OTLP as its message.
+
+    Raises:
+        DecodeError: it is none.
+    """
+    resource = _SIGNALS["logs" if "-logs." in path.name else "traces"]()
     _, begin = _varint_at(entry, 1)
-    resource = _SIGNALS[signal]()
+    resource.ParseFromString(entry[begin:])
+    return resource
+
+
+def _entry_without(entry: bytes, path: Path, ids: SubjectIds) -> tuple[bytes, int]:
+    signal = "logs" if "-logs." in path.name else "traces"
     try:
-        resource.ParseFromString(entry[begin:])
+        resource = read_export_entry(path, entry)
     except DecodeError:
         return entry, 0
     around = list(_proto_fields(resource.resource.attributes))

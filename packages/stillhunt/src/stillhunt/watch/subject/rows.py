@@ -38,6 +38,7 @@ from stillhunt.watch.database.tables_console import AUDIT, CASE_EVENTS, CASES, S
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, read_signs, signs_as_json
 from stillhunt.watch.folder import sync_folder, sync_path
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups_as_json, read_follow_ups
+from stillhunt.watch.rule_rows import RULE_FILES, RuleRows, read_rule_rows, rule_files
 from stillhunt.watch.snapshots import CASE, CHECKSUMS_FILE, Snapshot, write_checksums
 from stillhunt.watch.subject.records import Mentions
 
@@ -114,6 +115,12 @@ def database_rows(database: WatchDatabase, account: str) -> list[RowOfAccount]:
     return found
 
 
+def own_rows(database: WatchDatabase, account: str) -> dict[str, list[Row]]:
+    """Table -> rows that are about an account alone, and not only name it."""
+    kinds = [kind for kind in _KINDS if not kind.columns]
+    return {kind.table.name: _find_account_rows(database, kind, account) for kind in kinds}
+
+
 def erase_row(connection: Connection, table: str, key: Sequence[Any], account: str) -> None:
     """Delete a row, or take the words about an account out of it."""
     kind = next(one for one in _KINDS if one.table.name == table)
@@ -175,6 +182,8 @@ def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
         account in sign.accounts or Mentions(account).found_in(sign.statement) for sign in read_signs(snapshot.path)
     )
     found[FOLLOW_UPS_FILE] = int(account in (read_follow_ups(snapshot.path) or {}))
+    rows = zip(RULE_FILES, read_rule_rows(snapshot), strict=True)
+    found |= {name: pc.sum(pc.equal(table["account_id"], account)).as_py() or 0 for name, table in rows}
     return {name: rows for name, rows in found.items() if rows}
 
 
@@ -222,6 +231,9 @@ def _file_without(path: Path, snapshot: Snapshot, account: str) -> bytes:
     if path.name == FOLLOW_UPS_FILE:
         counts = read_follow_ups(snapshot.path) or {}
         return follow_ups_as_json({name: count for name, count in counts.items() if name != account})
+    if path.name in RULE_FILES:
+        kept = (one.filter(pc.not_equal(one["account_id"], account)) for one in read_rule_rows(snapshot))
+        return rule_files(RuleRows(*kept))[path.name]
     return path.read_bytes()
 
 

@@ -79,7 +79,8 @@ def _find_holders(case: CandidateCase) -> str:
     if tied >= _PART_SHARE and not of_school and declared < _DECLARED_SHARE and not _has_own_domain(case):
         return "posing_customers" if tied >= _SHARED_SHARE else "partly_posing"
     address = _shared_addresses(case)
-    if max(networks[1], domains[1], address) >= _SHARED_SHARE:
+    # People in one place pay each for themselves; accounts that one card pays for are a firm's or an operator's.
+    if cards[0] < _SHARED_SHARE and max(networks[1], domains[1], address) >= _SHARED_SHARE:
         return "one_place"
     known = max(float((codes[name][members] >= 0).mean()) for name in _LINKING_COLUMNS)
     if known >= _SHARED_SHARE and max(cards[0], networks[0], domains[0], address) < _UNLINKED_SHARE:

@@ -1,0 +1,84 @@
+"""The surrogate of a suspect that gives text alone: a model of one's own that learned the suspect's replies.
+
+The suspect is asked for many replies to the harvested prompts; a model that one owns learns these, and nothing else.
+It then finds likely what the suspect would. Neither the harvested answer nor its controls are among what it learns, and
+it is not told which is which: if the suspect did not learn the harvest, they can still change places, and the p-value
+is as exact as with the suspect's own likelihoods.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from stillhunt_model.nets.net import Net, plain_ids
+from stillhunt_model.proof.control_answers import DrawnAnswers
+from stillhunt_model.proof.preferred_answers import ControlScore, compute_preference, text_likelihoods
+from stillhunt_model.proof.proving import ProofContext
+from stillhunt_model.proof.replies import collect_replies
+from stillhunt_model.proof.statistics import Floats, unexplained
+from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, Suspect
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
+
+_EPOCHS, _BATCH, _LEAST_STEPS = 2, 32, 20
+_RATE, _RATE_PARAMETERS = 1.5e-3, 1e6
+"""Learning rate of a model of a million parameters; of larger ones it falls with the root of their number, which
+gives 1e-4 at 135 million, as such models are tuned (judgement)."""
+
+
+def score_surrogate(suspect: Suspect, drawn: DrawnAnswers, each: int, context: ProofContext) -> ControlScore:
+    """Compare how likely surrogates find harvested answers and their controls.
+
+    Args:
+        each: replies to each prompt.
+        context: surrogates start from its references, or from the teacher where it has none.
+
+    Raises:
+        RepliesStoppedError: asking stopped; what arrived is kept.
+        InputError: a model gives no finite likelihoods.
+    """
+    longest = max(len(ids) for ids in plain_ids(context.teacher, [one.answer for one in drawn.answers]))
+    asked = [(one.prompt, each) for one in drawn.answers]
+    with context.progress.stage(f"asking {suspect.name}", len(asked) * each, "replies") as advance:
+        replies = collect_replies(suspect, asked, longest, context.replies, advance)
+    bases = [one.net for one in context.references] or [context.teacher]
+    return score_with_replies(replies, drawn, context.teacher, bases, context.seed)
+
+
+def score_with_replies(
+    replies: Sequence[TextPair], drawn: DrawnAnswers, teacher: Net, bases: Sequence[Net], seed: int
+) -> ControlScore:
+    """As `score_surrogate`, with replies that there are.
+
+    What a base found before it learned, what the teacher finds, and the number of tokens are taken out by regression.
+    Of several bases, what is left counts in units of its standard deviation, and is added up.
+
+    Args:
+        bases: models from which surrogates start; none is changed.
+    """
+    if not replies:
+        return ControlScore(1.0, 0, 0.5)
+    known = _score_texts(teacher, drawn)
+    total = np.zeros(len(drawn.pairs))
+    for base in bases:
+        surrogate = Net(copy.deepcopy(base.model), base.tokenizer, base.name)
+        rate = _RATE * min(1.0, math.sqrt(_RATE_PARAMETERS / base.parameters))
+        steps = max(_LEAST_STEPS, _EPOCHS * len(replies) // _BATCH)
+        train(surrogate, replies, TrainingRecipe(steps, _BATCH, rate, seed))
+        lengths, before = text_likelihoods(_as_own_suspect(base), drawn.pairs, ends=False)
+        left = unexplained(_score_texts(surrogate, drawn), [lengths, before, known], drawn.sizes)
+        values = np.concatenate([np.asarray(one) for one in left])
+        total += values / (values.std() or 1.0)
+    return compute_preference([part.tolist() for part in np.split(total, np.cumsum(drawn.sizes)[:-1])])
+
+
+def _score_texts(net: Net, drawn: DrawnAnswers) -> Floats:
+    return text_likelihoods(_as_own_suspect(net), drawn.pairs, ends=False)[1]
+
+
+def _as_own_suspect(net: Net) -> LocalSuspect:
+    return LocalSuspect(net, "", QueryBudget.without_end())

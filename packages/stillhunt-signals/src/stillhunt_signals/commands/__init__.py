@@ -1,0 +1,1 @@
+"""Commands of this distribution; each is imported when it runs."""

@@ -1,0 +1,118 @@
+"""The console's page of rules: what is saved, what each would have done, and free tiers of one person."""
+
+from __future__ import annotations
+
+from typing import get_args
+from urllib.parse import quote
+
+from starlette.responses import RedirectResponse, Response
+
+from stillhunt import CaseError
+from stillhunt.live import (
+    DataFolder,
+    Policy,
+    RuleState,
+    Simulation,
+    latest_snapshot,
+    policy_of,
+    read_rule_rows,
+    simulate,
+)
+from stillhunt_server.plugins import ConsolePage, MenuEntry, PageRequest, PageRoute, render
+from stillhunt_signals.rules.language import rule_columns
+from stillhunt_signals.rules.saved import ChangeAuthor, RuleLedger
+from stillhunt_signals.sign_up.free_tiers import FreeTierPerson, find_free_tiers
+from stillhunt_signals.sign_up.identifiers import SignUpHasher
+from stillhunt_signals.sign_up.registered import RegisteredSignUps
+
+_SHOWN_PERSONS = 20
+FIRST_RULE = """name = "shared-card"
+about = "Free accounts that share a card and are busy."
+when = "account.plan == 'free' && account.card_accounts > 2 && hour.requests >= 100"
+action = "tag"
+days = 7
+reason = "several_free_tiers"
+state = "simulated"
+
+[[example]]
+fits = true
+account.plan = "free"
+account.card_accounts = 3
+hour.requests = 400
+
+[[example]]
+fits = false
+account.plan = "pro"
+account.card_accounts = 3
+hour.requests = 400
+"""
+"""The rule that the page offers where none is shown."""
+
+
+def show_rules_page(request: PageRequest) -> Response:
+    """All rules, and one of them as a text that can be changed."""
+    folder = _folder_of(request)
+    rules = RuleLedger(folder).rules()
+    shown = rules.get(request.given["show"])
+    request.look("rules", "all")
+    values = {
+        "rules": list(rules.values()),
+        "shown": shown,
+        "content": shown.content if shown is not None else FIRST_RULE,
+        "states": get_args(RuleState),
+        "columns": list(rule_columns().values()),
+        "trial": _try_rules(request, folder) if request.given["try"] else None,
+        "persons": _find_persons(request, folder)[:_SHOWN_PERSONS],
+    }
+    return render(request, "rules.html", values)
+
+
+def switch_rule(request: PageRequest) -> Response:
+    """Turn a rule on or off, or simulate it."""
+    state: RuleState = request.form.choice("state", get_args(RuleState))  # type: ignore[assignment]
+    author = ChangeAuthor(request.by, request.form["reason"], request.now)
+    request.look("rule changed", f"{request.form['name']}: {state}")
+    RuleLedger(_folder_of(request)).set_rule_state(request.form["name"], state, author)
+    return RedirectResponse("/rules", 303)
+
+
+def save_rule_text(request: PageRequest) -> Response:
+    """Check and save a rule."""
+    author = ChangeAuthor(request.by, request.form["reason"], request.now)
+    content = request.form["content"].replace("\r\n", "\n").encode("utf-8", "replace")
+    request.look("rule changed", "a text")
+    saved = RuleLedger(_folder_of(request)).save_rule(content, "the rule", author)
+    return RedirectResponse(f"/rules?show={quote(saved.name)}", 303)
+
+
+def _folder_of(request: PageRequest) -> DataFolder:
+    if request.console.folder is None:
+        raise CaseError("a case folder can only be read", where="this page", next_step="rules need a data folder")
+    return request.console.folder
+
+
+def _try_rules(request: PageRequest, folder: DataFolder) -> Simulation:
+    config = request.console.config
+    return simulate(policy_of(folder, config) or Policy(), folder, request.database, config, request.now)
+
+
+def _find_persons(request: PageRequest, folder: DataFolder) -> list[FreeTierPerson]:
+    snapshot, config = latest_snapshot(folder), request.console.config
+    if snapshot is None:
+        return []
+    terms = (policy_of(folder, config) or Policy()).sign_up
+    known, hasher = RegisteredSignUps(folder, request.now), SignUpHasher(folder, config)
+    return find_free_tiers(read_rule_rows(snapshot), known, hasher, terms.trial_plans, terms.least_free_tiers)
+
+
+RULE_PAGES = ConsolePage(
+    "rules",
+    (
+        PageRoute("/rules", show_rules_page),
+        PageRoute("/rules", switch_rule, "POST"),
+        PageRoute("/rules/save", save_rule_text, "POST"),
+    ),
+    MenuEntry("/rules", "Rules", live=True),
+    live=True,
+    audits=True,
+)

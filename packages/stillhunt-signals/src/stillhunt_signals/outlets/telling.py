@@ -1,0 +1,118 @@
+"""What each outlet was told, in a ledger of the data folder, and what it still has to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
+from stillhunt_signals.outlets.declared import Outlet, OutletError, ToldDecision, send_to
+
+LEDGER_FILE = "told.jsonl"
+_NAMES = LedgerNames("ledger of what was told", "take it from a backup", "give stillhunt the right to write there")
+
+
+class OutletChange(NamedTuple):
+    """One thing that was told, or could not be.
+
+    Attributes:
+        problem: why the system did not take it; empty where it did.
+    """
+
+    outlet: str
+    event: str
+    account_id: str
+    problem: str = ""
+
+
+class TellingLedger:
+    """Switches of persons, and what was told; each entry has the hash of the one before.
+
+    Args:
+        data: the data folder.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._ledger = FileLedger(data / LEDGER_FILE, _NAMES)
+
+    def switch(self, outlet: str, by: str, note: str, now: int, *, on: bool) -> None:
+        """A person switches an outlet on or off; what it was told is taken back by the next `reconcile`."""
+        with self._ledger.locked():
+            self._ledger.append({"event": "on" if on else "off", "outlet": outlet, "by": by, "note": note, "at": now})
+
+    def switched_on(self) -> dict[str, dict[str, Any]]:
+        """Outlets that are on -> the entry by which a person switched them on."""
+        with self._ledger.locked():
+            return self._read_switches(self._ledger.entries())
+
+    def reconcile(
+        self, outlets: Mapping[str, Outlet], wanted: Mapping[str, Mapping[str, ToldDecision]], now: int
+    ) -> Iterator[OutletChange]:
+        """Tell what is new, and the end of what is over; what a system does not take is tried again next time.
+
+        Args:
+            wanted: outlet -> account -> what it is to be told; of those that are off nothing is wanted.
+        """
+        with self._ledger.locked():
+            entries = self._ledger.entries()
+            on, told = self._read_switches(entries), _read_told(entries)
+            for name, outlet in outlets.items():
+                desired = wanted.get(name, {}) if name in on else {}
+                known = told.get(name, {})
+                for account, one in known.items():
+                    if not _is_same(desired.get(account), one):
+                        change = self._tell(outlet, one, now, ends=True)
+                        yield change
+                        if change.problem:  # it is told anew when what it knows has ended
+                            desired = {name: other for name, other in desired.items() if name != account}
+                for account, one in desired.items():
+                    if not _is_same(known.get(account), one):
+                        yield self._tell(outlet, one, now, ends=False)
+
+    def _tell(self, outlet: Outlet, told: ToldDecision, now: int, *, ends: bool) -> OutletChange:
+        event = "ended" if ends else "told"
+        try:
+            receipt = send_to(outlet, told, now, ends=ends)
+        except OutletError as error:
+            return OutletChange(outlet.name, event, told.account_id, str(error))
+        self._ledger.append(
+            {
+                "event": event,
+                "outlet": outlet.name,
+                "account_id": told.account_id,
+                "value": told.value,
+                "action": told.action,
+                "until": told.until,
+                "receipt": receipt,
+                "at": now,
+            }
+        )
+        return OutletChange(outlet.name, event, told.account_id)
+
+    @staticmethod
+    def _read_switches(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        on: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            if entry["event"] == "on":
+                on[entry["outlet"]] = entry
+            elif entry["event"] == "off":
+                on.pop(entry["outlet"], None)
+        return on
+
+
+def _is_same(one: ToldDecision | None, other: ToldDecision) -> bool:
+    return one is not None and (one.value, one.action, one.until) == (other.value, other.action, other.until)
+
+
+def _read_told(entries: list[dict[str, Any]]) -> dict[str, dict[str, ToldDecision]]:
+    """Outlet -> account -> what it was told and not yet that it ended."""
+    told: dict[str, dict[str, ToldDecision]] = {}
+    for entry in entries:
+        own = told.setdefault(entry["outlet"], {})
+        if entry["event"] == "told":
+            fields = ("account_id", "value", "action", "until", "receipt")
+            own[entry["account_id"]] = ToldDecision(*(entry[name] for name in fields))
+        elif entry["event"] == "ended":
+            own.pop(entry["account_id"], None)
+    return told

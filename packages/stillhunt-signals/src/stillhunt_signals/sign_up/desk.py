@@ -1,0 +1,186 @@
+"""What is answered when somebody signs up, or sends a first request: from memory, while hunts go on beside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from stillhunt import StillhuntError
+from stillhunt.live import (
+    REASON_TEXTS,
+    SENDER_BITS,
+    Config,
+    DataFolder,
+    Policy,
+    ReasonCode,
+    SignUpAnswer,
+    SignUpTerms,
+    WatchDatabase,
+    latest_snapshot,
+    read_rule_rows,
+)
+from stillhunt_signals.sign_up.identifiers import PERSONAL_KINDS, Hashes, IdentifierKind, NewCustomer, SignUpHasher
+from stillhunt_signals.sign_up.known import NOTHING_KNOWN, CampaignTie, KnownValues, collect_known_values, ties_of
+from stillhunt_signals.sign_up.registered import RegisteredSignUps, SignUp
+
+LOOK_SECONDS = 1.0
+"""How often it is looked for a new snapshot. Judgement: hunts are minutes apart."""
+_ORDER: tuple[SignUpAnswer, ...] = ("none", "step_up", "hold")
+_GROUPS: tuple[tuple[IdentifierKind, ...], ...] = (("card",), ("mail", "device"), ("address", "network", "domain"))
+"""Kinds that say one thing: of each group the strongest tie counts."""
+
+
+class FreeTiers(NamedTuple):
+    """Free tiers of one person, as far as card, device or mail show them.
+
+    Attributes:
+        accounts: the most accounts with one value, this one counted where it has a free tier itself.
+        by: the kinds that show more than one.
+    """
+
+    accounts: int
+    by: tuple[IdentifierKind, ...]
+
+
+class SignUpReply(NamedTuple):
+    """What is answered; it names no other account.
+
+    Attributes:
+        answer: by the policy.
+        would: what it would be if the policy were in force; the same as the answer where it is.
+        reason, message: why, as the new customer may be told; "" where nothing is asked of them.
+        bits: of the ties to the campaign with the most.
+        ties: to all campaigns, those of the most bits first.
+        snapshot: number of the hunt that they rest on; 0 before the first.
+    """
+
+    answer: SignUpAnswer
+    would: SignUpAnswer
+    reason: ReasonCode | str
+    message: str
+    bits: float
+    ties: tuple[CampaignTie, ...]
+    free_tiers: FreeTiers
+    snapshot: int
+
+
+class SignUpDesk:
+    """Answers sign-ups of one data folder.
+
+    Args:
+        policy: gives the policy that counts now.
+    """
+
+    def __init__(
+        self, folder: DataFolder, database: WatchDatabase, config: Config, policy: Callable[[], Policy]
+    ) -> None:
+        self._folder, self._database, self._policy = folder, database, policy
+        self._hasher = SignUpHasher(folder, config)
+        self._hasher.hashes(NewCustomer(card="x", mail="a@b", ip="192.0.2.1"))  # kernels are loaded at the first call
+        self._registered = RegisteredSignUps(folder, time.time_ns() // 1000)
+        self._known = NOTHING_KNOWN
+        self._rests_on: tuple[int, tuple[str, ...]] = (0, ())
+        self._look_at, self._looking = 0.0, threading.Lock()
+        self.problem = ""
+        """Why what is known is not what the latest hunt left; "" where it is."""
+        self.look()
+
+    def look(self) -> None:
+        """Read what the latest hunt left, if that is another one than before, or the policy names other plans."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            snapshot, plans = latest_snapshot(self._folder), self._policy().sign_up.trial_plans
+            rests_on = (snapshot.sequence if snapshot is not None else 0, plans)
+            if snapshot is not None and rests_on != self._rests_on:
+                self._known = collect_known_values(read_rule_rows(snapshot), self._database, self._hasher, plans)
+                self._rests_on = rests_on
+            self.problem = ""
+        except StillhuntError as error:  # what is known still holds
+            self.problem = error.what
+        finally:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            self._looking.release()
+
+    def is_due(self) -> bool:
+        """Whether somebody should `look`, in another thread than the one that answers."""
+        return time.monotonic() >= self._look_at and not self._looking.locked()
+
+    def answer(self, customer: NewCustomer, now: int) -> SignUpReply:
+        """What is known of a new customer, who is remembered.
+
+        Args:
+            now: microseconds since 1970.
+        """
+        policy, known = self._policy(), self._known
+        terms = policy.sign_up
+        hashes = self._hasher.hashes(customer)
+        account = (self._hasher.secret("account", customer.account_id) if customer.account_id else None) or 0
+        trial = (customer.plan or "").lower() in {one.lower() for one in terms.trial_plans}
+        ties = [*ties_of(known, hashes), *self._device_ties(known, hashes, account)]
+        bits = combined_bits(ties)
+        tiers = self._count_free_tiers(known, hashes, account, trial=trial)
+        would, reason = _choose_answer(terms, max(bits.values(), default=0.0), tiers.accounts if trial else 0)
+        in_force = policy.mode == "enforce" and not policy.kill_switch
+        ordered = sorted(ties, key=lambda tie: (-bits[tie.campaign_id], tie.campaign_id, -tie.bits, tie.kind))
+        self._registered.register(SignUp(now, account, trial, hashes))
+        return SignUpReply(
+            would if in_force else "none",
+            would,
+            reason if would != "none" else "",
+            REASON_TEXTS[reason] if would != "none" and in_force else "",
+            round(max(bits.values(), default=0.0), 2),
+            tuple(ordered),
+            tiers,
+            self._rests_on[0],
+        )
+
+    def _device_ties(self, known: KnownValues, hashes: Hashes, account: int) -> list[CampaignTie]:
+        """Ties by the device of earlier sign-ups, of which some became members of campaigns."""
+        earlier = {one.account for one in self._registered_with(hashes, "device")} - {0, account}
+        campaigns = [known.campaigns[one] for one in earlier if one in known.campaigns]
+        others = len(earlier) - len(campaigns)
+        found = []
+        for campaign, status in sorted(set(campaigns)):
+            if (members := campaigns.count((campaign, status))) >= others:
+                found.append(CampaignTie("device", campaign, status, SENDER_BITS.most_sender_bits, members, others))
+        return found
+
+    def _count_free_tiers(self, known: KnownValues, hashes: Hashes, account: int, *, trial: bool) -> FreeTiers:
+        counted: dict[IdentifierKind, int] = {}
+        for kind in PERSONAL_KINDS:
+            if kind not in hashes:
+                continue
+            seen = known.count_trials(kind, hashes[kind]) - known.has_trial(account)
+            new = {
+                one.account or -one.at
+                for one in self._registered_with(hashes, kind)
+                if one.trial and not known.has_trial(one.account)
+            }
+            counted[kind] = max(seen, 0) + len(new - {account}) + trial
+        most = max(counted.values(), default=int(trial))
+        return FreeTiers(most, tuple(kind for kind, number in counted.items() if number > 1))
+
+    def _registered_with(self, hashes: Hashes, kind: IdentifierKind) -> list[SignUp]:
+        return self._registered.with_value(kind, hashes[kind]) if kind in hashes else []
+
+
+def _choose_answer(terms: SignUpTerms, bits: float, free_tiers: int) -> tuple[SignUpAnswer, ReasonCode]:
+    """The stronger of what the policy says of ties and of free tiers; of equals, what it says of ties."""
+    ties = terms.campaign if bits >= terms.least_bits else "none"
+    tiers = terms.free_tiers if free_tiers >= terms.least_free_tiers else "none"
+    if _ORDER.index(tiers) > _ORDER.index(ties):
+        return tiers, "several_free_tiers"
+    return ties, "linked_accounts"
+
+
+def combined_bits(ties: Iterable[CampaignTie]) -> dict[str, float]:
+    """Campaign -> bits of all ties to it: of each group of kinds that say one thing, the strongest."""
+    best: dict[str, dict[int, float]] = {}
+    for tie in ties:
+        group = next(place for place, kinds in enumerate(_GROUPS) if tie.kind in kinds)
+        own = best.setdefault(tie.campaign_id, {})
+        own[group] = max(own.get(group, 0.0), tie.bits)
+    return {campaign: sum(groups.values()) for campaign, groups in best.items()}

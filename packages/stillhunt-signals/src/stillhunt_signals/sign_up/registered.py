@@ -1,0 +1,121 @@
+"""Sign-ups that were asked about, so that the next ones are compared with them before any hunt sees them.
+
+A file in the data folder has one line each, with keyed hashes and no names. It is appended to without waiting for the
+disk: a power failure may lose the last ones, which the accounts table has at the next hunt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stillhunt.live import DataFolder
+from stillhunt.tools import DAY, write_whole
+from stillhunt_signals.sign_up.identifiers import IDENTIFIER_KINDS, PERSONAL_KINDS, Hashes, IdentifierKind
+
+SIGN_UPS_FILE = "sign-ups.jsonl"
+KEPT_SIGN_UPS = 200_000
+"""Newest sign-ups that are kept: some 100 MB. Judgement: three months of 2,000 a day."""
+KEPT_DAYS = 400
+"""Days for which they are kept, as the history of campaigns."""
+_STORED: tuple[IdentifierKind, ...] = ("card", "device", "mail", "address", "network")
+
+
+class SignUp(NamedTuple):
+    """One sign-up.
+
+    Attributes:
+        at: microseconds since 1970.
+        account: keyed hash of its id; 0 where it had none yet.
+        trial: whether its plan is a free tier.
+    """
+
+    at: int
+    account: int
+    trial: bool
+    hashes: Hashes
+
+
+class RegisteredSignUps:
+    """The sign-ups of a data folder, in memory and in their file; used by several threads."""
+
+    def __init__(self, folder: DataFolder, now: int) -> None:
+        self._path = folder.path / SIGN_UPS_FILE
+        self._lock = threading.Lock()
+        self._kept: deque[SignUp] = deque()
+        self._with: dict[IdentifierKind, dict[int, list[SignUp]]] = {kind: {} for kind in PERSONAL_KINDS}
+        lines = 0
+        for one in _iterate_stored(self._path):
+            lines += 1
+            if one.at > now - KEPT_DAYS * DAY:
+                self._keep(one)
+        if lines > len(self._kept):
+            write_whole(self._path, map(_line_of, self._kept))
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def with_value(self, kind: IdentifierKind, value: int) -> list[SignUp]:
+        """Earlier sign-ups with the same card, device or mail."""
+        with self._lock:
+            return list(self._with[kind].get(value, ()))
+
+    def devices(self) -> dict[int, int]:
+        """Keyed hash of an account's id -> its device, the latest that was told."""
+        with self._lock:
+            return {one.account: one.hashes["device"] for one in self._kept if one.account and "device" in one.hashes}
+
+    def register(self, sign_up: SignUp) -> None:
+        """Remember one; a second one of the same account and values is the same."""
+        with self._lock:
+            for kind in PERSONAL_KINDS:
+                for known in self._with[kind].get(sign_up.hashes.get(kind, 0), ()):
+                    if known.account == sign_up.account and known.account and known.hashes == sign_up.hashes:
+                        return
+            self._keep(sign_up)
+            handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            try:
+                os.write(handle, _line_of(sign_up))
+            finally:
+                os.close(handle)
+
+    def _keep(self, sign_up: SignUp) -> None:
+        self._kept.append(sign_up)
+        for kind in PERSONAL_KINDS:
+            if (value := sign_up.hashes.get(kind)) is not None:
+                self._with[kind].setdefault(value, []).append(sign_up)
+        if len(self._kept) > KEPT_SIGN_UPS:
+            oldest = self._kept.popleft()
+            for kind in PERSONAL_KINDS:
+                if (value := oldest.hashes.get(kind)) is not None:
+                    rest = [one for one in self._with[kind].pop(value, []) if one is not oldest]
+                    if rest:
+                        self._with[kind][value] = rest
+
+
+def _line_of(sign_up: SignUp) -> bytes:
+    stored = {kind: sign_up.hashes[kind] for kind in _STORED if kind in sign_up.hashes}
+    said = [sign_up.at, sign_up.account, int(sign_up.trial), stored]
+    return json.dumps(said, separators=(",", ":")).encode() + b"\n"
+
+
+def _iterate_stored(path: Path) -> Iterator[SignUp]:
+    """The sign-ups of the file; a line that is torn or that nobody can have written is passed over."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return
+    for line in content.splitlines():
+        try:
+            found: Any = json.loads(line)
+            at, account, trial, hashes = found
+            whole = all(kind in IDENTIFIER_KINDS and type(value) is int for kind, value in hashes.items())
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            continue
+        if whole and type(at) is int and type(account) is int:
+            yield SignUp(at, account, bool(trial), hashes)

@@ -1,0 +1,93 @@
+"""One person, many free tiers: who is one, and who is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from stillhunt.base.config import Config
+from stillhunt.base.shape import TIMESTAMP
+from stillhunt.live import DataFolder
+from stillhunt.watch.rule_rows import HOUR_ROWS, RuleRows
+from stillhunt_signals.sign_up.free_tiers import MOST_OF_ONE_PERSON, FreeTierPerson, find_free_tiers
+from stillhunt_signals.sign_up.identifiers import NewCustomer, SignUpHasher
+from stillhunt_signals.sign_up.registered import RegisteredSignUps, SignUp
+
+BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
+SCHEMA = pa.schema(
+    [("account_id", pa.string()), ("plan", pa.string()), ("requests", pa.int64()), ("in_campaign", pa.bool_())]
+    + [(name, pa.uint64()) for name in ("payment_fingerprint", "email_hash", "signup_ip", "signup_prefix")]
+    + [("first_request", TIMESTAMP), ("last_request", TIMESTAMP)]
+)
+
+
+def account(name: str, hours: tuple[float, float] = (0, 100), **values: Any) -> dict[str, Any]:
+    first, last = (BEGIN + timedelta(hours=at) for at in hours)
+    plain = {"plan": "free", "requests": 10, "in_campaign": False, "first_request": first, "last_request": last}
+    return {**dict.fromkeys(SCHEMA.names), "account_id": name, **plain, **values}
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[RegisteredSignUps, SignUpHasher]:
+    folder = DataFolder(tmp_path / "data")
+    return RegisteredSignUps(folder, 0), SignUpHasher(folder, Config())
+
+
+def found(parts: tuple[RegisteredSignUps, SignUpHasher], *rows: dict[str, Any], **more: Any) -> list[FreeTierPerson]:
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    nobody = table.slice(0, 0)
+    return find_free_tiers(RuleRows(table, HOUR_ROWS.empty_table(), nobody), *parts, ("free", "trial"), **more)
+
+
+def test_a_person_drains_one_free_tier_after_the_other(parts: Any) -> None:
+    rows = [
+        account("c", (20, 30), payment_fingerprint=7, plan="Trial"),
+        account("a", (0, 10), payment_fingerprint=7),
+        account("b", (10.5, 19), payment_fingerprint=7, in_campaign=True),
+        account("other", payment_fingerprint=8),
+    ]
+    assert found(parts, *rows) == [FreeTierPerson(("a", "b", "c"), ("card",), 30, 2, 1)]
+    assert found(parts, *rows)[0].statement == (
+        "3 free tiers of one person: they have one card in common; 2 accounts began when the one before had ended"
+    )
+    assert not found(parts, *rows, least=4)
+
+
+def test_card_mail_and_device_are_put_together(parts: Any) -> None:
+    registered, hasher = parts
+    for name in ("b", "c"):
+        hashes = hasher.hashes(NewCustomer(device="tablet"))
+        registered.register(SignUp(1, hasher.secret("account", name) or 0, True, hashes))
+    rows = [
+        account("a", payment_fingerprint=7),
+        account("b", payment_fingerprint=7),
+        account("c", email_hash=1),
+        account("d", email_hash=1),
+    ]
+    (person,) = found(parts, *rows)
+    assert (person.accounts, person.by, person.in_turn) == (("a", "b", "c", "d"), ("card", "device", "mail"), 0)
+
+
+def test_an_address_or_a_network_makes_nobody_one_person(parts: Any) -> None:
+    assert not found(parts, *(account(str(one), signup_ip=5, signup_prefix=5) for one in range(40)))
+
+
+def test_who_pays_has_no_free_tier(parts: Any) -> None:
+    rows = [account("a", payment_fingerprint=7, plan="pro"), account("b", payment_fingerprint=7, plan=None)]
+    assert not found(parts, *rows, account("c", payment_fingerprint=7))
+
+
+def test_a_value_that_far_too_many_have_is_nobodys(parts: Any) -> None:
+    def many(number: int) -> list[dict[str, Any]]:
+        return [account(f"{one:03}", payment_fingerprint=7) for one in range(number)]
+
+    assert len(found(parts, *many(MOST_OF_ONE_PERSON))[0].accounts) == MOST_OF_ONE_PERSON
+    assert not found(parts, *many(MOST_OF_ONE_PERSON + 1))
+
+
+def test_without_accounts_there_is_nobody(parts: Any) -> None:
+    assert not found(parts)
