@@ -22,7 +22,14 @@ from stillhunt.watch.backup import back_up, restore
 from stillhunt.watch.database.migrations.running import migrate
 from stillhunt.watch.database.store import VERSION, WatchDatabase
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
-from stillhunt.watch.database.versions import ADDED_TABLES, TableLoss, database_version, downgrade, lost_by_downgrade
+from stillhunt.watch.database.versions import (
+    ADDED_COLUMNS,
+    ADDED_TABLES,
+    TableLoss,
+    database_version,
+    downgrade,
+    lost_by_downgrade,
+)
 from stillhunt.watch.folder import DATABASE, DataFolder
 from watch.databases import Opening, numbers, url_of
 
@@ -50,12 +57,17 @@ def tables_of(version: int) -> list[Table]:
     return [table for table in METADATA.sorted_tables if table.name not in later and table not in (META, REVISION)]
 
 
+def columns_of(table: Table, version: int) -> list[Any]:
+    later = {name for added, names in ADDED_COLUMNS.items() if added > version for name in names.get(table.name, ())}
+    return [column for column in table.columns if column.name not in later]
+
+
 def fill(connection: Connection, version: int) -> dict[str, list[dict[str, Any]]]:
     """One row in each table, with a value in each column."""
     rows = {}
     for table in tables_of(version):
         values: dict[str, Any] = {}
-        for column in table.columns:
+        for column in columns_of(table, version):
             if isinstance(column.type, Boolean):
                 values[column.name] = True
             elif isinstance(column.type, Float):
@@ -70,7 +82,7 @@ def fill(connection: Connection, version: int) -> dict[str, list[dict[str, Any]]
 
 
 def content(database: WatchDatabase, version: int) -> dict[str, list[dict[str, Any]]]:
-    return {table.name: database.read(select(table)) for table in tables_of(version)}
+    return {table.name: database.read(select(*columns_of(table, version))) for table in tables_of(version)}
 
 
 def schema(connection: Connection) -> dict[str, Any]:
@@ -137,11 +149,17 @@ def test_a_downgrade_keeps_what_the_older_version_has(
     assert lost_by_downgrade(raw, version) == expected
     assert downgrade(raw, version) == expected
     assert database_version(raw) == version
-    assert content(raw, version) == {name: kept for name, kept in rows.items() if name not in names}
+    kept = {
+        table.name: [
+            {column.name: row[column.name] for column in columns_of(table, version)} for row in rows[table.name]
+        ]
+        for table in tables_of(version)
+    }
+    assert content(raw, version) == kept
     with raw.write() as connection:
         assert not set(names) & set(inspect(connection).get_table_names())
     again = WatchDatabase(url, tmp_path / DATABASE)
-    assert content(again, version) == {name: kept for name, kept in rows.items() if name not in names}
+    assert content(again, version) == kept
     assert all(again.read(select(METADATA.tables[name])) == [] for name in names)
     again.close()
 

@@ -19,6 +19,8 @@ ADDED_TABLES = {
     7: (),
 }
 """Tables that each version has added, and that an older one does not have."""
+ADDED_COLUMNS = {7: {"cases": ("look_at", "due_at")}}
+"""Columns that each version has added to tables that were there, by table; a downgrade forgets what is in them."""
 
 
 @dataclass(frozen=True)
