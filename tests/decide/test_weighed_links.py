@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import insert
 
 from decide.scenes import findings, member
-from stillhunt.base.config import Config
 from stillhunt.base.schema import ACCOUNTS
 from stillhunt.decide import weighed_links as module
 from stillhunt.decide.weighed_links import known_by_texts, linked_since, weighed_links
@@ -77,7 +76,7 @@ def test_members_without_a_row_in_the_accounts_table_are_weighed_as_links_are(tm
         raise_sender_bits(connection, {("c-1", "founder"): 9.0, ("c-1", "copied"): 2.0}, 5)
     rows = [member("founder"), member("copied"), member("none"), member("noticed", flagged=False)]
     rows.append(member("known", created_at=datetime(2026, 1, 1, tzinfo=UTC)))
-    found = known_by_texts(folder, database, findings(rows).facts, Config())
+    found = known_by_texts(folder, database, findings(rows).facts, lambda: None, 1 << 62)
     assert found == {(name, "c-1") for name in ("texts", "copied", "none")}
     database.close()
 
