@@ -34,6 +34,7 @@ from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
 from stillhunt_model.commands.orders_shown import start_models
+from stillhunt_model.commands.prove_plan import describe_planned_proof, describe_price
 from stillhunt_model.commands.trials import open_trials, say_end_of_register
 from stillhunt_model.orders.register import model_folder
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
@@ -56,8 +57,6 @@ if TYPE_CHECKING:  # torch, which takes seconds
 _Answers = dict[str, list[HarvestedAnswer]]
 CONCLUDED_EXIT_CODE = 3
 """Exit code when a suspect was trained on the harvest of a campaign."""
-
-_SHORT_DIGEST = 12
 
 
 def prove(
@@ -187,8 +186,8 @@ def prove(
         opened, context = _open_suspect_and_context(asked, teacher, reference or [], orders or folder, config, progress)
         opened.budget.price = allowed
         if not quiet:
-            said = _describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint)
-            for line in [*said, *_describe_price(opened, harvests, context)]:
+            said = describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint)
+            for line in [*said, *describe_price(opened, harvests, context)]:
                 message_console().print(safe_lines(line), soft_wrap=True)
         now = datetime.fromtimestamp(int(time.time()), UTC)
         with closing(opened):
@@ -343,52 +342,6 @@ def _read_endpoint_key(variable: str) -> str:
             next_step="set it to the key",
         )
     return key
-
-
-def _describe_planned_proof(
-    suspect: Suspect, harvests: Sequence[CampaignHarvest], config: Config, left: int, *, is_endpoint: bool
-) -> list[str]:
-    """What will be asked, of whom, and what it takes to conclude."""
-    settings = config.model
-    answers = formatting.join_some(
-        [f"{one.campaign_id}: {used_of_harvested(len(one.answers), one.requests)}" for one in harvests], 5
-    )
-    lines = [
-        f"Suspect: {suspect.name} (SHA-256 {suspect.fingerprint[:_SHORT_DIGEST]})",
-        f"Answers that are asked about, {answers}",
-        f"Answers to honest accounts, to compare: {min((len(one.honest) for one in harvests), default=0):,}",
-        f"Budget: at most {formatting.plural(settings.queries, 'query', 'queries')} for all campaigns together",
-        f"Register: {left:,} of {settings.pairs:,} places left; this uses {len(harvests):,}",
-        f"Bar: corrected p-value {settings.alpha:g}, which is {settings.alpha / settings.pairs:.1g} before correction",
-    ]
-    from stillhunt_model.proof.control_answers import describe_left_out  # torch, which takes seconds
-
-    lines += [
-        f"Left out, because control answers cannot be drawn like them, {one.campaign_id}: {left_out}"
-        for one in harvests
-        if (left_out := describe_left_out(one.answers))
-    ]
-    if is_endpoint:
-        lines.append(
-            "Prompts and parts of answers, of the harvest and of the honest answers, are sent to this endpoint, and to "
-            "nobody else."
-        )
-    return lines
-
-
-def _describe_price(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext) -> list[str]:
-    """What all queries would cost at most, by the teacher's tokens of the prompts; nothing where no price is known."""
-    price, texts = suspect.budget.price, [one for harvest in harvests for one in (*harvest.answers, *harvest.honest)]
-    if price is None or not texts:
-        return []
-    from stillhunt_model.nets.net import plain_ids  # torch, which takes seconds
-
-    asked = plain_ids(context.teacher, [one.prompt for one in texts])
-    answered = plain_ids(context.teacher, [one.answer for one in texts])
-    cost = price.cost(sum(map(len, asked)) / len(texts), max(map(len, answered))) * suspect.budget.most
-    queries = formatting.plural(suspect.budget.most, "query", "queries")
-    stop = f"it stops at {price.most:,.2f} USD, and what was answered is kept"
-    return [f"Price: at most about {cost:,.2f} USD for {queries}; {stop}"]
 
 
 def _print_proof_document(document: ProofDocument) -> None:

@@ -25,14 +25,14 @@ from stillhunt_model.training.likelihood import answer_logprobs, model_outputs
 from stillhunt_model.training.pairs import NOT_LEARNED, TextPair, encode
 
 Sketches = npt.NDArray[np.float32]
-LOOKS = 4
+_LOOKS = 4
 """Statistics of one model, each of which may refuse with a quarter of `unlike`."""
 _SKETCH = 512
 """Numbers in which a direction is kept; its length is right to 1 part in 16 (derived: the root of 2 / 512)."""
 _BEGINNING, _BEGINNING_SKETCH = 8, 64
 """Tokens whose chance is looked at one by one, since calls with one seed share it; numbers in which each is kept."""
 _PICKS = 1999
-"""Random picks with which the logged answers are compared (derived: the least p-value, times `LOOKS`, is 0.002)."""
+"""Random picks with which the logged answers are compared (derived: the least p-value, times `_LOOKS`, is 0.002)."""
 
 
 def alike(model: Net, drawn: DrawnAnswers, *, ends: bool = True) -> bool:
@@ -51,7 +51,7 @@ def alike(model: Net, drawn: DrawnAnswers, *, ends: bool = True) -> bool:
     moved, begun, surprise = sketch_directions(model, drawn.pairs)
     found += [picked_direction_p(one, drawn.sizes) for one in (moved, begun)]
     found.append(two_sided_rank_p(unexplained(surprise, [], drawn.sizes)))
-    return LOOKS * min(found) >= P.unlike
+    return _LOOKS * min(found) >= P.unlike
 
 
 def sketch_directions(model: Net, pairs: Sequence[TextPair]) -> tuple[Sketches, Sketches, Floats]:
