@@ -40,9 +40,9 @@ has a model of 1.1 million parameters that learned other texts, and trains it, o
 which the harvest is the part that the table names (5 % is 100 answers). *Control answers* has the teacher as its
 only reference, and compares whole texts; where *no limit* is *logged*, the log does not say how long answers could be,
 so that texts are cut; *kin known* has also a model of the thief's size that was trained on the teacher's texts, which
-whoever has the teacher can make; *base known* has the model from which the thief started. *Continued* is what an
-endpoint shows that gives no probabilities. p-values are corrected as `prove` corrects them, for 1,000 pairs of
-suspect and campaign. Words are exchanged for words like them by static vectors.
+whoever has the teacher can make; *base known* has the model from which the thief started. **The tables of
+proofs were measured before [ADR 42](adr/0042-proof-from-text.md)**, which leaves out more calls and lets the teacher
+judge first. p-values are corrected as `prove` corrects them, for 1,000 pairs of suspect and campaign. Words are exchanged for words like them by static vectors.
 
 {power}
 
