@@ -42,7 +42,8 @@ only reference, and compares whole texts; where *no limit* is *logged*, the log 
 so that texts are cut; *kin known* has also a model of the thief's size that was trained on the teacher's texts, which
 whoever has the teacher can make; *base known* has the model from which the thief started. **The tables of
 proofs were measured before [ADR 42](adr/0042-proof-from-text.md)**, which leaves out more calls and lets the teacher
-judge first. p-values are corrected as `prove` corrects them, for 1,000 pairs of suspect and campaign. Words are exchanged for words like them by static vectors.
+judge first. p-values are corrected as `prove` corrects them, for 1,000 pairs of suspect and campaign. Words are
+exchanged for words like them by static vectors.
 
 {power}
 
