@@ -23,6 +23,8 @@ from stillhunt_signals.terms.declared import read_terms
 terms_commands = typer.Typer(
     no_args_is_help=True, help="Breaches of your terms, beside a harvest and never as evidence of one."
 )
+_IDS = {"account_id": pa.string(), "organization_id": pa.string()}
+"""Columns that are compared with texts, also where they look like numbers."""
 TermsFile = Annotated[Path, typer.Argument(metavar="FILE", help="Terms (TOML).")]
 
 
@@ -103,7 +105,11 @@ def _opened(file: Path) -> TermsChecker:
 
 def _read_accounts(path: Path) -> list[dict[str, Any]]:
     try:
-        table = pa.parquet.read_table(path) if path.suffix == ".parquet" else pa.csv.read_csv(path)
+        table = (
+            pa.parquet.read_table(path)
+            if path.suffix == ".parquet"
+            else pa.csv.read_csv(path, convert_options=pa.csv.ConvertOptions(column_types=_IDS))
+        )
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"it cannot be read: {error!s:.200}", where=str(path), next_step="name a CSV or Parquet file"
@@ -111,4 +117,4 @@ def _read_accounts(path: Path) -> list[dict[str, Any]]:
     if "account_id" not in table.column_names:
         raise InputError("there is no column account_id", where=str(path), next_step="rename the column")
     rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+    return [{**row, **{name: str(row[name]) for name in _IDS if row.get(name) is not None}} for row in rows]

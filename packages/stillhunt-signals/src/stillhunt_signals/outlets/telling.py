@@ -43,6 +43,8 @@ class TellingLedger:
 
     def switched_on(self) -> dict[str, dict[str, Any]]:
         """Outlets that are on -> the entry by which a person switched them on."""
+        if not self._ledger.path.parent.is_dir():  # nothing was switched, and looking makes no folder
+            return {}
         with self._ledger.locked():
             return self._read_switches(self._ledger.entries())
 

@@ -209,19 +209,32 @@ def _rows_of_table(signal: Signal, table: pa.Table) -> pa.Table:
                 where=f"signal {signal.name}",
                 next_step=f"name one of its columns: {shown}",
             )
+        if table.column_names.count(name) > 1:
+            raise InputError(
+                f"there are several columns {name!r}",
+                where=f"signal {signal.name}",
+                next_step="rename all but one of them",
+            )
     keep = np.ones(table.num_rows, bool)
     for name, values in signal.only.items():
-        keep &= pc.is_in(_as_text(table[name]), value_set=pa.array(values)).to_numpy(zero_copy_only=False)
+        keep &= pc.is_in(_text_column(signal, table, name), value_set=pa.array(values)).to_numpy(zero_copy_only=False)
     table = table.filter(pa.array(keep))
-    time = _as_text(table[signal.time]) if signal.time else None
-    return _table(_as_text(table[signal.account]), _as_text(table[signal.column]), time)
+    time = _text_column(signal, table, signal.time) if signal.time else None
+    return _table(_text_column(signal, table, signal.account), _text_column(signal, table, signal.column), time)
 
 
-def _as_text(column: Any) -> pa.Array:
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+def _text_column(signal: Signal, table: pa.Table, name: str) -> pa.Array:
+    column = table[name].combine_chunks()
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    return column.cast(pa.string())
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise InputError(
+            f"the column {name!r} holds no single texts or numbers, but {shorten(str(column.type), 60)}",
+            where=f"signal {signal.name}",
+            next_step="name another column, or write one with a single value in each row",
+        ) from error
 
 
 def _rows_of_bodies(signal: Signal, path: Path) -> pa.Table:
@@ -277,7 +290,9 @@ def _text_at(body: Any, path: str) -> str | None:
             return None
     if isinstance(body, bool):
         return "true" if body else "false"
-    return str(body)[:_MOST_CHARS] if isinstance(body, str | int | float) else None
+    if not isinstance(body, str | int | float):
+        return None
+    return str(body)[:_MOST_CHARS].encode("utf-8", "replace").decode()  # JSON may have half a character
 
 
 def _one_row_per_account(signal: Signal, rows: pa.Table) -> SignalValues:

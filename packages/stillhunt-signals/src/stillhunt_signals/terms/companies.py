@@ -143,7 +143,8 @@ def read_named_rows(path: Path) -> list[dict[str, Any]]:
         ConfigError: it cannot be read, or has no such column.
     """
     try:
-        table = pa.parquet.read_table(path) if path.suffix == ".parquet" else pa.csv.read_csv(path)
+        table = pa.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv_as_text(path)
+        table = table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
     except (OSError, pa.ArrowException) as error:
         raise ConfigError(
             f"it cannot be read: {error!s:.200}", where=str(path), next_step="name a CSV or Parquet file"
@@ -151,5 +152,12 @@ def read_named_rows(path: Path) -> list[dict[str, Any]]:
     if "name" not in table.column_names:
         shown = ", ".join(shorten(one, 40) for one in table.column_names[:12])
         raise ConfigError("there is no column name", where=str(path), next_step=f"name one of {shown}")
-    rows: list[dict[str, Any]] = table.cast(pa.schema([(name, pa.string()) for name in table.column_names])).to_pylist()
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows
+
+
+def _read_csv_as_text(path: Path) -> pa.Table:
+    """Identifiers keep their zeros: `00445790` is no number."""
+    with path.open("rb") as file:
+        names = pa.csv.open_csv(file).schema.names
+    return pa.csv.read_csv(path, convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())))
