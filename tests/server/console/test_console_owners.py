@@ -63,6 +63,13 @@ def test_tries_of_an_address_are_bounded(scene: Scene) -> None:
     assert statuses == [400] * 10 + [429] * 2
 
 
+def test_who_has_the_right_code_may_come_back_as_often_as_they_like(scene: Scene) -> None:
+    number, stranger = decided(scene), scene.reader()
+    fields = {"decision": str(number), "code": appeal_code(scene.database, number), "text": ""}
+    answers = [stranger.post("/appeal", fields) for _ in range(12)]
+    assert all("Nobody has appealed yet." in answer.text for answer in answers)
+
+
 def test_codes_of_two_decisions_and_two_folders_differ(scene: Scene) -> None:
     first, second = decided(scene), decided(scene, "91c2-acct-0003")
     codes = {appeal_code(scene.database, number) for number in (first, second)}

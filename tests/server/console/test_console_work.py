@@ -43,7 +43,7 @@ def test_a_person_decides_about_chosen_members_of_a_campaign_for_review(scene: S
     assert asked.status_code == 200
     page = page_of(asked)
     assert "tag: 2 accounts for 30 days?" in page.text.lower()
-    assert "it was not chosen" in page.text  # who is left out is said first
+    assert "accounts: not chosen" in page.text  # who is left out is said first
     assert acted(scene, REVIEW) == set()
     (sure,) = [one for one in page.posts() if one.action == form.action]
     assert sure.fields["sure"] == "yes"
@@ -145,7 +145,9 @@ def test_the_audit_has_changes_and_so_has_the_feed_for_who_takes_over(scene: Sce
     do(scene.reader("anna"), "watch", note="until Monday")
     rows = page_of(scene.reader("adam").get("/audit?what=change")).rows
     assert ["anna", "change", f"{ACT}: decided to watch it"] in [[text.strip() for text in row[1:]] for row in rows]
-    assert any("until Monday" in " ".join(row) for row in page_of(scene.reader("vera").get("/changes")).rows)
+    rows = [" ".join(row) for row in page_of(scene.reader("vera").get("/changes")).rows]
+    assert any("until Monday" in row for row in rows)
+    assert any("ravi" in row and ACCUSED in row for row in rows), "a decision about one account"
 
 
 def test_answers_are_compressed_for_who_takes_that(scene: Scene) -> None:
@@ -158,9 +160,11 @@ def test_answers_are_compressed_for_who_takes_that(scene: Scene) -> None:
         assert (plain.headers["vary"], packed.headers["vary"]) == ("accept-encoding", "accept-encoding")
 
 
-def test_a_form_token_is_another_text_in_each_page(scene: Scene) -> None:
+@pytest.mark.parametrize("path", [PAGE, "/rules", "/campaigns", "/appeals/1", f"{PAGE}/members"])
+def test_a_form_token_is_another_text_in_each_page(scene: Scene, path: str) -> None:
     anna = scene.reader("anna")
-    tokens = [re.findall('name="form_token" value="([^"]+)"', anna.page(PAGE)) for _ in range(2)]
+    tokens = [re.findall('name="form_token" value="([^"]+)"', anna.page(path)) for _ in range(2)]
+    assert all(tokens)
     assert not set(tokens[0]) & set(tokens[1])
     assert anna.token not in tokens[0]
     assert all(is_token(one, anna.token) for one in tokens[0])

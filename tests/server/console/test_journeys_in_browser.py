@@ -307,6 +307,16 @@ def test_a_case_is_triaged_by_single_keys_and_the_palette(site: Site) -> None:
         assert page.locator("dialog[open]").count() == 0
 
 
+def test_a_box_stays_under_the_mouse_that_ticks_it(site: Site) -> None:
+    with site.visit("ravi") as visit:
+        visit.go("/campaigns?view=all")
+        boxes = visit.page.locator("tbody input[name=chosen]")
+        for place in range(2):  # the first press marks the row, which must not move what is pressed
+            boxes.nth(place).click(no_wait_after=True)
+            assert boxes.nth(place).is_checked()
+        assert visit.page.url.endswith("/campaigns?view=all")
+
+
 def test_chosen_rows_are_counted_and_decided_about(site: Site) -> None:
     with site.visit("ravi") as visit:
         page, works, before = visit.page, Keys(visit.page), len(read_log(site.scene.database))

@@ -45,6 +45,7 @@ def _file_appeal_form(request: PageRequest) -> Response:
     except StillhuntError as error:
         problem = f"{sentence(sentence_case(error.what))} {sentence(sentence_case(error.next_step))}"
         return _render_appeal(request, {"problem": problem}, 400)
+    _TRIES.give_back(request.client)  # the code is right, so it was no guess
     if appeal is None:
         return _render_appeal(request, {"problem": "Nobody has appealed yet. Say why the decision is wrong."}, 400)
     times = {name: moment(getattr(appeal, name)) for name in ("filed_at", "due_at", "decided_at")}

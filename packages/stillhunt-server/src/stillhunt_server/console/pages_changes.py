@@ -65,7 +65,7 @@ def list_changes(database: WatchDatabase) -> list[dict[str, Any]]:
         _change_row(one.at, one.by, describe_work_event(one), one.note, campaign_id=one.campaign_id)
         for one in map(event_of_row, database.read(latest))
     ]
-    alone = select(DECISIONS).where(decision.campaign_id.is_(None), ~decision.author.startswith(RULE_PREFIX))
+    alone = select(DECISIONS).where(decision.campaign_id == "", ~decision.author.startswith(RULE_PREFIX))
     for row in database.read(alone.order_by(decision.seq.desc()).limit(CHANGES_SHOWN)):
         words = (
             "ended a decision"

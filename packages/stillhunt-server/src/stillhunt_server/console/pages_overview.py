@@ -146,7 +146,8 @@ def _iterate_health_signs(console: Console, shown: ShownCase | None) -> Iterator
     missing = [part["family"] for part in shown.model.run.get("coverage", []) if not part.get("available")]
     if missing:
         words = formatting.join_words([formatting.shorten(str(name), 24) for name in missing])
-        yield Health("partial", f"These logs allow no evidence of the families {words}.", "", "/sources")
+        families = formatting.verb(len(missing), "family", "families")
+        yield Health("partial", f"These logs allow no evidence of the {families} {words}.", "", "/sources")
     else:
         yield Health("good", "These logs allow evidence of every family.", "", "/sources")
     rejected = shown.model.rejected_share

@@ -2,7 +2,7 @@
 // The console by keyboard, and rows of tables that lead somewhere. docs: the dialog #keys of the layout lists the keys.
 (() => {
   const GO_MS = 1500;  // how long after g its second key counts
-  const STILL = "a, button, input, select, textarea, label, summary, [contenteditable]";  // clicks in a row that mean themselves
+  const STILL = "a, button, input, select, textarea, label, summary, .pick, [contenteditable]";  // clicks in a row that mean themselves
   const rows = () => [...document.querySelectorAll("table[data-rows] tr[data-href]")].filter((row) => row.getClientRects().length);
   const linkOf = (row) => row.querySelector("a[href]");
   const here = () => document.querySelector("tr.here");
