@@ -59,6 +59,7 @@ def hunted(monkeypatch: pytest.MonkeyPatch, database: WatchDatabase, found: Find
     monkeypatch.setattr(running, "latest_snapshot", lambda _: found)
     monkeypatch.setattr(running, "findings_of", lambda snapshot: snapshot)
     monkeypatch.setattr(running, "known_by_texts", lambda *_: frozenset())
+    monkeypatch.setattr(running, "open_own_rules", lambda _: None)
     return running.decide_latest(None, database, Config(), HARSH, now)  # type: ignore[arg-type] # no folder is read
 
 

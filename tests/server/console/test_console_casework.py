@@ -263,6 +263,7 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
     cases = {f"{PAGE}/case/{kind}" for kind in CHANGES}
     assert {form.action for _, form in forms} == {
         *cases,
+        f"{PAGE}/case/due",
         f"{PAGE}/pack",
         *("/filters", "/decisions/undo", "/appeals/1", "/users", "/queue/next", "/queue/bulk"),
     }

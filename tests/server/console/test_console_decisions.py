@@ -25,11 +25,12 @@ def stands(scene: Scene) -> list[int]:
     return [entry.seq for entry in standing(read_log(scene.database), time.time_ns() // 1000)]
 
 
-def cells(reader: Reader, url: str) -> list[dict[str, str]]:
-    """Rows of the last table of a page, by heading."""
-    head, *rows = page_of(reader.get(url)).rows
-    names = [" ".join(one.split()) for one in head]
-    return [dict(zip(names, [" ".join(one.split()) for one in row], strict=True)) for row in rows]
+def cells(reader: Reader, url: str, first: str = "") -> list[dict[str, str]]:
+    """Rows of the table of a page by heading; with several tables, of that whose first heading is named."""
+    rows = [[" ".join(one.split()) for one in row] for row in page_of(reader.get(url)).rows]
+    start = next((number for number, row in enumerate(rows) if first and row[0] == first), 0)
+    head, *rows = rows[start:]
+    return [dict(zip(head, row, strict=True)) for row in rows if not first or len(row) == len(head)]
 
 
 def test_a_decision_is_ended_by_its_number_and_stays_in_the_log(scene: Scene) -> None:
@@ -147,7 +148,7 @@ def test_calibration_shows_a_dismissal_with_its_verdict_and_reason(scene: Scene)
     assert "No campaign has been decided yet." in page_of(anna.get("/calibration")).text
     do(anna, "dismiss", campaign=OTHER, reason="class_or_workshop", note="It is a class.")
     do(anna, "act", action="tag", days="5", reason="linked_accounts", note="")
-    rows = cells(anna, "/calibration")
+    rows = cells(anna, "/calibration", "Verdict")
     whole = [row for row in rows if row["Probability"] == "all"]
     assert [(row["Verdict"], row["Decided"], row["Dismissed"], row["Reasons"]) for row in whole] == [
         ("act", "2", "1", "1 class or workshop")

@@ -24,7 +24,10 @@ from stillhunt_model.orders.register import model_folder
 from stillhunt_model.proof.trials import TrialRegister
 
 _SHORT = 12
-trials_commands = typer.Typer(no_args_is_help=True, help="The register of trials that `model prove` keeps.")
+trials_commands = typer.Typer(
+    no_args_is_help=True,
+    help="List which suspects were asked about which campaigns, and check that none was taken back.",
+)
 
 
 def open_trials(config: Config) -> TrialRegister:

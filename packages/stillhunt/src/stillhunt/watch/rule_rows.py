@@ -16,7 +16,7 @@ from stillhunt.base.schema_case import CASE_TABLES
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.table_files import parquet_bytes, table_of_parquet
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.triage.account_facts import most_used_values
+from stillhunt.triage.account_facts import most_used_values, redacted_texts
 from stillhunt.triage.origins import ASPECTS, as_families
 from stillhunt.watch.snapshots import Snapshot
 
@@ -25,7 +25,7 @@ LEAST_HOUR_REQUESTS = 10
 """Requests of an account in an hour from which the hour is kept. Judgement: nobody writes a rule against fewer, and
 most hours of most accounts have fewer, which bounds the file."""
 FULLEST_TEXT = 256
-"""Characters that are kept of a text of the accounts table. Judgement: a rule compares names and plans."""
+"""Characters that are kept of a text of the accounts table, redacted. Judgement: a rule compares names, plans."""
 CUSTOMER_TEXTS = (
     "organization_id", "plan", "email_domain", "payment_country", "phone_country", "signup_country", "declared_use",
 )  # fmt: skip
@@ -214,7 +214,7 @@ def _add_customer_columns(accounts: pa.Table, customers: pa.Table | None) -> pa.
     own = customers.take(pc.index_in(accounts["account_id"].cast(pa.string()), value_set=names))
     columns |= {name: own[name] for name in ("created_at", *_HASHES)}
     for name in CUSTOMER_TEXTS:
-        columns[name] = pc.utf8_slice_codeunits(own[name].cast(pa.string()), 0, FULLEST_TEXT)
+        columns[name] = redacted_texts(own[name].cast(pa.string()), FULLEST_TEXT)
     for name, column in SHARED_VALUES.items():
         counted = pc.value_counts(customers[column].drop_null())
         place = pc.index_in(own[column], value_set=counted.field("values"), skip_nulls=True)
