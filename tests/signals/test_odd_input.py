@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillhunt import ConfigError, InputError
+from stillhunt.live import DataFolder
 from stillhunt_signals.commands.terms import simulate_terms
 from stillhunt_signals.outlets.telling import TellingLedger
+from stillhunt_signals.sign_up.registered import SIGN_UPS_FILE, RegisteredSignUps, SignUp
 from stillhunt_signals.signals.declared import signal_of
 from stillhunt_signals.signals.values import read_values
 from stillhunt_signals.terms.companies import read_named_rows
@@ -69,3 +71,12 @@ def test_organizations_with_numbers_are_found(tmp_path: Path, capsys: pytest.Cap
 def test_looking_at_switches_makes_no_folder(tmp_path: Path) -> None:
     assert TellingLedger(tmp_path / "nowhere").switched_on() == {}
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_sign_up_after_a_torn_line_is_kept(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    path = tmp_path / SIGN_UPS_FILE
+    path.write_text('[1000,5,1,{"device":-1}]\n[1000,5,1,{"dev')
+    RegisteredSignUps(folder, 2000).register(SignUp(2000, 7, True, {"device": 9}))
+    again = RegisteredSignUps(folder, 2000)
+    assert again.devices() == {7: 9}  # and the line that nobody can have written is passed over

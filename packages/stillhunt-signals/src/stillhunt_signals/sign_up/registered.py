@@ -61,6 +61,7 @@ class RegisteredSignUps:
         if self._lines > len(self._kept):
             self._lines = len(self._kept)
             write_whole(self._path, map(_line_of, self._kept))
+        _end_torn_line(self._path)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -123,9 +124,16 @@ class RegisteredSignUps:
 def _append_lines(path: Path, sign_ups: Iterable[SignUp]) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
-        os.write(handle, b"".join(map(_line_of, sign_ups)))
+        os.write(handle, b"".join(map(_line_of, sign_ups)) or b"\n")
     finally:
         os.close(handle)
+
+
+def _end_torn_line(path: Path) -> None:
+    """End a line that a process left unfinished, so that the next sign-up is no part of it."""
+    with suppress(OSError), path.open("rb+") as file:
+        if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n":
+            _append_lines(path, ())
 
 
 def _line_of(sign_up: SignUp) -> bytes:
@@ -144,7 +152,10 @@ def _iterate_stored(path: Path) -> Iterator[SignUp]:
         try:
             found: Any = json.loads(line)
             at, account, trial, hashes = found
-            whole = all(kind in IDENTIFIER_KINDS and type(value) is int for kind, value in hashes.items())
+            whole = all(
+                kind in IDENTIFIER_KINDS and type(value) is int and 0 <= value < 1 << 64
+                for kind, value in hashes.items()
+            )
         except (ValueError, TypeError, AttributeError, RecursionError):
             continue
         if whole and type(at) is int and type(account) is int:
