@@ -87,7 +87,7 @@ def test_several_are_changed_after_a_count_and_taken_back_at_once(scene: Scene) 
     assert "Dismiss 3 campaigns?" in asked.text
     assert {read_work(scene.database, name).status for name in (ACT, REVIEW)} == {"new"}
     done = page_of(anna.post("/queue/bulk", {**fields, "sure": "yes"}))
-    assert "Done: dismiss 2 campaigns." in done.text
+    assert "2 campaigns dismissed." in done.text
     assert "Nobody has worked on this campaign yet" in done.text  # the third was read at another version
     assert [read_work(scene.database, name).status for name in (ACT, OTHER, REVIEW)] == [
         "dismissed",
