@@ -114,6 +114,18 @@ def test_the_file_of_sign_ups_stays_bounded_and_loses_none_that_come_meanwhile(
     assert not again.with_value("card", 5)
 
 
+def test_who_only_reads_sign_ups_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the process that answers them: what it appends meanwhile must not be overwritten."""
+    folder, path = DataFolder(tmp_path / "data"), tmp_path / "data" / "sign-ups.jsonl"
+    RegisteredSignUps(folder, 0).register(SignUp(1, 1, True, {"card": 1}))
+    path.write_bytes(path.read_bytes() + b"odd\n" + b'{"torn')
+    before = path.read_bytes()
+    assert len(RegisteredSignUps(folder, 0, keeps=False)) == 1
+    assert path.read_bytes() == before
+    RegisteredSignUps(folder, 0)
+    assert path.read_bytes() != before
+
+
 def test_a_full_disk_answers_nobody_wrongly(parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_args: Any) -> None:
         raise OSError(28, "No space left on device")

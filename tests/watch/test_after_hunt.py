@@ -17,6 +17,7 @@ from stillhunt.watch.database.tables import ALERTS, DELIVERIES
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.lineage.campaigns import Settled
+from stillhunt.watch.rule_rows import HOUR_ROWS, RuleRows
 from stillhunt.watch.schedule import after_hunt
 from stillhunt.watch.signatures.signature import no_signatures
 from watch.alert_scenes import ACT, CASE, event
@@ -81,7 +82,8 @@ def test_a_hunt_records_alerts_with_its_findings(
     folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part(folder, 0)
-    monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: hunting._Found(CASE, no_signatures(0), {}, [], {}, {}))
+    found = hunting._Found(CASE, no_signatures(0), {}, [], {}, {}, RuleRows(*[HOUR_ROWS.empty_table()] * 3))
+    monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: found)
     first: Any = iter([(event("born"),)])
     monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))
     monkeypatch.setattr(hunting, "record_hunt", lambda *_: None)

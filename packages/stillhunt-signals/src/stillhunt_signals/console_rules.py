@@ -101,7 +101,7 @@ def _find_persons(request: PageRequest, folder: DataFolder) -> list[FreeTierPers
     if snapshot is None:
         return []
     terms = (policy_of(folder, config) or Policy()).sign_up
-    known, hasher = RegisteredSignUps(folder, request.now), SignUpHasher(folder, config)
+    known, hasher = RegisteredSignUps(folder, request.now, keeps=False), SignUpHasher(folder, config)
     return find_free_tiers(read_rule_rows(snapshot), known, hasher, terms.trial_plans, terms.least_free_tiers)
 
 

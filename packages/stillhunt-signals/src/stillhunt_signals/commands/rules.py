@@ -174,7 +174,7 @@ def list_free_tiers(
     policy = policy_of(folder, config) or Policy()
     found = [] if snapshot is None else find_free_tiers(
         read_rule_rows(snapshot),
-        RegisteredSignUps(folder, time.time_ns() // 1000),
+        RegisteredSignUps(folder, time.time_ns() // 1000, keeps=False),
         SignUpHasher(folder, config),
         policy.sign_up.trial_plans,
         policy.sign_up.least_free_tiers,

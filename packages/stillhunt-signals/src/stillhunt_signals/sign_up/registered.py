@@ -45,9 +45,15 @@ class SignUp(NamedTuple):
 
 
 class RegisteredSignUps:
-    """The sign-ups of a data folder, in memory and in their file; used by several threads."""
+    """The sign-ups of a data folder, in memory and in their file; used by several threads.
 
-    def __init__(self, folder: DataFolder, now: int) -> None:
+    Args:
+        now: microseconds since 1970; older sign-ups than `REMEMBERED_DAYS` are forgotten.
+        keeps: whether the file may be written, by the one process that answers sign-ups. Another one would overwrite
+            what that process appends.
+    """
+
+    def __init__(self, folder: DataFolder, now: int, *, keeps: bool = True) -> None:
         self._path = folder.path / SIGN_UPS_FILE
         self._lock = threading.Lock()
         self._kept: deque[SignUp] = deque()
@@ -58,6 +64,8 @@ class RegisteredSignUps:
             self._lines += 1
             if one.at > now - REMEMBERED_DAYS * DAY:
                 self._keep(one)
+        if not keeps:
+            return
         if self._lines > len(self._kept):
             self._lines = len(self._kept)
             write_whole(self._path, map(_line_of, self._kept))
