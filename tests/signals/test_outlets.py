@@ -125,6 +125,18 @@ def test_switching_off_takes_everything_back(listener: Listener, tmp_path: Path)
     assert ledger.switched_on() == {}
 
 
+def test_what_an_outlet_was_told_that_is_declared_no_more_is_said(listener: Listener, tmp_path: Path) -> None:
+    """It still stands in the other system, and nobody can take it back before the outlet is declared again."""
+    ledger, declared = TellingLedger(tmp_path), outlets(listener)
+    ledger.switch("litellm", "Ada", "", NOW, on=True)
+    list(ledger.reconcile(declared, wanted("a"), NOW))
+    rest = {name: outlet for name, outlet in declared.items() if name != "litellm"}
+    (found,) = ledger.reconcile(rest, wanted("a"), NOW)
+    assert (found.outlet, found.event, found.account_id) == ("litellm", "ended", "a")
+    assert "declare it again" in found.problem
+    assert [one.problem for one in ledger.reconcile(declared, wanted(), NOW)] == [""], "then it is taken back"
+
+
 def test_what_is_not_taken_is_tried_again_and_never_told_twice(listener: Listener, tmp_path: Path) -> None:
     ledger, declared = TellingLedger(tmp_path), outlets(listener)
     ledger.switch("radar", "Ada", "", NOW, on=True)

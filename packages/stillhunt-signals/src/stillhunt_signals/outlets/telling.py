@@ -59,6 +59,9 @@ class TellingLedger:
         with self._ledger.locked():
             entries = self._ledger.entries()
             on, told = self._read_switches(entries), _read_told(entries)
+            for name in sorted(told.keys() - outlets.keys()):
+                for account in told[name]:
+                    yield OutletChange(name, "ended", account, "it is not declared any more; declare it again for that")
             for name, outlet in outlets.items():
                 desired = wanted.get(name, {}) if name in on else {}
                 known = told.get(name, {})
