@@ -120,7 +120,7 @@ def blunt_end(order: OrderArgument, by: ByOption, note: OrderNoteOption, setting
 
 
 @blunt_commands.command("apply")
-def blunt_commandsly(
+def blunt_apply(
     order: OrderArgument,
     rows: Annotated[
         Path,
