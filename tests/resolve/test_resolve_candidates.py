@@ -24,6 +24,7 @@ from stillhunt.resolve.candidates import (
     clusters_of,
     merge_candidates,
     pair_folds,
+    restore_doubted,
     slice_keys,
 )
 from thoroughness import examples
@@ -179,6 +180,20 @@ def test_two_labs_in_one_pool_are_two_campaigns() -> None:
     found = merge_candidates([left, right], even_counts(left, right))
     assert sorted(sorted(accounts(one)) for one in found) == [names(0, 40), names(20, 60)]
     assert {key for one in found for key in slices(one)} == slices(left) | slices(right)
+
+
+def test_a_member_by_one_skill_keeps_the_slice_that_formed_another() -> None:
+    against = {"a000": (-2 * BIT, 0), "alone": (-2 * BIT, 0)}
+    members = frozenset((0, account) for account in (*names(0, 10), "alone"))
+    bits = {(0, account): (*against.get(account, (3 * BIT, 3 * BIT)), 0) for account in (*names(0, 10), "alone")}
+    found = paired([NamedGroup(0, 0, members, bits)]) + paired([group(names(0, 10), formed_on=0, cluster=1)])
+    merged = merge_candidates(found, even_counts(*found))
+    assert [(0, "a000") in slices(one) for one in merged] == [False]
+    (campaign,) = restore_doubted(merged)
+    assert slices(campaign) - slices(merged[0]) == {(0, "a000")}
+    assert campaign.totals[place_of(campaign, "a000")] == -2 * BIT
+    rival = candidate(["a000"], 0)
+    assert slices(restore_doubted([*merged, rival])[0]) == slices(merged[0])
 
 
 def test_strangers_are_never_joined() -> None:

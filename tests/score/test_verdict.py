@@ -320,7 +320,7 @@ def test_likelier_strangers_leave_and_the_rest_is_judged_again(monkeypatch: pyte
     """At even odds a member stays; that the others are members says one bit of it."""
     judged = verdict_on(monkeypatch, finding("queue", 9.0, member_bits=members(-1.01, -1.0, -0.99)))
     assert judged.candidate.accounts.tolist() == list(range(1, MEMBERS))
-    assert judged.weighed.member_prior == 1.0
+    assert judged.weighed.member_prior == 2.0
     assert judged.weighed.member_bits[0] == 0.0
     assert judged.member_probability[0] == 0.5
     assert judged.member_probability[-1] == pytest.approx(32 / 33)

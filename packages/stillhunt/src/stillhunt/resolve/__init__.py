@@ -22,6 +22,7 @@ from stillhunt.resolve.candidates import (
     clusters_of,
     merge_candidates,
     pair_folds,
+    restore_doubted,
     slice_keys,
 )
 
@@ -52,7 +53,8 @@ def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, conf
         candidates += claim_slices(pair_folds(by_search[search]), least=least)
     counts = _slice_counts(candidates, names, traffic, sliced)
     styles = pc.unique(links.filter(links.column("style")).column("cluster")).to_numpy()
-    return _build_candidate_table(merge_candidates(candidates, counts), names, styles)
+    campaigns = restore_doubted(merge_candidates(candidates, counts))
+    return _build_candidate_table(campaigns, names, styles)
 
 
 def _slice_counts(

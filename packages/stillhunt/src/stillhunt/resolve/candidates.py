@@ -58,6 +58,7 @@ class CandidateSlices:
         formed: folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither.
         untemplated: True where it was found by its workload.
         searched: untemplated slices among which it was found; 0 for templates.
+        doubted: slices that formed the group and by their own bits fit it worse than chance.
     """
 
     keys: Ints
@@ -67,6 +68,7 @@ class CandidateSlices:
     formed: Ints
     untemplated: bool = False
     searched: int = 0
+    doubted: CandidateSlices | None = None
 
     @cached_property
     def accounts(self) -> Ints:
@@ -197,7 +199,8 @@ def _build_candidate(pair: list[FoundGroup]) -> CandidateSlices:
     searched = max(group.searched for group in pair)
     candidate = CandidateSlices(keys, total[:, 0], total[:, 1], total[:, 2], formed, pair[0].untemplated, searched)
     # An untemplated group keeps the slices that formed it, or its topics would be judged on the survivors of this fold.
-    return candidate.only((candidate.totals > 0) | (candidate.untemplated & (formed > 0)))
+    fits = (candidate.totals > 0) | (candidate.untemplated & (formed > 0))
+    return replace(candidate.only(fits), doubted=candidate.only(~fits & (formed > 0)))
 
 
 def claim_slices(candidates: list[CandidateSlices], *, least: int) -> list[CandidateSlices]:
@@ -258,7 +261,27 @@ def _join_candidates(left: CandidateSlices, right: CandidateSlices) -> Candidate
         np.concatenate([getattr(left, name), getattr(right, name)])[order]
         for name in ("keys", "content", "queue", "work", "formed")
     )
-    return CandidateSlices(keys, content, queue, work, formed, left.untemplated, max(left.searched, right.searched))
+    doubted = _join_candidates(left.doubted, right.doubted) if left.doubted and right.doubted else None
+    searched = max(left.searched, right.searched)
+    return CandidateSlices(keys, content, queue, work, formed, left.untemplated, searched, doubted)
+
+
+def restore_doubted(campaigns: list[CandidateSlices]) -> list[CandidateSlices]:
+    """The campaigns with the doubted slices of their accounts, as far as no campaign holds them.
+
+    An account that belongs to a campaign by one of its templates does so with its requests in the others, too. Without
+    them it looks as if it had sent far less than its companions.
+    """
+    held = np.concatenate([np.zeros(0, np.int64), *(one.keys for one in campaigns)])
+    restored = []
+    for one in campaigns:
+        if one.doubted is not None:
+            keys = one.doubted.keys
+            back = one.doubted.only(np.isin(accounts_of(keys), one.accounts) & ~np.isin(keys, held))
+            held = np.concatenate([held, back.keys])
+            one = _join_candidates(back, replace(one, doubted=None))
+        restored.append(one)
+    return restored
 
 
 def mix_correlation(left: CandidateSlices, right: CandidateSlices, counts: SliceCounts) -> float:

@@ -19,7 +19,18 @@ from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.members import learned_members
-from stillhunt.score.verdict.rules import Limit, P, Weighed, flagged_members, judge_weighed, weigh_findings
+from stillhunt.score.verdict.rules import (
+    Limit,
+    P,
+    Weighed,
+    flagged_members,
+    judge_weighed,
+    weigh_findings,
+)
+
+# bits: most that the other members say for an account where it is asked who stays (judgement: a group of two members to
+# one stranger; a stranger who stays makes the evidence about the group that of a mixture)
+_MOST_PRIOR_BITS = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,8 @@ def judge(
     """
     measured, weighed = _weigh_candidate(CandidateCase.of(log, candidate, min_slice_requests), settings)
     unrefuted = ~_refuted_members(measured, weighed)
-    stays = (weighed.member_probability >= P.member_probability) & unrefuted
+    own_bits = weighed.member_bits - max(weighed.member_prior - _MOST_PRIOR_BITS, 0.0)
+    stays = (1.0 / (1.0 + np.exp2(-own_bits)) >= P.member_probability) & unrefuted
     likely = int(stays.sum())
     if not stays.all() and likely >= min_accounts:
         smaller = candidate.without(stays)
