@@ -52,11 +52,7 @@ class SparkLog:
         return self._facts
 
     def accounts_source(self, accounts: Any) -> Any:
-        """The customer table: as it is if this machine can read it, else read by the session.
-
-        Args:
-            accounts: as for `hunt`.
-        """
+        """The customer table of `hunt`: as it is if this machine can read it, else read by the session."""
         is_path = isinstance(accounts, str | os.PathLike) and not is_database(accounts)
         is_remote = is_path and not Path(accounts).exists() and ":" in os.fspath(accounts)
         if not is_frame(accounts) and not is_remote:
@@ -76,11 +72,7 @@ class SparkLog:
         return sketches, rejects
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
-        """Prompts of some requests, read again.
-
-        Args:
-            requests: account_id and request_id of each.
-        """
+        """Prompts of the requests with these account_id and request_id, read again."""
         wanted = requests.select(["account_id", "request_id"])
         found = spark_texts(self._engine, self._requests, self._mapping, self._config, wanted).to_pylist()
         prompts = {(row["account_id"], row["request_id"]): row["prompt"] for row in reversed(found)}

@@ -221,11 +221,7 @@ def _iterate_parts_of_kind(batches: Batches, kind: int) -> Iterator[pa.RecordBat
 
 
 def sketch_batches(config: Config, batches: Batches) -> Batches:
-    """Sketch the stream of some accounts, in order of time; runs on an executor.
-
-    Yields:
-        Packed sketches, and rejects and facts in packed tables.
-    """
+    """Pack the sketches of some accounts' stream, in order of time, with rejects and facts; runs on an executor."""
     others: list[pa.RecordBatch] = []
     for table in _used_rows(config, batches, others):
         for chunk in pack_rows(sketch_requests(table, config)):

@@ -39,11 +39,7 @@ def odds_against_all(odds: Sequence[float]) -> float:
 
 
 def one_operator_bits(odds: Mapping[str, float]) -> float:
-    """Log2 odds that one operator stands behind the accounts, whatever it does, against separate parties.
-
-    Args:
-        odds: key of each explanation -> log2 odds of a harvest against it.
-    """
+    """Log2 odds that one operator stands behind the accounts, from those of a harvest against each explanation."""
     alone = [bits for key, bits in odds.items() if not EXPLANATION_OF[key].one_operator]
     together = [bits for key, bits in odds.items() if EXPLANATION_OF[key].one_operator]
     # In units of the probability of a harvest, which is one operator's, too.

@@ -122,9 +122,5 @@ FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 
 
 def family_label(name: str) -> str:
-    """Name of a family for readers who do not know the method; an unknown family keeps its name, with a capital.
-
-    Args:
-        name: as in the tables; a case that another version wrote may have others.
-    """
+    """Name of a family for readers who do not know the method; one of another version keeps its name, capitalised."""
     return FAMILY_OF[name].label if name in FAMILY_OF else name.capitalize()

@@ -45,11 +45,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def check_private(path: Path) -> None:
-    """Refuse a key that others than its owner may read.
-
-    Raises:
-        ConfigError: others may read it, or it does not exist.
-    """
+    """A ConfigError if others than its owner may read a key, or if it does not exist."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

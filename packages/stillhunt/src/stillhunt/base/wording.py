@@ -61,9 +61,5 @@ def fill(template: str, **figures: Any) -> str:
 
 @cache
 def sentences_beside(module: str) -> dict[str, Any]:
-    """The templates of the `wording.toml` beside a module, by section and name.
-
-    Args:
-        module: `__file__` of the module.
-    """
+    """The templates of the `wording.toml` beside the module of this `__file__`, by section and name."""
     return tomllib.loads(Path(module).with_name("wording.toml").read_text("utf-8"))

@@ -47,11 +47,7 @@ def is_compiled() -> bool:
 
 
 def compile_once(progress: Progress) -> None:
-    """Compile the kernels if that was not done before; the hunt itself compiles what could not be compiled here.
-
-    Args:
-        progress: gets one step, with the kernels compiled so far.
-    """
+    """Compile the kernels, as one step of progress, if that was not done; the hunt itself compiles what is left."""
     if is_compiled():
         return
     with _hold_compile_lock(progress):

@@ -43,11 +43,7 @@ def other_commands() -> dict[str, EntryPoint]:
 
 
 def entry_of(point: EntryPoint) -> CommandEntry:
-    """What another distribution says of its command.
-
-    Raises:
-        ConfigError: it cannot be loaded, or is no entry.
-    """
+    """What another distribution says of its command; a ConfigError if it cannot be loaded or is no entry."""
     try:
         found = point.load()
     except Exception as error:  # a stranger's code, which may raise anything
@@ -89,11 +85,7 @@ def part_of_another(name: str, extra: str) -> Any:
 
 
 def missing_command(name: str) -> ConfigError:
-    """The error for a command whose distribution is not installed.
-
-    Args:
-        name: a key of `COMES_WITH`.
-    """
+    """The error for a command in `COMES_WITH` whose distribution is not installed."""
     return _make_missing_extra_error("this command", COMES_WITH[name])
 
 

@@ -38,11 +38,7 @@ def allow_draining() -> None:
 
 
 def watch_signals() -> list[int]:
-    """Let SIGINT and SIGTERM end this command, so that temporary folders are removed; a second one ends it at once.
-
-    Returns:
-        The signals that came so far; it grows.
-    """
+    """Let SIGINT and SIGTERM end this command after its clean-up, a second one at once; gives those that came."""
     seen: list[int] = []
 
     def note_and_interrupt(number: int, frame: FrameType | None) -> NoReturn:

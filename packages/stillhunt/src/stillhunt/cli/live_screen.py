@@ -56,12 +56,7 @@ class ShownTraffic(Protocol):
 
 
 class Screen:
-    """Lines of JSON for a service manager; `quiet` shows failures only.
-
-    Args:
-        console: where to; stderr.
-        quiet: leave out everything but failures.
-    """
+    """Lines of JSON for a service manager, on stderr; `quiet` shows failures only."""
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
@@ -157,11 +152,7 @@ class Screen:
 
 
 class LiveScreen(Screen):
-    """A picture that is drawn again twice a second.
-
-    Args:
-        traffic: counts of the receiver; None where there is none.
-    """
+    """A picture that is drawn again twice a second; `traffic` is None where there is no receiver."""
 
     def __init__(self, console: Console, traffic: ShownTraffic | None) -> None:
         super().__init__(console, quiet=False)
@@ -327,11 +318,7 @@ def campaign_lines(folder: DataFolder) -> list[str]:
 
 @contextmanager
 def open_screen(traffic: ShownTraffic | None, *, quiet: bool) -> Iterator[Screen]:
-    """The screen that suits where stderr goes.
-
-    Args:
-        traffic: counts of the receiver; None where there is none.
-    """
+    """The screen that suits where stderr goes; `traffic` is None where there is no receiver."""
     console = message_console()
     if quiet or not console.is_terminal or console.is_dumb_terminal:
         yield Screen(console, quiet=quiet)

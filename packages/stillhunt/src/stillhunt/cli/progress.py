@@ -48,11 +48,7 @@ def bar_columns() -> tuple[ProgressColumn, ...]:
 
 
 class BarProgress:
-    """Progress as bars that stay on the screen when their step is done.
-
-    Args:
-        bars: a started rich progress display.
-    """
+    """Progress as bars, on a started rich display, that stay on the screen when their step is done."""
 
     def __init__(self, bars: RichProgress) -> None:
         self._bars = bars

@@ -73,12 +73,7 @@ def support_bundle(
 
 
 def gather_bundle(data: Path, settings_file: Path | None) -> dict[str, Any]:
-    """All that a bundle holds; what cannot be found out is left out or says so.
-
-    Args:
-        data: data folder of a watch; it need not exist.
-        settings_file: as for `Config.load`.
-    """
+    """All that a bundle holds; what cannot be found out is left out or says so. The data folder need not exist."""
     try:
         settings: Any = dict(_changed_settings(settings_file))
         listen = Config.load(file=settings_file).serve.listen

@@ -65,11 +65,7 @@ class ProxyCheck:
                 self._of[whose] += calls
 
     def doubt(self, source: str, *, edge: bool) -> str:
-        """A sentence if the addresses are probably not those of clients; else the empty string.
-
-        Args:
-            edge: whether the log is written where clients connect, so that many calls should have many addresses.
-        """
+        """A sentence if the addresses are probably not of clients, else ""; an `edge` log should have many of them."""
         whose = max(self._of, key=lambda name: (self._of[name], name), default="")
         share = sum(self._of.values()) / self.calls if self.calls else 0.0
         proxies = "probably those of proxies and not of clients"

@@ -99,11 +99,7 @@ def inspect_log(
     *,
     looks_up: bool = False,
 ) -> Inspection:
-    """Read a log to its end and count what it holds.
-
-    Args:
-        looks_up: whether `collect.mmdb` fills columns that the log does not have.
-    """
+    """Read a log to its end and count what it holds; `looks_up` is whether `collect.mmdb` fills further columns."""
     counts = _Counts()
     for batch in log.batches():
         counts.add(batch)
@@ -279,11 +275,7 @@ that hold it)."""
 
 
 def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
-    """What the log does not say of addresses and clients, and how it could be looked up.
-
-    Args:
-        browsers: whether ua-parser is installed, which finds the names of browsers.
-    """
+    """What the log does not say of addresses and clients, and how to look it up; `browsers`: ua-parser is installed."""
     notes = [
         f"{what}: add a file such as {file} to collect.mmdb"
         for name, needed, what, file in _ENRICHMENTS

@@ -37,11 +37,7 @@ _SEED_MODEL, _SEED_SOURCE = np.uint64(0x5EED0004), np.uint64(0x5EED0006)
 
 
 def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
-    """Sketch every request by itself: what comes out of a row depends on that row and the seed alone.
-
-    Args:
-        config: settings; only `seed` is used, for the place of the keyed middle of long prompts.
-    """
+    """Sketch every request by itself: what comes out depends on the row and, for long prompts, on the seed alone."""
     REQUESTS.check(requests)
     if requests.num_rows == 0:
         return SKETCHES.empty()

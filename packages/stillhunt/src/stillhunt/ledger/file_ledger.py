@@ -181,12 +181,7 @@ def parsed_line(raw: bytes) -> dict[str, Any] | None:
 
 
 def _write_behind(path: Path, line: bytes, end: int) -> None:
-    """Write a line behind the whole ones, in place of what a process that died left of one.
-
-    Args:
-        path: no link.
-        end: bytes of the whole lines.
-    """
+    """Write a line behind the `end` bytes of whole ones, in place of what a dying process left; no path is a link."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.ftruncate(handle, end)

@@ -163,11 +163,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
 
 
 def account_of(user: Any, key: Any) -> str | None:
-    """The account of a call as stillhunt reads it from LiteLLM's logs: the user of the key, else the key's hash.
-
-    Args:
-        user: id of the user; None where the key has none.
-    """
+    """The account as stillhunt reads it from LiteLLM's logs: the user of the key, else the key's hash."""
     if isinstance(user, str) and user not in KEYS_WITHOUT_USER:
         return user
     if isinstance(key, str) and key.startswith("sk-"):

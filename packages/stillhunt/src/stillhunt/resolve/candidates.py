@@ -218,11 +218,7 @@ def claim_slices(candidates: list[CandidateSlices], *, least: int) -> list[Candi
 
 
 def merge_candidates(candidates: list[CandidateSlices], counts: SliceCounts) -> list[CandidateSlices]:
-    """Campaigns: candidates that one queue feeds are joined, whatever template each shows.
-
-    Args:
-        counts: requests of each account in each content cluster, however few.
-    """
+    """Campaigns: candidates that one queue feeds, by all their requests, are joined whatever template they show."""
     ordered = sorted(candidates, key=lambda c: (-len(c.keys), -c.strength, int(c.keys[0])))
     merged: list[CandidateSlices] = []
     by_account: dict[int, list[int]] = defaultdict(list)

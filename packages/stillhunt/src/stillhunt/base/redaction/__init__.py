@@ -41,11 +41,7 @@ WHAT_IS_REPLACED = (
 
 
 def redacted(text: str) -> str:
-    """A text with labels in place of names, addresses, numbers and secrets, in many languages.
-
-    Args:
-        text: any text, with its line ends; its length should be bounded, for each rule reads all of it.
-    """
+    """A text of bounded length with labels for names, addresses, numbers and secrets, in many languages."""
     for _, find in REDACTIONS:
         edits = find(text)
         if edits:

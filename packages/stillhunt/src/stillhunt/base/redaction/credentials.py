@@ -90,11 +90,7 @@ def _card_edits(text: str) -> list[Edit]:
 
 
 def passes_luhn(number: str) -> bool:
-    """Whether the check digit of a card's number is right (ISO/IEC 7812).
-
-    Args:
-        number: digits; others are passed over.
-    """
+    """Whether the check digit among the digits of a card's number is right (ISO/IEC 7812)."""
     digits = [int(character) for character in number if character.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0

@@ -20,11 +20,7 @@ _DIGIT = re.compile(r"\d")
 
 
 def labelled(label: str, *patterns: re.Pattern[str]) -> FindEdits:
-    """A rule that puts a label in place of what patterns match, or of their group `hide` where they have one.
-
-    Args:
-        patterns: regular expressions that take linear time on any text.
-    """
+    """A rule that puts a label in place of what linear-time patterns match, or of their group `hide`."""
 
     def edits(text: str) -> list[Edit]:
         return non_overlapping((*_get_hidden_span(match), label) for one in patterns for match in one.finditer(text))
@@ -33,11 +29,7 @@ def labelled(label: str, *patterns: re.Pattern[str]) -> FindEdits:
 
 
 def only_with(find: FindEdits, *signs: str) -> FindEdits:
-    """The same rule, which is not even tried on texts that have none of these signs; most texts have none.
-
-    Args:
-        signs: pieces of text in small letters; any digit counts as "0".
-    """
+    """The same rule, tried only on texts with one of these signs, in small letters; any digit counts as "0"."""
     digit = "0" in signs
 
     def edits(text: str) -> list[Edit]:

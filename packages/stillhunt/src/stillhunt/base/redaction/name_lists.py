@@ -12,11 +12,7 @@ _PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "
 
 
 def folded(word: str) -> str:
-    """A word in small letters, those of Latin script without accents: names are often written without them.
-
-    Args:
-        word: as it stands in a text.
-    """
+    """A word in small letters, without the accents of Latin script: names are often written without them."""
     small = word.lower()
     if small.isascii() or "\u0400" <= small[0] <= "\u04ff":
         return small

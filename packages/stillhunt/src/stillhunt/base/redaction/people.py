@@ -124,11 +124,7 @@ def _normalise_name_word(word: str) -> str:
 
 @lru_cache(maxsize=1 << 15)
 def is_given(word: str) -> bool:
-    """Whether a word is a known given name that is hardly ever anything else.
-
-    Args:
-        word: as it stands in a text, in Latin or Cyrillic letters.
-    """
+    """Whether a word, Latin or Cyrillic, is a known given name that is hardly ever anything else."""
     lists, plain = name_lists(), _normalise_name_word(word)
     if plain in lists.given or plain in lists.cyrillic:
         return True

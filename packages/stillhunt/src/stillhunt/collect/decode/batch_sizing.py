@@ -33,11 +33,7 @@ class UndecodableError(Exception):
 
 
 def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: int) -> int:
-    """Rows of a row group to decode at a time.
-
-    Args:
-        longest: bytes of the longest value in its dictionaries; see `longest_named`.
-    """
+    """Rows of a row group to decode at a time, given the longest value in its dictionaries (`longest_named`)."""
     top_level = {column.split(".")[0] for column in columns}
     size = sum(
         facts.column(i).total_uncompressed_size

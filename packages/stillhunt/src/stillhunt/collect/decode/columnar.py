@@ -74,12 +74,7 @@ class Reader(Protocol):
     rows_expected: int | None
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows.
-
-        Args:
-            wanted: columns of REQUESTS or ACCOUNTS to read.
-            rejects: takes what cannot be decoded.
-        """
+        """All rows, with the wanted columns of REQUESTS or ACCOUNTS; rejects take what cannot be decoded."""
 
     def digest(self) -> str:
         """SHA-256 of the file's bytes if reading gave it, else the empty string."""
@@ -173,12 +168,7 @@ class _ColumnarReader:
 
 
 class PartedReader(_ColumnarReader):
-    """An input of parts, each of which can be read by itself.
-
-    Args:
-        schema: columns that there are.
-        number: its rows.
-    """
+    """An input of parts, each of which can be read by itself; `number` is that of its rows."""
 
     rewindable = True
 

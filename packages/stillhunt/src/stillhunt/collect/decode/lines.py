@@ -178,12 +178,7 @@ class JsonReader:
 
 
 def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: Callable[[int], str]) -> RawBatch:
-    """A batch of the gathered records.
-
-    Args:
-        wanted: their columns, in the order of the values.
-        place: record number -> its place in words.
-    """
+    """A batch of the gathered records; `wanted` are their columns in the order of the values."""
     waiting.turn()
     columns = {name: _build_nullable_column(column) for name, column in zip(wanted, waiting.columns, strict=True)}
     return RawBatch(

@@ -33,11 +33,7 @@ class DamagedFileError(Exception):
 
 @dataclass
 class HashedFile:
-    """A file's bytes in pieces, hashed on the way.
-
-    Raises:
-        DamagedFileError: it cannot be opened or read.
-    """
+    """A file's bytes in pieces, hashed on the way; a DamagedFileError if it cannot be opened or read."""
 
     path: Place
     size: int = 0
@@ -137,11 +133,7 @@ KEPT_BYTES_OF_LONG_LINE = 1024
 
 
 def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """Lines, numbered from 0, that end in LF or CRLF. An endless line takes at most `longest` bytes of memory.
-
-    Args:
-        longest: bytes allowed in one line.
-    """
+    """Lines, numbered from 0, that end in LF or CRLF; an endless one takes at most `longest` bytes of memory."""
     number = 0
     parts: list[bytes] = []
     size = 0

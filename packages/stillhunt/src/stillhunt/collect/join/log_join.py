@@ -100,11 +100,7 @@ class JoinedLogs:
 
 
 def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress) -> JoinedLogs:
-    """Read logs of the same calls and join them.
-
-    Args:
-        readers: index -> reader of an input to join; its `passed_over` is complete afterwards.
-    """
+    """Read logs of the same calls, by index of the input, and join them; `passed_over` is complete afterwards."""
     with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
         remove_at_forced_end(Path(folder))
         join = _Join(readers, rules, engine, Path(folder))

@@ -97,11 +97,7 @@ def is_database(given: Any) -> bool:
 
 
 def address_of(given: str) -> Address:
-    """Parse an address.
-
-    Raises:
-        InputError: the form is wrong, or the name of a table is; the message repeats nothing of the address.
-    """
+    """Parse an address; an InputError if its form or the name of a table is wrong, saying nothing of it."""
     match = _ADDRESS.fullmatch(given)
     if match is None:
         raise InputError(
@@ -233,11 +229,7 @@ class StoredTable:
         return False
 
     def open(self, mode: str = "rb") -> Any:
-        """Not possible; see `batches`.
-
-        Raises:
-            OSError: always.
-        """
+        """Not possible, so always an OSError; see `batches`."""
         raise OSError(f"{self.table} is a table and cannot be opened as a file ({mode})")
 
     def is_empty(self) -> bool:

@@ -89,11 +89,7 @@ def for_parquet(place: Place) -> Any:
 
 
 def local_path(address: str) -> str:
-    """The path of a file:// address.
-
-    Raises:
-        InputError: it names another machine, or is not valid.
-    """
+    """The path of a file:// address; an InputError if it names another machine, or is not valid."""
     try:
         return str(pa.fs.FileSystem.from_uri(address)[1])
     except (pa.ArrowException, OSError, ValueError) as error:

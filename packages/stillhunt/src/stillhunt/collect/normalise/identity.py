@@ -48,11 +48,7 @@ def with_identity_key(config: Config) -> Config:
 
 
 def address_and_prefix(text: str) -> tuple[str, str | None]:
-    """Canonical form of a client address and of its prefix.
-
-    Returns:
-        (address, prefix); for a text without an address the text itself in lower case, and None.
-    """
+    """Canonical form of a client address and of its prefix; of other texts the small letters, and None."""
     first = address_in_text(text)
     if first is None:
         return text.strip().lower(), None

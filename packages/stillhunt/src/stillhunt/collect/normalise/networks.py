@@ -58,11 +58,7 @@ class Networks:
         self._lock = threading.Lock()
 
     def of(self, values: Column, limit: int) -> pa.RecordBatch:
-        """What the files say about a column of client addresses.
-
-        Returns:
-            Columns of `LOOKED_UP`; null if the text is no address or the files do not know it.
-        """
+        """What the files say of client addresses: columns of `LOOKED_UP`, null where they know nothing."""
         coded = as_text(values)[0].dictionary_encode()
         found = [self._look_up(text, limit) for text in coded.dictionary.to_pylist()]
         columns = [
@@ -142,13 +138,7 @@ _NO_KIND = frozenset(("rsv", "inactive", "unknown", "none", "no", "other"))
 
 
 class Network(NamedTuple):
-    """What is known about an address; None for what is not.
-
-    Attributes:
-        asn: number of its autonomous system.
-        name: organisation that runs the autonomous system.
-        country: country of the address, two letters.
-    """
+    """What is known about an address: number and operator of its autonomous system, country in two letters."""
 
     asn: int | None = None
     name: str | None = None

@@ -90,11 +90,7 @@ class Rules:
 
     @classmethod
     def of(cls, config: Config) -> Rules:
-        """Rules from the settings and this machine's clock.
-
-        Raises:
-            ConfigError: an MMDB file cannot be used, or a sampling rate is set for an unknown format.
-        """
+        """Rules from settings and this machine's clock; a ConfigError for an unusable MMDB file or unknown format."""
         kinds = [CANONICAL_FORMAT, *(source.name for source in all_sources())]
         for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
             raise ConfigError(
@@ -178,11 +174,7 @@ class _Build:
             self.faults.setdefault(row, (name, reason))
 
     def look_up(self, address: str, lookups: Mapping[str, str]) -> None:
-        """Fill gaps in columns about an address from the MMDB files.
-
-        Args:
-            address: column of the addresses, which must not be hashed yet.
-        """
+        """Fill gaps in columns about an address, which must not be hashed yet, from the MMDB files."""
         wanted = [name for name in lookups if self.columns[name].null_count]
         if self.rules.networks is None or not wanted or address not in self.raw.columns:
             return

@@ -26,11 +26,7 @@ Cutter: TypeAlias = PrefixCutter | IncrementalCutter
 
 
 class HistoryCuts:
-    """Takes resent history off the prompts of one log, and remembers what it cut by input and row.
-
-    Args:
-        identity_key: key under which hashes of prompts are kept between hunts.
-    """
+    """Takes resent history off prompts, and remembers what it cut; the key is for hashes kept between hunts."""
 
     def __init__(self, rows: RowReader, identity_key: str, progress: Progress) -> None:
         self._rows, self._key, self._progress = rows, identity_key, progress
@@ -56,11 +52,7 @@ class HistoryCuts:
         return {index: self._incremental.digest(index) for index in inputs}
 
     def begin(self, skip: frozenset[int]) -> list[int]:
-        """Prepare the cuts.
-
-        Returns:
-            The inputs in the order in which their rows must come.
-        """
+        """Prepare the cuts, and say in which order the rows of the inputs must come."""
         if self._incremental is not None:
             self._cutter = self._incremental
             return [index for index in self._rows.inputs if index not in skip]

@@ -201,11 +201,7 @@ class InputStats:
         )
 
     def input_files(self, hashes: Mapping[int, tuple[str, int]]) -> list[InputFile]:
-        """The inputs as run.json records them.
-
-        Args:
-            hashes: index -> SHA-256 and size, for the inputs that are files.
-        """
+        """The inputs as run.json records them, with SHA-256 and size by index of those that are files."""
         duplicates = self._duplicates.doubts({i: self._opened.name_of(i) for i in range(len(self._opened.found))})
         files = []
         for index, found in enumerate(self._opened.found):

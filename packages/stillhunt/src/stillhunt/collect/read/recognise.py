@@ -184,11 +184,7 @@ def _open_stored(
 
 @dataclass
 class FormatsMet:
-    """The formats met so far, with what their inputs share.
-
-    Attributes:
-        contexts: name of a format -> what its inputs share.
-    """
+    """The formats met so far, by name, with what their inputs share."""
 
     contexts: dict[str, Context] = field(default_factory=dict)
 

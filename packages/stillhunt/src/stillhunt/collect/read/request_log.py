@@ -105,12 +105,7 @@ class RequestLog:
         return {i: (together and digest + together) if i in joined else digest for i, digest in found.items()}
 
     def remember(self, index: int, facts: InputFacts, cuts: Sequence[tuple[int, int]] = ()) -> None:
-        """Enter what an earlier hunt found in an input that `batches` will skip.
-
-        Args:
-            facts: `stats.of` of that hunt.
-            cuts: `history.cuts` of that hunt.
-        """
+        """Enter `stats.of` and `history.cuts` of an earlier hunt for an input that `batches` will skip."""
         self.stats.remember(index, facts)
         self.history.remember(index, cuts)
         if index not in self.rows.held:

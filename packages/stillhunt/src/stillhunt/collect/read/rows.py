@@ -72,11 +72,7 @@ class RowReader:
         return survey
 
     def checked(self, order: Sequence[int]) -> Iterator[CheckedRows]:
-        """All rows of some inputs; prompts have full length and still hold resent history.
-
-        Args:
-            order: inputs, in the order in which their rows are wanted; those that are read once must be held.
-        """
+        """All rows of inputs in this order, prompts in full with resent history; what is read once must be held."""
 
         def tasks() -> Iterator[Callable[[], Iterator[CheckedRows]]]:
             for index in order:

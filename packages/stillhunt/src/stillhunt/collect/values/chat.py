@@ -218,11 +218,7 @@ def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
 
 
 def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Replace prompts that are JSON chat arrays by their new content.
-
-    Args:
-        systems: large_string of the same length; a row that has one keeps it.
-    """
+    """Replace prompts that are JSON chat arrays by their new content; rows with a system prompt keep it."""
     offsets, data = text_buffers(prompts)
     filled = np.flatnonzero(offsets[1:] > offsets[:-1])
     rows = filled[data[offsets[:-1][filled]] == _OPENING_BRACKET].tolist()

@@ -64,11 +64,7 @@ class FieldMap:
         return [(name, paths[0]) for name, paths in self.paths.items() if len(paths) > 1]
 
     def meet(self, leaves: Sequence[str]) -> None:
-        """Note which mapped fields an input has.
-
-        Args:
-            leaves: dotted names of the fields at its beginning; what lies below a leaf is not known.
-        """
+        """Note which mapped fields an input has, by their dotted names; what lies below a leaf is not known."""
         if self.mapped:
             self.names.update(dict.fromkeys(leaves[: max(MAX_LEAVES - len(self.names), 0)]))
         whole = len(leaves) >= MAX_LEAVES

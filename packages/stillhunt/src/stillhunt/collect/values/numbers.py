@@ -55,11 +55,7 @@ def one_integer(value: Any, largest: int, *, prefix: str = "") -> int | None:
 
 
 def one_float(value: Any) -> float | None:
-    """One Python value as a sampling parameter; None for null and NaN.
-
-    Raises:
-        BadValueError: not a number, negative, or infinite.
-    """
+    """One value as a sampling parameter, None for null and NaN; a BadValueError if negative, infinite or no number."""
     number = _one_number(value, "")
     if number is None:
         return None

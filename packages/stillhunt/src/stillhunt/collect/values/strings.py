@@ -29,11 +29,7 @@ _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x
 
 
 def as_text(values: Column) -> tuple[pa.Array, int]:
-    """A column as large_string with valid UTF-8; numbers in decimal, nested values as JSON.
-
-    Returns:
-        The column, and the number of values in which broken UTF-8 was replaced.
-    """
+    """A column as large_string, nested values as JSON; and in how many values broken UTF-8 was replaced."""
     if isinstance(values, list):
         return _from_objects(values)
     kind = values.type
@@ -136,11 +132,7 @@ def nested_values(values: Column) -> int:
 
 
 def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
-    """Ids and other short fields, see `bounded_id`.
-
-    Returns:
-        The column as string with empty values as null; values that were cut; values with replaced UTF-8.
-    """
+    """Ids and other short fields (`bounded_id`), empty ones null; what was cut, and how many had broken UTF-8."""
     text, broken = as_text(values)
     changes: Changes = {}
     offsets, data = text_buffers(text)

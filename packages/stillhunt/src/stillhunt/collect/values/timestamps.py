@@ -64,11 +64,7 @@ def time_range(earliest: int, future_days: float) -> TimeRange:
 
 
 def one_time(value: Any) -> int | None:
-    """Microseconds since 1970 of one Python value; None for null.
-
-    Raises:
-        BadValueError: the value is not a time.
-    """
+    """Microseconds since 1970 of one Python value, None for null; a BadValueError if it is no time."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):

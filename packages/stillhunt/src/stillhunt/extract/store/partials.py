@@ -116,11 +116,7 @@ class Partials:
         return notes, frozenset(index for index, own in self._inputs.items() if own in best)
 
     def expect(self, owed: Mapping[int, str]) -> dict[int, KeptInput]:
-        """Name the inputs; gives those whose segments are here already.
-
-        Args:
-            owed: for each input, a hash of what its content takes from other inputs.
-        """
+        """Name the inputs, each with a hash of what it takes from others; gives those whose segments are here."""
         if self._state is None:
             return {}
         self._names = {index: own + _name_part([owed[index]]) for index, own in self._inputs.items() if index in owed}
@@ -188,11 +184,7 @@ class Partials:
         return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
 
     def store(self) -> Store:
-        """All segments; none may be added after it.
-
-        Raises:
-            OutputError: there is no room for them, or what was written is no longer there.
-        """
+        """All segments; none may be added later. An OutputError if there is no room, or if what was written is gone."""
         try:
             for index, writer in self._writers.items():
                 if index not in self._kept:

@@ -151,11 +151,7 @@ def damaged(path: Path, error: Exception) -> OutputError:
 
 
 def vanished(folder: Path, what: str) -> OutputError:
-    """What is said of the working folder of a hunt from which something is gone or was changed meanwhile.
-
-    Args:
-        folder: where the sketches of one input lay.
-    """
+    """The error for a hunt's working folder (of one input) from which something is gone or was changed meanwhile."""
     return OutputError(
         f"sketches that this hunt wrote are gone or changed: {what}",
         where=str(folder),
@@ -188,11 +184,7 @@ def _with_common_codes(chunks: list[pa.DictionaryArray]) -> list[pa.DictionaryAr
 
 
 class Segment:
-    """One segment, open for reading.
-
-    Args:
-        origins: index of the input file it was made from; of several, by their places in it.
-    """
+    """One segment, open for reading; `origins` are the input files it was made from, by their places in it."""
 
     def __init__(self, path: Path, origins: Sequence[int]) -> None:
         self.path = path

@@ -94,11 +94,7 @@ class SegmentWriter:
 
 
 class Store:
-    """Segments of all inputs of one hunt.
-
-    Args:
-        folders: index of each input file and the folder of its segments.
-    """
+    """Segments of all inputs of one hunt, by index and folder of each input file."""
 
     def __init__(self, folders: Sequence[tuple[int, Path]]) -> None:
         self._segments: list[Segment] = []
@@ -154,11 +150,7 @@ class Store:
         return kept
 
     def dataset(self, threads: int) -> LocalDataset:
-        """The sketches in account partitions.
-
-        Args:
-            threads: partitions worked on at a time.
-        """
+        """The sketches in account partitions, of which `threads` are worked on at a time."""
         groups = max(1, min(PARTITIONS, self.rows // WORKED_ROWS))
         bounds = np.linspace(0, PARTITIONS, groups + 1).astype(int)
         sources = [self._make_partition_source(range(first, last)) for first, last in pairwise(bounds.tolist())]

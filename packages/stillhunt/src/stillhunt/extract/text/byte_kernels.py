@@ -286,11 +286,7 @@ def without_digits(x: np.uint64) -> bool:
 
 @part
 def hash_numbers(data: U8, begin: int, end: int, words: np.uint64) -> np.uint32:
-    """Hash of the runs of digits in data[begin:end], in their order; 0 for none.
-
-    Args:
-        words: hash of the text's words, without which no number can be guessed from the hash.
-    """
+    """Hash of the runs of digits in data[begin:end], 0 for none; without `words` no number can be guessed from it."""
     h, inside, at = words, False, begin
     while at < end:
         if at + 8 <= end and without_digits(load64(data, at)):
@@ -358,11 +354,7 @@ def hash_token(text: U8, begin: int, end: int) -> np.uint64:
 
 @part
 def lane_token(first: np.uint64, second: np.uint64, note: np.uint64, plain: bool) -> np.uint64:
-    """The hash that `hash_token` gives, of a token of at most 16 bytes, without a branch.
-
-    Args:
-        plain: whether the text is plain ASCII so far, which leaves less to be counted.
-    """
+    """The hash that `hash_token` gives, of at most 16 bytes (`plain`: ASCII so far), without a branch."""
     size = note & NOTE_SIZE
     low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
     x, y = first & low, second & high

@@ -59,11 +59,7 @@ def _strip_accents(character: str) -> str:
 
 
 def fold(character: str) -> str:
-    """The character that stands for it in a word: lower case, plain form, no accent, ASCII digit.
-
-    Returns:
-        One code point; the same one where folding would change the length or leave Unicode 3.2.
-    """
+    """The code point that stands for it in a word: lower case, plain, no accent, ASCII digit; or itself if not one."""
     if _UNICODE.category(character) == "Nd":
         return str(_UNICODE.digit(character))
     if character == "\u2019":

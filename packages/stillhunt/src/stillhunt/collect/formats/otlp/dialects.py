@@ -130,11 +130,7 @@ _NUMBERS = (
 
 
 def _extract_call_settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
-    """Model, sampling, tools and tokens of a call.
-
-    Args:
-        asked: model in the request body, if known.
-    """
+    """Model, sampling, tools and tokens of a call; `asked` is the model in the request body, if known."""
     given = first(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters")
     given = None if given is None else decoded(given)
     row: Row = call_of_body(given) if isinstance(given, dict) else {}
@@ -213,11 +209,7 @@ def _extract_tool_definitions(attributes: Attributes, lists: Numbered) -> str | 
 
 
 def _extract_span_question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
-    """Messages or prompt, and system instructions.
-
-    Args:
-        plain: whether chats of the usual shape may be read with `plain_bodies`, which gives the prompt at once.
-    """
+    """Messages or prompt, and system instructions; `plain` chats may be read by `plain_bodies`, which is faster."""
     instructions = attributes.get("gen_ai.system_instructions")
     row: Row = {} if instructions is None else {"system_prompt": system_text(value_of(instructions))}
     for name in _INPUTS:
@@ -330,11 +322,7 @@ _ANSWERED = (
 
 
 def status_of(attributes: Attributes, failure: str | None) -> Any:
-    """HTTP status of a call; None if nothing shows it.
-
-    Args:
-        failure: message in the status of a failed span; None if the span did not fail.
-    """
+    """HTTP status of a call, None if nothing shows it; `failure` is the message in the status of a failed span."""
     if (code := number(attributes.get("error.code"))) is not None:
         return code
     kind = first(attributes, "error.type", "exception.type")

@@ -157,11 +157,7 @@ def _span_entry(span: Any, names: frozenset[str] | None, skip: SkipAttributes | 
 def _collect_attributes(
     pairs: Iterable[Any], names: frozenset[str] | None = None, depth: int = MAX_VALUE_DEPTH
 ) -> Attributes:
-    """Attributes that have a value, by name.
-
-    Args:
-        names: attributes that are needed; all when None.
-    """
+    """Attributes that have a value, by name; only those that are named, all when None."""
     made: Attributes = {}
     for pair in pairs:
         key = pair.key

@@ -187,11 +187,7 @@ _ROLES = {
 
 @dataclass
 class _Waiting:
-    """Records of one call that have been read so far.
-
-    Attributes:
-        entries: by digest or number, until they are handed on.
-    """
+    """Records of one call that have been read so far: entries by digest or number, until they are handed on."""
 
     entries: dict[int, Entry] = field(default_factory=dict)
     seen: int = 0

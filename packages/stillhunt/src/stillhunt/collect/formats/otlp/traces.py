@@ -148,11 +148,7 @@ class SpanIndex:
 
 
 def gather_traces(entries: Iterator[Entry]) -> SpanIndex:
-    """Learn from all spans.
-
-    Args:
-        entries: of all inputs, with at least their LEARNED_ATTRIBUTES; log records are skipped.
-    """
+    """Learn from the spans of all inputs, which have at least their LEARNED_ATTRIBUTES; log records are skipped."""
     keys, parents, kinds = array("Q"), array("Q"), bytearray()
     calls, ids, starts, ends = array("Q"), array("Q"), array("Q"), array("Q")
     places: dict[int, Place] = {}

@@ -48,11 +48,7 @@ ASKED = frozenset(("messages", "contents", "prompt", "input"))
 
 
 def call_of_body(body: Any) -> Row:
-    """Columns of a call from its request body; columns that the body does not have are absent.
-
-    Args:
-        body: the decoded body, or its JSON text.
-    """
+    """Columns of a call from its request body, decoded or as JSON text; columns that it does not have are absent."""
     if not isinstance(body, dict):
         found = plain.body_of_text(body) if isinstance(body, str) else body
         if isinstance(found, plain.Body):
@@ -162,11 +158,7 @@ def _add_rare_options(row: Row, body: Mapping[str, Any]) -> None:
 
 
 def as_messages(messages: Sequence[Any]) -> list[Any]:
-    """Messages of any vendor's API as objects with role and content; a role that is missing is inferred.
-
-    Args:
-        messages: as found; anything that is not a message is left out.
-    """
+    """What are messages in any vendor's API, as objects with role and content; a missing role is inferred."""
     made: list[Any] = []
     for message in messages:
         if isinstance(message, dict):

@@ -119,11 +119,7 @@ def _select_header_texts(value: Any) -> list[str]:
 
 
 def is_public(word: str) -> bool:
-    """Whether a text is an address that a client on the internet may have.
-
-    Args:
-        word: an address without a port.
-    """
+    """Whether a text is an address, without a port, that a client on the internet may have."""
     return _cached_is_public(word) if len(word) <= MAX_CACHED_CHARACTERS else _is_public(word)
 
 

@@ -80,11 +80,7 @@ def _convert_invocation(entry: Mapping[str, Any]) -> Row:
 
 
 def call_of_vendor_body(body: Any) -> Row:
-    """Columns from a request body in the API of any vendor whose models Bedrock serves.
-
-    Args:
-        body: decoded, or its JSON text.
-    """
+    """Columns from a request body, decoded or JSON text, in the API of any vendor whose models Bedrock serves."""
     body = decoded(body)
     if not isinstance(body, dict):
         return {}
@@ -100,11 +96,7 @@ def call_of_vendor_body(body: Any) -> Row:
 
 
 def answer_of_vendor_body(body: Any) -> Row:
-    """Columns from an answer in the API of any vendor, complete or as the list of a stream's events.
-
-    Args:
-        body: decoded, its JSON text, or None.
-    """
+    """Columns from an answer of any vendor: decoded, JSON text, None, or the list of a stream's events."""
     body = decoded(body)
     if body is None:
         return {}

@@ -50,11 +50,7 @@ class LangfuseRecords:
     _stamps: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def add_trace(self, stamp: tuple[str, str], body: Mapping[str, Any]) -> None:
-        """Add what a record says about a trace; the value with the latest stamp counts, in any order of records.
-
-        Args:
-            stamp: (time, event id) of the record.
-        """
+        """Add what a record says about a trace; the value with the latest stamp (time, event id) counts."""
         name = text(body.get("id"))
         for key in _TRACE:
             value = body.get(key)
