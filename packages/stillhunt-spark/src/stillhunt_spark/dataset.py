@@ -20,7 +20,6 @@ CHUNK_ROWS = 65_536
 """Rows packed into one Spark row."""
 _RESULT = "result"
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
-
 Batches = Iterator[pa.RecordBatch]
 
 

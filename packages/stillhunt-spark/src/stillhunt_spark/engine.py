@@ -178,13 +178,7 @@ class SparkEngine:
         return frame.selectExpr(*kept, *nothing, no_row), False
 
     def map(self, frame: Any, function: Any, schema: str) -> Any:
-        """Run a function over the Arrow batches of each partition.
-
-        Args:
-            frame: where the batches come from.
-            function: iterator of batches -> iterator of batches of the schema; everything in it can be pickled.
-            schema: of the result, as SQL column definitions.
-        """
+        """Run a picklable function over the batches of each partition; `schema`, in SQL, is the result's."""
         with _silence_pandas_warning():
             return frame.mapInArrow(function, schema)
 
@@ -213,14 +207,7 @@ def is_frame(value: object) -> bool:
 
 
 def transpiled(statement: str) -> str:
-    """A statement written for DuckDB as Spark wants it.
-
-    Args:
-        statement: SQL of the common subset.
-
-    Raises:
-        EngineError: it is none, or sqlglot is absent.
-    """
+    """A statement of DuckDB's common subset as Spark wants it; an EngineError if it is none, or sqlglot is absent."""
     try:
         import sqlglot  # an optional part: only needed where Spark is
     except ImportError as error:

@@ -60,12 +60,7 @@ class SparkLog:
         return self._engine.collect(self._engine.read(accounts), purpose="reading accounts")
 
     def sketch(self) -> tuple[SparkSketches, pa.Table]:
-        """Sketches and REJECTS.
-
-        Raises:
-            InputError: nothing can be read, or a required column is missing.
-            EngineError: Spark failed.
-        """
+        """Sketches and REJECTS; an InputError if the log cannot be read, an EngineError if Spark fails."""
         with self._progress.stage("sketching on the cluster", None, "rows") as advance:
             sketches, rejects, self._facts = spark_sketches(self._engine, self._requests, self._mapping, self._config)
             advance(sketches.rows)

@@ -24,29 +24,18 @@ from stillhunt.collect.normalise.identity import IdentityHasher
 from stillhunt.collect.normalise.networks import open_networks
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, count_sampling_rates
-from stillhunt.collect.values.fields import (
-    REQUEST_FIELDS,
-    FieldMap,
-)
+from stillhunt.collect.values.fields import REQUEST_FIELDS, FieldMap
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.collect.values.timestamps import TimeRange
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import request_in_account, settled_rows, with_distinct_keys
-from stillhunt_spark.dataset import (
-    Batches,
-    chunks_of,
-    pack_rows,
-    pack_table,
-    packed_batch,
-    unpack_rows,
-)
+from stillhunt_spark.dataset import Batches, chunks_of, pack_rows, pack_table, packed_batch, unpack_rows
 
 ROW, REJECT, FACT = 0, 1, 2
 """Kinds of rows in one stream."""
 NO_ROW = -1
 """Row number if the engine knows none (only Parquet files have row numbers)."""
-
 PLACE_COLUMNS = (_FILE, _SIZE, _NUMBER) = ("stillhunt_file", "stillhunt_size", "stillhunt_row")
 PACKED = ("blob", *SKETCHES.names)
 """Packed columns of a stream after sketching: tables of rejects and facts, and the columns of rows."""

@@ -36,14 +36,7 @@ from stillhunt.collect.values.fields import (
     field_map,
 )
 from stillhunt.collect.values.rejects import KEPT_ROWS, AccountCounts
-from stillhunt_spark.dataset import (
-    Batches,
-    SparkDataset,
-    chunks_of,
-    packed_schema,
-    persisted,
-    unpack_table,
-)
+from stillhunt_spark.dataset import Batches, SparkDataset, chunks_of, packed_schema, persisted, unpack_table
 from stillhunt_spark.engine import SparkEngine
 from stillhunt_spark.rows import (
     FACT,

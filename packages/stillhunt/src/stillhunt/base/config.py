@@ -139,11 +139,7 @@ class SanctionedSettings(_Group):
 
 
 class Config(BaseModel):
-    """All settings of a hunt, frozen.
-
-    Raises:
-        ConfigError: through `Config.load`, for an unknown or malformed setting.
-    """
+    """All settings of a hunt, frozen; `Config.load` raises a ConfigError for an unknown or malformed one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -65,12 +65,7 @@ _KILLED = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 
 
 def container_memory(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> int:
-    """Bytes that the control groups of this process allow: the least along their paths; `sys.maxsize` without a limit.
-
-    Args:
-        groups: where control groups are mounted.
-        membership: file that names the groups of this process.
-    """
+    """Bytes that the control groups of this process allow: the least along their paths, else `sys.maxsize`."""
     found = [
         _read_optional_file(folder / name) for folder in _iterate_group_folders(groups, membership) for name in _LIMITS
     ]
@@ -78,13 +73,7 @@ def container_memory(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP) -> 
 
 
 def memory_kills(groups: Path = _GROUPS, membership: Path = _MEMBERSHIP, machine: Path = _MACHINE) -> int:
-    """Processes that the kernel has killed for lack of memory in these groups and on the machine; it only grows.
-
-    Args:
-        groups: where control groups are mounted.
-        membership: file that names the groups of this process.
-        machine: file with the counts of the whole machine.
-    """
+    """Processes that the kernel has killed for lack of memory in these groups and on the machine; it only grows."""
     files = [folder / name for folder in _iterate_group_folders(groups, membership) for name in _KILLS]
     return sum(int(count) for file in [*files, machine] for count in _KILLED.findall(_read_optional_file(file)))
 

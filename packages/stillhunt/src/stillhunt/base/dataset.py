@@ -16,7 +16,6 @@ import pyarrow as pa
 
 Function = Callable[[pa.Table, Any], pa.Table]
 """(rows of one partition, context) -> rows; at module level."""
-
 Source = Callable[[Sequence[str] | None], pa.Table]
 """Wanted columns (None for all) -> the rows of one partition, in the same order every time."""
 
@@ -56,12 +55,7 @@ class Dataset(Protocol):
 
 
 class LocalDataset:
-    """Partitions on this machine, processed by threads.
-
-    Args:
-        names: columns that the sources give.
-        threads: partitions that are processed at a time, which bounds memory.
-    """
+    """Partitions on this machine, processed by threads, whose number bounds memory."""
 
     def __init__(self, sources: Sequence[Source], names: Sequence[str], threads: int) -> None:
         self._sources = list(sources)

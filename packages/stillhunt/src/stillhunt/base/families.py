@@ -82,7 +82,6 @@ EVIDENCE_FAMILIES = tuple(
     for name, entries in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 )
 """In the order of all tables and pages."""
-
 PRIOR = "prior"
 """Family of the rows that state the odds before any evidence."""
 BUDGET = "budget"
@@ -100,12 +99,10 @@ OTHERS = "explanations"
 caps, and what they take from the odds together."""
 LIMIT_FAMILIES = (BUDGET, MEMBERSHIP, INDEPENDENCE, FLAGGING, STANDING)
 """Families of the rows, with 0 bits, that state why a verdict is not what the probability by itself gives."""
-
 SIGN_KINDS = frozenset(
     ("posing_customers", "partly_posing", "one_place", "unlinked_customers", "few_accounts", "own_mail_domain")
 )
 """Kinds of evidence without bits of their own: that they were found decides which explanations are weighed, and how."""
-
 OUTSIDE = "outside_"
 """Beginning of the names of kinds of evidence that rest on what somebody knows beside the log (stillhunt-signals).
 Alone they never make the verdict act, and what they say stays here: packs and shares leave their statements out."""

@@ -66,7 +66,6 @@ UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\
 
 The joiners U+200C and U+200D pass between characters outside ASCII, because Persian, Hindi and emoji need them.
 """
-
 ELLIPSIS = "\u2026"
 MINUS = "\u2212"
 _SURE = 0.999

@@ -24,14 +24,7 @@ def keys_folder(config: Config) -> Path:
 
 
 def read_secret(path: Path) -> bytes:
-    """A secret of 32 bytes from its file.
-
-    Args:
-        path: a file that only its owner may read.
-
-    Raises:
-        ConfigError: it is no such file.
-    """
+    """A secret of 32 bytes from a file that only its owner may read; a ConfigError if it is no such file."""
     check_private(path)
     try:
         text = path.read_text(encoding="ascii")

@@ -14,7 +14,6 @@ TIMESTAMP = pa.timestamp("us", tz="UTC")
 """Type of every moment."""
 CODED = pa.dictionary(pa.int32(), pa.string())
 """Strings of few distinct values beside the rows: kept once each, four bytes a row."""
-
 _TYPES = {
     "moment": TIMESTAMP,
     "coded": CODED,

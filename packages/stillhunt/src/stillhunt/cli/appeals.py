@@ -12,13 +12,7 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.moments import minute_of, read_clock, time_of
-from stillhunt.cli.options import (
-    DEFAULT_DATA,
-    DataOption,
-    JsonFlag,
-    NoteOption,
-    SettingsOption,
-)
+from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import LogEntry, standing
@@ -31,14 +25,9 @@ from stillhunt.watch.folder import DataFolder
 appeal_commands = typer.Typer(
     no_args_is_help=True, help="Appeals of customers against decisions, and how they were decided."
 )
-
-
 AppealNumber = Annotated[int, typer.Argument(metavar="APPEAL", help="Number of the appeal.")]
-
 _HEADINGS = ("appeal", "status", "due (UTC)", "account", "decision", "filed by", "text")
-
 _ACCOUNT_CHARS, _NAME_CHARS, _TEXT_CHARS = 32, 24, 60
-
 _MOMENTS = ("filed_at", "due_at", "decided_at", "made_at", "starts_at", "expires_at")
 
 

@@ -20,7 +20,6 @@ from stillhunt.watch.folder import DATABASE, HUNT_ROLE, DataFolder
 from stillhunt.watch.known_database import IDENTITY_FILE, open_database
 
 database_commands = typer.Typer(no_args_is_help=True, help="Version of the database of a data folder.")
-
 _USERS_OF_IT = ("serve-ingest", "serve-hunt", "serve-web", HUNT_ROLE)
 
 

@@ -39,17 +39,11 @@ from stillhunt.watch.database.tables import DECISIONS
 decision_commands = typer.Typer(
     no_args_is_help=True, help="Decisions about accounts: what is done, by whom, why, and until when."
 )
-
 AuthorOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
-
 _MOMENTS = ("made_at", "starts_at", "expires_at")
-
 _HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
-
 _LOG_HEADINGS = ("entry", "made (UTC)", "kind", *_HEADINGS[1:7], "note")
-
 _ACCOUNT_CHARS, _NAME_CHARS, _NOTE_CHARS = 32, 24, 60
-
 EXIT_BROKEN = 1
 
 
@@ -70,13 +64,7 @@ def replay_decisions(
     counting = in_force(log, moment, frozenset(config.sanctioned.accounts))
     trying = [entry for entry in standing(log, moment) if entry.dry_run]
     if as_json:
-        print_json(
-            {
-                "at": time_of(moment),
-                "in_force": _fields_of(counting.values()),
-                "dry_run": _fields_of(trying),
-            }
-        )
+        print_json({"at": time_of(moment), "in_force": _fields_of(counting.values()), "dry_run": _fields_of(trying)})
         return
     console = output_console()
     counts = Counter(entry.action for entry in counting.values())

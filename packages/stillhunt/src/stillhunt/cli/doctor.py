@@ -21,18 +21,13 @@ from stillhunt._version import __version__
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.compiling import COMPILING_TAKES, compile_once, is_compiled
-from stillhunt.cli.options import (
-    JsonFlag,
-)
+from stillhunt.cli.options import JsonFlag
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 
 OLDEST_PYTHON = (3, 11)
-
 MEMORY_NEEDED_GB = 2.5  # the 16 million request case
-
 DISK_NEEDED_GB = 2.0  # spill files and the case folder of the same
-
 DEPENDENCIES = (
     "duckdb",
     "jinja2",
@@ -46,7 +41,6 @@ DEPENDENCIES = (
     "typer",
     "zstandard",
 )
-
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 

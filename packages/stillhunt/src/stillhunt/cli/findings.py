@@ -19,7 +19,6 @@ EXIT_FINDINGS = 3
 EXIT_PARTIAL = 4
 EXIT_CONFIG = 5
 EXIT_INTERRUPTED = 130
-
 EXIT_MEANINGS: dict[int, str] = {
     EXIT_NOTHING: "nothing found",
     EXIT_ERROR: "error: the input, the case folder or the engine could not be used",
@@ -42,12 +41,7 @@ def exit_code(case: CaseModel, rejects_limit: float) -> int:
 
 
 def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) -> dict[str, Any]:
-    """The document of `--json`.
-
-    Args:
-        case_folder: where the case was written; None when it was not.
-        rejects_limit: as in `exit_code`.
-    """
+    """The document of `--json`; `case_folder` is None when it was not written, `rejects_limit` as in `exit_code`."""
     code, run = exit_code(case, rejects_limit), case.run
     found = case.of_verdict("act", "review")
     members: dict[str, list[dict[str, Any]]] = defaultdict(list)

@@ -31,11 +31,8 @@ from stillhunt.watch.signatures.signature import SignatureSet, no_signatures
 from stillhunt.watch.snapshots import latest_snapshot
 
 _MOMENTS = ("first_seen", "last_seen", "at", "first_at", "found_at")
-
 _ACCOUNT_CHARS, _LINKED_SHOWN = 24, 10
-
 _HEADINGS = ("status", "verdict", "campaign", "accounts", "requests", "first seen", "last seen (UTC)")
-
 _STATUSES = ("active", "dormant", "merged", "ended")
 
 

@@ -36,7 +36,6 @@ from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REJECT_REASONS_SHOWN = 5
-
 FIELD_CHARS = 240
 NAMES_SHOWN = 3
 

@@ -27,8 +27,6 @@ ten seconds, and systemd kills after ninety."""
 INTERRUPTED = "interrupted: no incomplete output was left behind"
 _SHOW_CURSOR = "\x1b[?25h"
 """A bar of progress hides the cursor of the terminal."""
-
-
 _allowed = [UNWINDING_SECONDS]
 
 

@@ -62,12 +62,7 @@ class Screen:
         self._console, self._quiet = console, quiet
 
     def started(self, listen: str, data: Path, parts: frozenset[str], first_lines: str = "") -> None:
-        """Say where the server listens, and how to send to it.
-
-        Args:
-            listen: ADDRESS:PORT; "" where nothing is served.
-            first_lines: what is to be pasted, with the first token, which is shown this once.
-        """
+        """Say where the server listens ("" where nothing is served), and what to paste, with the first token."""
         self._print_event_line("started", listen=listen, data=str(data), parts=sorted(parts))
         if first_lines and not self._quiet:
             self._console.print(first_lines, soft_wrap=True)

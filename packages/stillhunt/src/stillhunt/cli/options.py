@@ -14,12 +14,10 @@ from stillhunt.base.errors import ConfigError
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr, only errors.")]
 SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated."),
+    list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated.")
 ]
 SettingsOption = Annotated[
-    Path | None,
-    typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
+    Path | None, typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml.")
 ]
 DEFAULT_DATA = Path("stillhunt-data")
 OPEN_LISTEN = "127.0.0.1:8687"
@@ -38,19 +36,15 @@ WatchedAccountsOption = Annotated[
 ]
 ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed gives the same result.")]
-
-
 MapOption = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="COLUMN=FIELD", help="Fill a column from this field of the logs; may be repeated."),
 ]
 MapAccountsOption = Annotated[
-    list[str] | None,
-    typer.Option("--map-accounts", metavar="COLUMN=FIELD", help="The same for the table of accounts."),
+    list[str] | None, typer.Option("--map-accounts", metavar="COLUMN=FIELD", help="The same for the table of accounts.")
 ]
 FormatOption = Annotated[
-    str | None,
-    typer.Option("--format", metavar="NAME", help="Format of the logs; without it, recognised by content."),
+    str | None, typer.Option("--format", metavar="NAME", help="Format of the logs; without it, recognised by content.")
 ]
 
 

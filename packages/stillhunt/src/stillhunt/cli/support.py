@@ -35,7 +35,6 @@ from stillhunt.watch.snapshots import latest_snapshot
 support_commands = typer.Typer(
     no_args_is_help=True, help="What helps whoever mends a fault, without texts and accounts."
 )
-
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _NOT_SHOWN = "set, not shown"
 _LATEST_ALERTS = 20

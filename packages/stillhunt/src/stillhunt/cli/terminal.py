@@ -54,10 +54,7 @@ def _create_safe_console(stream: TextIO) -> Console:
 
 
 def print_columns(
-    console: Console,
-    rows: Sequence[Sequence[str]],
-    styles: Sequence[str] = (),
-    min_widths: Sequence[int] = (),
+    console: Console, rows: Sequence[Sequence[str]], styles: Sequence[str] = (), min_widths: Sequence[int] = ()
 ) -> None:
     """Print rows in aligned columns, control characters escaped.
 

@@ -104,7 +104,6 @@ MIN_COMPARED_CALLS = 100
 MIN_SHARED_CALLS = 0.8
 """Smallest share of calls by clients with equally many calls that day in both logs, for the logs to be duplicates."""
 _DAY = 86_400_000_000
-
 _Keys = npt.NDArray[np.uint64]
 _Counts = npt.NDArray[np.int64]
 

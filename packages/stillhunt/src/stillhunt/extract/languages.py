@@ -21,8 +21,6 @@ _BY_SCRIPT = {"hangul": "ko", "thai": "th", "han": "zh", "japanese": "ja", "gree
 """Scripts that one language is written in, for our purpose; Han beside kana is Japanese."""
 _WORD = re.compile(r"(?![b-df-hj-np-tv-xz]\b)[^\W\d_]+(?:['\u2019][^\W\d_]+)*", re.IGNORECASE)
 """A word; single consonants are none: they are the variables of formulas more often than elided articles."""
-
-
 _CHARACTERS = 4000  # Characters of a prompt that are read (some hundred function words, more change no answer)
 # Function words, each shared among its languages, from which a language is told (measured: benchmarks/quality/taken.py:
 # languages beside those of a trained model)

@@ -30,7 +30,6 @@ from stillhunt.extract.text.word_kernels import PHRASES, SYSTEM_PHRASES, TOPIC_W
 
 SKETCHED_ROWS = 65_536
 """Rows sketched at a time; bounds memory, changes no result."""
-
 _COPIED = tuple(name for name in SKETCHES.names if name in REQUESTS.names)
 _SEED_ACCOUNT, _SEED_CONVERSATION, _SEED_REQUEST = np.uint64(0x5EED0001), np.uint64(0x5EED0002), np.uint64(0x5EED0003)
 _SEED_MODEL, _SEED_SOURCE = np.uint64(0x5EED0004), np.uint64(0x5EED0006)

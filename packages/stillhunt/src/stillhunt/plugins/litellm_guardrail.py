@@ -172,13 +172,7 @@ def account_of(user: Any, key: Any) -> str | None:
 
 
 def question_of(account: str, data: dict[str, Any], call_type: str, late: dict[str, Any] | None = None) -> bytes:
-    """The body of `POST /v1/decide` for a request.
-
-    Args:
-        data: as LiteLLM gives it: the client's body, and what LiteLLM adds.
-        call_type: LiteLLM's name for the API.
-        late: of questions before it whose answers came too late.
-    """
+    """The body of `POST /v1/decide` for a request as LiteLLM gives it; `late`: earlier answers that came too late."""
     headers = _get_dict_or_empty(_get_dict_or_empty(data.get("proxy_server_request")).get("headers"))
     session = _get_dict_or_empty(data.get("metadata")).get("session_id") or headers.get("x-litellm-session-id")
     named = {"model": data.get("model"), "user_agent": headers.get("user-agent"), "conversation_id": session}

@@ -23,18 +23,12 @@ from stillhunt.resolve.parameters import CANDIDATE_PARAMETERS as P
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
 VIEW_CAP = round(SLICE_PARAMETERS.view_cap_bits * MICROBITS)
 """Most microbits that one view on one fold may say about one slice."""
 
 
 def slice_keys(cluster: npt.NDArray[np.integer[Any]], account: npt.NDArray[np.integer[Any]]) -> Ints:
-    """One number for each slice, in order of cluster, then account.
-
-    Args:
-        cluster: content cluster, or label, of each slice.
-        account: code of its account, 0 to 2^32 - 1.
-    """
+    """One number for each slice, in order of content cluster or label, then of account code (0 to 2^32 - 1)."""
     keys: Ints = cluster.astype(np.int64) * CODE_RANGE + account
     return keys
 

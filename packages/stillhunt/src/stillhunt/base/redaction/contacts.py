@@ -32,7 +32,6 @@ _REST = (
     rf"(?:[ ](?:\d{{5}}(?:-\d{{4}})?(?!\w)|{_UK_CODE}))?){{0,3}}"
 )
 """What follows a street: towns and codes, each after a comma, or a code after a space."""
-
 _ENGLISH_KINDS = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Way|Place|Pl|Terrace|Square|Sq|Close"
     r"|Crescent|Parkway|Pkwy|Highway|Hwy|Circle|Trail|Grove|Gardens|Mews|Row|View|Hill|Walk|Quay|Wharf)(?!\w)\.?"
@@ -167,8 +166,6 @@ POSTAL_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[postal address]", only_with(_postal_edits, "0", "شارع", "号", "號")),
 )
 """Label and rule."""
-
-
 _AT = r"(?:at|a|ät|arroba|arobase|chiocciola|małpa|собака|@)"
 _DOT = r"(?:dot|punkt|point|punto|ponto|punt|kropka|nokta|точка|\.)"
 _EMAIL = re.compile(
@@ -197,7 +194,6 @@ _PLACE = re.compile(
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\.|\[\.\]|\(\.\)|\[dot\])\d{1,3}){3}(?!\d)")
 _DEFANGED = re.compile(r"\[\.\]|\(\.\)|\[dot\]")
 _IPV6 = re.compile(r"(?i)(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])")
-
 _INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+|00)\d[\d ()./-]{5,18}\d(?!\d)")
 _WITH_AREA = (
     re.compile(r"(?<![\w(])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)"),

@@ -60,7 +60,6 @@ _AFTER_PAPER = re.compile(
 _FEWEST_PAPER_DIGITS = 4
 """Digits of a number after the name of a paper; fewer are a version or a section. Judgement."""
 _LONG = re.compile(r"(?<![\d.])\d{13,}")
-
 _BIRTH = (
     r"d\.?o\.?b\.?|date of birth|birth ?(?:date|day)|born|geboren|geb\.|geburts(?:datum|tag)|née?|naissance"
     r"|nacid[oa]|fecha de nacimiento|nacimiento|nascid[oa]|data de nascimento|nat[oa]|data di nascita|geboortedatum"
@@ -78,8 +77,6 @@ _BORN = re.compile(
     r"(?:(?:is|on|the|am|le|el|em|il|den|op|den|w dniu|dnia|:|은|는|は|是|为)[\s:]{0,2}){0,2}"
     rf"(?P<hide>{_DATE})(?!\d)"
 )
-
-
 _BORN_BEHIND = re.compile(
     rf"(?i)(?<!\w)(?P<hide>{_DATE})(?=['’]?\w{{0,4}} ?(?:doğumlu|生まれ|出生|년생|생(?!\w)|geboren))"
 )
@@ -117,8 +114,6 @@ LONG_NUMBER_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[long number]", only_with(labelled("[long number]", _LONG), "0")),
 )
 """Label and rule; to be used after those that know what a number is."""
-
-
 _PRIVATE_KEY = re.compile(
     r"(?s)-----BEGIN [A-Z0-9 ]{0,40}KEY[A-Z ]{0,10}-----.{0,8192}?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)"
 )
@@ -273,8 +268,5 @@ CREDENTIAL_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[uuid]", only_with(labelled("[uuid]", _UUID), "-")),
 )
 """Label and rule, to be used before all others."""
-ENCODED_RULES: tuple[tuple[str, FindEdits], ...] = (
-    ("[hex]", labelled("[hex]", _HEX)),
-    ("[encoded]", _base64_edits),
-)
+ENCODED_RULES: tuple[tuple[str, FindEdits], ...] = (("[hex]", labelled("[hex]", _HEX)), ("[encoded]", _base64_edits))
 """Label and rule, to be used after those that know what a number or a word is."""

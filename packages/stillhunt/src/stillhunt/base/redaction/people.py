@@ -24,7 +24,6 @@ _NO_NAMES = re.compile("not?|the|an?|on|in|my|your|very|also|for|of|and|nicht|ke
 _FEWEST_LETTERS = 4
 """Letters of an unknown word in small letters that is taken for a family name; most shorter ones are and, is, has.
 Judgement."""
-
 _TITLES = (
     r"Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Doctor|Herrn?|Frau|Fräulein|M|Mme|Mlle|Mmes|Monsieur|Madame|Mademoiselle"
     r"|Maître"

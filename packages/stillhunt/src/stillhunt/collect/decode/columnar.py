@@ -24,14 +24,7 @@ from stillhunt.collect.decode.batch_sizing import (
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
 from stillhunt.collect.values.field_suggestions import advise_mapping, leaves_of_schema
-from stillhunt.collect.values.fields import (
-    OPTIONAL_ADVICE,
-    Column,
-    FieldMap,
-    RawBatch,
-    from_arrow,
-    path_splits,
-)
+from stillhunt.collect.values.fields import OPTIONAL_ADVICE, Column, FieldMap, RawBatch, from_arrow, path_splits
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import object_text
 
@@ -42,7 +35,6 @@ READ_BYTES = 256 << 10
 LONG_FIELDS = ("prompt", "system_prompt", "messages", "response", "tools")
 """Columns of REQUESTS that may hold long values."""
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
-
 Part: TypeAlias = Callable[[Rejects], Iterator[RawBatch]]
 """A part of an input that can be read by itself; what cannot be decoded goes to the rejects."""
 
@@ -137,12 +129,7 @@ def _row_text(columns: dict[str, Any], row: int) -> str:
 def check_columns(
     fields: FieldMap, required: Sequence[str], found: Sequence[str], rows: int = 1, leaves: Sequence[str] = ()
 ) -> None:
-    """Note which mapped fields an input has; raise UnusableInputError if a required column is missing.
-
-    Args:
-        found: top-level names of the input.
-        leaves: dotted names of nested fields, for the advice; `found` if there are none.
-    """
+    """Note which mapped fields an input has; UnusableInputError if a required one is missing (`leaves`: for advice)."""
     missing = fields.missing(required, frozenset(found))
     if not missing:
         fields.meet(leaves or found)

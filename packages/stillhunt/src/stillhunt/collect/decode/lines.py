@@ -260,11 +260,7 @@ def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]
 
 
 def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """JSON objects that span several lines, each as one `Line`.
-
-    Args:
-        longest: bytes allowed for the content, since the end of an object is known only after decoding it.
-    """
+    """JSON objects over several lines, each as one `Line` of at most `longest` bytes, known only after decoding."""
     parts: list[bytes] = []
     size = 0
     for piece in pieces:

@@ -61,13 +61,7 @@ def named_by_user(file: TextFile) -> list[tuple[str, str]]:
 def framed_records(
     file: TextFile, framing: Framing, source: Source | None, rejects: Rejects, opened: HashedFile
 ) -> Iterator[Framed]:
-    """Cut a file into records.
-
-    Args:
-        source: its format if it is known already; says what to decode.
-        rejects: takes damage that belongs to no single record.
-        opened: the bytes of the file, hashed as they pass.
-    """
+    """Cut a file, hashed as it passes, into records; `rejects` takes damage that belongs to no single one."""
     if framing == "parquet":
         yield from _parquet_records(file.path, source, file.name, rejects)
     elif framing == "csv":

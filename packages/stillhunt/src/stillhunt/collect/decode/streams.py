@@ -59,11 +59,7 @@ class HashedFile:
 
 
 def decompress_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The content of plain, gzip or zstd bytes, which are recognised by their first bytes.
-
-    Raises:
-        DamagedFileError: the compressed stream is damaged or cut short; the content before that was yielded.
-    """
+    """The content of plain, gzip or zstd bytes; a DamagedFileError after what could be read of a damaged stream."""
     first = next(pieces, b"")
     everything = chain((first,), pieces) if first else iter(())
     if first.startswith(GZIP_MAGIC):

@@ -16,7 +16,6 @@ from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helico
 from stillhunt.plugins.groups import READERS, load_plugins
 
 __all__ = ["CANONICAL_FORMAT", "SOURCES", "Sample", "Source", "all_sources", "recognise", "source_named"]
-
 SOURCES: tuple[Source, ...] = (
     *calls.SOURCES,
     *customers.SOURCES,

@@ -15,10 +15,8 @@ Row: TypeAlias = dict[str, Any]
 """Column of REQUESTS -> value as the log has it; a column without a value is absent or None. Four more keys may be
 present: `messages` (chat messages, from which the new content is taken), `links` (ids of the call, see `Source.links`),
 `account_fallback` (the account if no log names one), `attributes` (where --map finds fields, if not in the record)."""
-
 OtherJson: TypeAlias = str | int | float | bool | list[Any] | None
 """Any JSON value that is not an object. A field typed `SomeObject | OtherJson` accepts whatever an odd log holds."""
-
 Framing: TypeAlias = Literal["json", "csv", "parquet", "protobuf", "text"]
 """How records are cut out of a file; "json" is JSON lines or one array, "csv" any delimited file with a header."""
 

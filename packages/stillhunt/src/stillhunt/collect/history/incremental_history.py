@@ -55,11 +55,8 @@ FOLLOWERS = pa.schema(
 )
 """One row per prompt with a resent prefix: its place among the file's usable rows, and in time; hash and bytes of the
 prefix."""
-
 Reading = Callable[[Sequence[int]], Iterator[tuple[int, pa.Table]]]
 """Indices of inputs -> (index, next usable rows of that input), all of them."""
-
-
 Notes = Mapping[str, pa.Table]
 """What is kept about the history in an input: `marks` (PREFIX_MARKS) and `followers` (FOLLOWERS). The followers are
 missing if they were found among other inputs than those that are not new."""
@@ -82,12 +79,7 @@ class IncrementalCutter:
     """
 
     def __init__(
-        self,
-        reading: Reading,
-        inputs: Sequence[int],
-        known: Mapping[int, Notes],
-        new: frozenset[int],
-        key: str,
+        self, reading: Reading, inputs: Sequence[int], known: Mapping[int, Notes], new: frozenset[int], key: str
     ) -> None:
         self._reading = reading
         self._secret = secret_of(key)

@@ -220,13 +220,7 @@ def _longest_prefix(prompts: Prompts, row: int, secret: U64, seen: SeenPrompts, 
 
 @kernel
 def follow(
-    prompts: Prompts,
-    secret: U64,
-    seen: SeenPrompts,
-    entries: Entries,
-    task: tuple[bool, bool],
-    parents: I64,
-    cuts: I64,
+    prompts: Prompts, secret: U64, seen: SeenPrompts, entries: Entries, task: tuple[bool, bool], parents: I64, cuts: I64
 ) -> int:
     """For each row, the longest strictly earlier prompt of its group with which its prompt starts.
 

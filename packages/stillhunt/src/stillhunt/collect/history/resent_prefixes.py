@@ -52,10 +52,8 @@ PROMPTS_PER_MARK_WORD = 4
 PROMPTS_PER_END_WORD = 4
 _FIRST_CHILDREN = 1 << 10
 _MAX_TURN = 1022
-
 Batches = Callable[[], Iterator[pa.Table]]
 """Reads all usable rows from the start, in the same order each time."""
-
 TIME_COLUMNS = ("timestamp", "turn")
 KEY_COLUMNS = ("account_id", "conversation_id", *TIME_COLUMNS)
 

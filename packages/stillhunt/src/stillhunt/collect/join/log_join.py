@@ -116,11 +116,7 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
 def inputs_with_repeats(
     readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, separately: bool
 ) -> list[frozenset[int]]:
-    """Groups of inputs to join among themselves: an id stands for several calls, or a call for several rows.
-
-    Args:
-        separately: look at each input by itself, so that what is kept of it depends on no other input.
-    """
+    """Groups of inputs to join among themselves, or `separately`: ids of several calls, or several rows of one."""
     groups: dict[tuple[str, int], list[int]] = {}
     for index, reader in sorted(readers.items()):
         if reader.source.links and reader.source.role != "parts":

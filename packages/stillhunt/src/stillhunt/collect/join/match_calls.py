@@ -22,19 +22,16 @@ from stillhunt.collect.values.kernels import KEYS, hash_rows, windows
 from stillhunt.collect.values.strings import text_buffers
 
 Flags = npt.NDArray[np.bool_]
-
 _APART = np.uint64(0x9E3779B97F4A7C15)
 SAME_CALL_MICROSECONDS = 60_000_000
 """Most microseconds between the times that two logs of one source give the same call: one may write when the call
 began, the other when it was answered, in whole seconds."""
-
 CONTENT = "content"
 LINK_KINDS = ("response", "span", "batch", "call", "edge", CONTENT)
 """Kinds of names of a call, the most reliable first: names that no client can choose. The last one is not an id but who
 asked what; it joins logs that share no id, such as a client's traces and a gateway's log."""
 MADE_BY_SERVERS = ("response", "span")
 """Kinds of names that two logs of one source may both give to one call: a client's trace and a gateway's trace."""
-
 MAX_CALL_MICROSECONDS = 36 * 3600 * 1_000_000
 """Most microseconds between rows of one call. It allows for a wrong time zone and for a call that takes long."""
 
@@ -209,11 +206,7 @@ def _number_pairs(first: I64, second: I64) -> I64:
 def _find_clashing_entries(
     group: I64, rows: I64, attributes: CallAttributes, more: tuple[tuple[U64, int, int], ...] = ()
 ) -> Flags:
-    """Entries whose group holds another row of the same source that cannot be a second record of the same call.
-
-    Args:
-        more: further attributes of all rows, the value that means unknown, and the largest difference within a call.
-    """
+    """Entries whose group holds another row of the same source that differs too much (`more`) to be the same call."""
     ranks, files = attributes.ranks[rows], attributes.files[rows]
     order = np.lexsort((files, ranks, group))
     same = (np.diff(group[order]) == 0) & (np.diff(ranks[order]) == 0)

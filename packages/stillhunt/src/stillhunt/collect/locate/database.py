@@ -25,12 +25,7 @@ from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 
 SCHEMES = ("postgresql://", "postgres://")
 SPEND_LOGS = "LiteLLM_SpendLogs"
-CUSTOMER_TABLES = (
-    "LiteLLM_OrganizationTable",
-    "LiteLLM_TeamTable",
-    "LiteLLM_UserTable",
-    "LiteLLM_VerificationToken",
-)
+CUSTOMER_TABLES = ("LiteLLM_OrganizationTable", "LiteLLM_TeamTable", "LiteLLM_UserTable", "LiteLLM_VerificationToken")
 EXTRA = "stillhunt[postgres]"
 FORM = "postgresql://user:password@host:5432/database"
 BATCH_BYTES = 4 << 20
@@ -59,7 +54,6 @@ _SETTINGS = (
     *("LOCAL DateStyle = 'ISO'", "LOCAL IntervalStyle = 'iso_8601'"),
 )
 """One snapshot, no time limit, and values that are written the same way whatever the server's settings are."""
-
 Given = TypeVar("Given")
 
 

@@ -31,7 +31,6 @@ MAX_LISTED_ADDRESSES = 32
 """Addresses that are read of a list."""
 CACHED_VALUES = 1 << 17
 """Distinct unusual addresses whose hash is cached; bounds the memory and changes no result."""
-
 _PROCESS_KEY = secrets.token_bytes(32)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

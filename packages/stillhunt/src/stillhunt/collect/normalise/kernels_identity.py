@@ -12,7 +12,6 @@ from stillhunt.collect.values.kernels import Flags, allocating_kernel, inline, k
 
 LONGEST_ADDRESS = 64
 """Bytes of scratch space; the canonical text of any address or prefix fits."""
-
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _START = tuple(np.uint64(n) for n in (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573))
 _S0, _S1, _S2, _S3 = _START

@@ -42,13 +42,7 @@ from stillhunt.collect.values.strings import (
     short_strings,
     texts,
 )
-from stillhunt.collect.values.timestamps import (
-    EARLIEST_ACCOUNT,
-    EARLIEST_REQUEST,
-    TimeRange,
-    time_range,
-    times,
-)
+from stillhunt.collect.values.timestamps import EARLIEST_ACCOUNT, EARLIEST_REQUEST, TimeRange, time_range, times
 
 REQUIRED = "required value is missing"
 NAMED_BY_PLACE = "missing, so the call is named after its place"

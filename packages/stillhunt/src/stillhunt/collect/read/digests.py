@@ -36,7 +36,6 @@ SAFE_NANOSECONDS = 3_000_000_000
 MAX_KNOWN = 1 << 17
 """Most files of which digests are kept; those hashed longest ago are dropped first."""
 _LAYOUT = 1
-
 Stamp: TypeAlias = tuple[int, int, int, int]
 """Size, mtime and ctime in nanoseconds, inode; of an object, size and a number made of its ETag."""
 _Entries: TypeAlias = dict[str, tuple[Stamp, int, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]]

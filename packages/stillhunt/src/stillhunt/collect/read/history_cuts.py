@@ -96,7 +96,6 @@ class HistoryCuts:
 
 
 PROMPT_FIELDS = ("prompt", "messages")
-
 Prompts: TypeAlias = tuple[int, I64, pa.Array]
 """Index of an input, row numbers, and the prompts of these rows as they stand in the log."""
 

@@ -16,12 +16,7 @@ import pyarrow.compute as pc
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS, SAMPLING_PARAMETERS
-from stillhunt.collect.values.field_suggestions import (
-    MAX_LEAVES,
-    SHOWN_CHARACTERS,
-    near_names,
-    shown_names,
-)
+from stillhunt.collect.values.field_suggestions import MAX_LEAVES, SHOWN_CHARACTERS, near_names, shown_names
 from stillhunt.collect.values.json_values import decode_json
 from stillhunt.collect.values.other_settings import SETTING_FIELDS
 
@@ -37,10 +32,8 @@ REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
 REQUIRED_ACCOUNT_FIELDS = ("account_id",)
 UNKNOWN_MODEL = "unknown"
 """Model of calls that name none, such as those of edge logs."""
-
 OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
 """Optional columns for which a mapping is proposed too when required ones are missing."""
-
 Column: TypeAlias = pa.Array | list[Any]
 """Values of one column: an Arrow array, or Python objects where types are mixed."""
 

@@ -21,9 +21,7 @@ from numba.extending import intrinsic
 from stillhunt.base.arrays import I64, M1, M2, U8, U64
 
 Flags = npt.NDArray[np.bool_]
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
 HASH_BLOCK = 64
 """Bytes per step of the text hash; also the number of places that the mask of one bucket has."""
 KEYS = 8
@@ -34,7 +32,6 @@ _U0, _U1, _U31, _U32, _U33 = (np.uint64(n) for n in (0, 1, 31, 32, 33))
 _LOW = np.uint64(0xFFFFFFFF)
 _TAIL_MASKS = (255 * np.tri(HASH_BLOCK, HASH_BLOCK, -1, np.uint8)).view(np.uint64)
 """By the size of a text of fewer than 64 bytes, what of each word belongs to it."""
-
 _UNCOUNTED: dict[str, Any] = {"_nrt": False}
 """Arrays without reference counts."""
 

@@ -31,15 +31,7 @@ _DIGITS, _FLOAT_BYTES = (np.isin(np.arange(256), list(some)) for some in (b"0123
 
 
 def one_integer(value: Any, largest: int, *, prefix: str = "") -> int | None:
-    """One Python value as a count; None for null.
-
-    Args:
-        largest: greatest number the column holds.
-        prefix: letters that may stand before the digits ("AS" of "AS64500").
-
-    Raises:
-        BadValueError: not a whole number, negative, or too large.
-    """
+    """One value as a count up to `largest`, perhaps after `prefix`; None for null, a BadValueError for all else."""
     number = _one_number(value, prefix)
     if number is None:
         return None

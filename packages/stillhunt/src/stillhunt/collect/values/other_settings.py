@@ -67,11 +67,7 @@ def changes_answers(name: str, value: Any) -> bool:
 
 
 def other_settings(body: Mapping[str, Any]) -> str | None:
-    """Names of the fields of a request body that may change its answer and have no column, such as "seed, stop".
-
-    Args:
-        body: of the request, or an object with its settings.
-    """
+    """Names of the fields of a request body that may change its answer and have no column, such as "seed, stop"."""
     return None if _USUAL.issuperset(body) else named(_iterate_changing_settings(body, _BELOW))
 
 

@@ -51,7 +51,6 @@ milliseconds a row, so that a log with nothing but broken rows costs a few secon
 RAW_CHARACTERS = 200
 NAME_CHARACTERS = 200
 REASON_CHARACTERS = 400
-
 _MARGIN = RAW_CHARACTERS
 """Characters beside a cut that are read and not shown, so that no half of a secret is left: a half has another form."""
 _WINDOW = 4 * RAW_CHARACTERS

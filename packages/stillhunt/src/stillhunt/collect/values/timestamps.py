@@ -27,14 +27,11 @@ NANOSECONDS_FROM = 10**17
 EARLIEST_REQUEST = int(datetime(2015, 1, 1, tzinfo=UTC).timestamp()) * 10**6
 """No language model was served earlier; an earlier time means a wrong unit or an unset clock."""
 EARLIEST_ACCOUNT = 0
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
 _ZONE_WORD = re.compile(r"\s*(?:UTC|GMT|Z|z)$")
 _UNIT_TICKS = {"s": (10**6, 1), "ms": (10**3, 1), "us": (1, 1), "ns": (1, 10**3)}
-
-
 Faults = dict[int, str]
 """Row within the batch -> why it is set aside."""
 

@@ -59,12 +59,7 @@ def partition_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
 
 
 def write_segment(path: Path, sketches: pa.Table, *, several: bool = False) -> None:
-    """Write one segment.
-
-    Args:
-        sketches: SKETCHES of one input file, or of several.
-        several: keep which row is of which file, by their places among these.
-    """
+    """Write one segment of SKETCHES; of `several` input files, keep which row is of which, by their places."""
     part = partition_of(sketches.column("account_key").to_numpy())
     order = np.argsort(part, kind="stable")
     edges = np.searchsorted(part[order], np.arange(PARTITIONS + 1)).tolist()

@@ -40,20 +40,13 @@ passes of a small hunt would spend half of its time on opening the streams of 64
 SHARED_ID = "request_id: that of other calls of the account, so told apart by their content"
 """What became of ids that a client gave to several calls."""
 OF_REPEATS = ("request_key", "account_key", "content_hash", "origin_file", "origin_row")
-
 _SPREAD = 0x9E3779B97F4A7C15
 """Odd factor that keeps keys of accounts apart from keys of requests."""
-
 Keys = npt.NDArray[np.uint64]
 
 
 class SegmentWriter:
-    """Segments of one input file.
-
-    Args:
-        folder: receives them; created empty.
-        pool: writes them in the background; the thread of the caller does where None.
-    """
+    """Segments of one input file, in an empty folder; written by the pool, or by the caller's thread where None."""
 
     def __init__(self, folder: Path, pool: Executor | None = None) -> None:
         self._folder = folder
@@ -253,12 +246,7 @@ def request_in_account(table: pa.Table) -> Keys:
 
 
 def with_distinct_keys(table: pa.Table, shared: Keys) -> pa.Table:
-    """Rows with another request_key where several calls of an account share one, so that their order is fixed.
-
-    Args:
-        table: with the columns `OF_REPEATS`.
-        shared: keys of ids within their accounts.
-    """
+    """Rows (`OF_REPEATS`) with another request_key where calls of an account share one: their order is fixed."""
     if not len(shared):
         return table
     own = np.isin(request_in_account(table), shared)

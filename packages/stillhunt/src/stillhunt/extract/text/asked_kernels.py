@@ -26,7 +26,6 @@ CLASSES, WEIGHT_BITS = 8, 6
 WEIGHT_ZERO = 1 << (WEIGHT_BITS - 1)
 """What stands for a weight of 0: weights are stored as whole numbers of 6 bits from this one on."""
 ENTRY_TAG_SHIFT = CLASSES * WEIGHT_BITS
-
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _SLOTS_SHIFT, _ASKED_TAG_SHIFT, _TAG = np.uint64(SLOTS_SHIFT), np.uint64(ASKED_TAG_SHIFT), np.uint64(0xFFFF)
 _ENTRY_TAG_SHIFT, _WEIGHT_BITS = np.uint64(ENTRY_TAG_SHIFT), np.uint64(WEIGHT_BITS)

@@ -34,9 +34,7 @@ CONDUCT_FLAGS: tuple[tuple[int, str, str], ...] = (
     (1 << 18, "CODED_ANSWER", "the answer contains code"),
 )
 """(bit, name, meaning) of every flag in SKETCHES.conduct."""
-
 BITS = {name: bit for bit, name, _ in CONDUCT_FLAGS}
-
 SYSTEM_FLAGS = sum(
     BITS[name]
     for name in (
@@ -46,10 +44,8 @@ SYSTEM_FLAGS = sum(
 )
 """Flags that a system prompt passes on to its request. Roles, output formats and the like are what system prompts are
 for, so there they say nothing."""
-
 ANYWHERE, AT_START, IN_SHORT_TEXT, AS_TAG, IN_QUOTES, AMONG_MARKS = range(6)
 """Where a feature must stand to show its flag; rows of `Lexicon.flags`."""
-
 SINGLE_RULES: tuple[tuple[str, int, str], ...] = (
     ("reasoning_asked", ANYWHERE, "REASONING"),
     ("trace_format_asked", ANYWHERE, "TRACE_FORMAT"),
@@ -70,7 +66,6 @@ SINGLE_RULES: tuple[tuple[str, int, str], ...] = (
     ("formula_word", AMONG_MARKS, "MATH"),
 )
 """(feature, where it must stand, flag)."""
-
 PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
     ("show_verb", "reasoning_noun", 6, "REASONING"),
     ("trace_field", "field_noun", 5, "TRACE_FORMAT"),

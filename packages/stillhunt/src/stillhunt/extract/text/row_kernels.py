@@ -52,13 +52,10 @@ SYSTEM_HEAD, SYSTEM_TAIL = 48, 24
 WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
 """Tokens of the three regions that topics and conduct are read from."""
 BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
-
 ANSWER_HEAD, ANSWER_TAIL = 2048, 512
 """Bytes of an answer that are read."""
-
 PROMPT_SEED = np.uint64(0x5EED0005)
 """Seed of the hash over a prompt's bytes as they stand."""
-
 _MOST = 2**31 - 1
 _PROBE = BITS["EXTRACTION_PROBE"]
 """System prompts often forbid to reveal them, which the classifier cannot tell from asking for it."""

@@ -37,8 +37,6 @@ from stillhunt.collect.values.json_values import as_json, decoded, first, first_
 
 NOBODY = frozenset(("default_user_id", "default_user", "None"))
 """Users that LiteLLM writes for a key without a user, such as the master key."""
-
-
 _ONE_VALUE = (
     *("id", "litellm_call_id", "trace_id", "session_id", "call_type", "status", "custom_llm_provider", "startTime"),
     *("model", "model_group", "prompt_tokens", "completion_tokens", "request_tags", "end_user"),
@@ -346,10 +344,7 @@ def _decode_mapping(value: Any) -> Mapping[str, Any]:
 
 SOURCES = (
     load_source("litellm-callback", rows=_payload_rows, fields_read=_PAYLOAD, plain_record=_PLAIN_PAYLOAD),
-    load_source(
-        "litellm-spendlogs",
-        rows=_spend_rows,
-    ),
+    load_source("litellm-spendlogs", rows=_spend_rows),
 )
 
 

@@ -37,8 +37,6 @@ from stillhunt.collect.values.other_settings import named, other_settings
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
 _INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt", "ai.prompt.messages", "llm.prompts")
 _OUTPUTS = ("gen_ai.output.messages", "langfuse.observation.output", "gen_ai.completion", "ai.response.text")
-
-
 VENDOR_MODEL = "langfuse.observation.model.name"
 MODEL_ATTRIBUTES = frozenset(
     (
@@ -289,11 +287,7 @@ def _inference_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         parts = numbered(one, "message.contents.") if content is None else None
         if parts:
             content = [
-                {
-                    "type": part.get("message_content.type"),
-                    "text": part.get("message_content.text"),
-                }
-                for part in parts
+                {"type": part.get("message_content.type"), "text": part.get("message_content.text")} for part in parts
             ]
         if content is not None or "message.role" in one:
             made.append({"role": str(one.get("message.role") or "user"), "content": content})

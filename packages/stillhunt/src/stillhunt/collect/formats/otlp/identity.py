@@ -76,8 +76,6 @@ _AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-a
 _HEADERS = ("http.request.header.x-request-id", "http.response.header.x-request-id")
 _STATUS = ("http.response.status_code", "http.status_code")
 PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, _FORWARDED, *_AGENTS, *_HEADERS, *_STATUS))
-
-
 CALL_IDS = ("litellm.call_id", "langfuse.observation.metadata.litellm_call_id")
 
 

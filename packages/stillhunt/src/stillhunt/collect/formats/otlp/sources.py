@@ -103,12 +103,7 @@ def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverEr
 
 
 def span_row(entry: Entry, traces: SpanIndex) -> Row:
-    """The model call that a span describes.
-
-    Raises:
-        PassedOverError: the span is not a model call, or not the one that counts.
-        BrokenRecordError: it is a model call without a time.
-    """
+    """The call that a span describes; a PassedOverError if none or repeated, a BrokenRecordError without a time."""
     if entry.log:
         raise PassedOverError(LOG_AMONG_SPANS)
     attributes = entry.attributes
@@ -272,12 +267,7 @@ def gather_events(entries: Iterator[Entry]) -> Events:
 
 
 def event_row(entry: Entry, events: Events) -> Row | None:
-    """The call that a log record completes; None while records of the call are missing.
-
-    Raises:
-        PassedOverError: the record belongs to no model call, or was read before.
-        BrokenRecordError: the call has no time.
-    """
+    """The call that a log record completes, None while others are missing; errors as those of `span_row`."""
     if not _is_message(entry):
         raise PassedOverError(NO_MESSAGE)
     if not entry.trace or not entry.span:

@@ -208,13 +208,7 @@ def numbers(values: array[int]) -> U64:
 
 
 def _build_span_index(
-    keys: U64,
-    parents: U64,
-    kinds: bytearray,
-    starts: U64,
-    ends: U64,
-    calls: U64,
-    ids: U64,
+    keys: U64, parents: U64, kinds: bytearray, starts: U64, ends: U64, calls: U64, ids: U64
 ) -> SpanIndex:
     unique, first_at, counts = np.unique(keys, return_index=True, return_counts=True)
     called = np.zeros(unique.size, np.bool_)

@@ -19,13 +19,7 @@ from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decode_json, decoded, first, first_of, is_list, items, number
 from stillhunt.collect.values.other_settings import other_settings
 
-_OTHER_LIMITS = (
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens_to_sample",
-    "maxOutputTokens",
-    "maxTokens",
-)
+_OTHER_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens_to_sample", "maxOutputTokens", "maxTokens")
 """Other names of max_tokens."""
 _CONFIGS = ("generationConfig", "generation_config", "inferenceConfig", "config")
 _RARE_OPTIONS = frozenset(
@@ -223,11 +217,7 @@ _OTHER_ANSWERS = frozenset(("candidates", "output", "content", "delta"))
 
 
 def answer_of_body(body: Any) -> Row:
-    """Columns of a call from its answer: text, tokens and id; columns that the answer does not have are absent.
-
-    Args:
-        body: the decoded answer or its JSON text; for a stream the list of its events, or its text as it was sent.
-    """
+    """Text, tokens and id from an answer, its JSON text, or a stream's text or events; absent if it has none."""
     if not isinstance(body, dict):
         found = plain.answer_of_text(body) if isinstance(body, str) else body
         if isinstance(found, plain.Answer):

@@ -20,11 +20,7 @@ def user_agent(value: Any) -> Any:
 
 
 def header(headers: Any, *names: str) -> str | None:
-    """Value of the first of these HTTP headers that is present, whatever the case of its name.
-
-    Args:
-        headers: an object (name -> value), a list of {name, value}, or the JSON text of either.
-    """
+    """Value of the first of these headers, given as object, list of {name, value} or JSON, whatever their case."""
     return header_in(lower_case(headers), *names) if headers else None
 
 

@@ -74,11 +74,7 @@ _ACCOUNTS = (
     *("account", "account_id", "accountId", "customer_id", "customerId", "tenant_id", "tenantId"),
     *("tenant", "customer"),
 )
-
-
 _USERS = ("user_id", "userId", "user", "_user", "end_user_id")
-
-
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId", "thread_id")
 
 
