@@ -75,9 +75,7 @@ def part_of_another(name: str, extra: str) -> Any:
     """
     points = list(entry_points(group=PARTS_GROUP, name=name))
     if not points:
-        raise ConfigError(
-            f"what is asked for comes with stillhunt-{extra}", next_step=f"pip install 'stillhunt[{extra}]'"
-        )
+        raise _make_missing_extra_error("what is asked for", extra)
     try:
         return points[0].load()
     except Exception as error:  # somebody else's code, which may raise anything

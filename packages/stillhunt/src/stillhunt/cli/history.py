@@ -88,29 +88,16 @@ def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign
     console.print(Text(f"{total} so far{': ' if parts else ''}{formatting.join_words(parts)}.", "bold"))
     if campaigns:
         console.print()
-        print_columns(console, [_HEADINGS, *map(_format_history_cells, sorted(campaigns, key=_rank_campaign_status))])
+        ranked = sorted(campaigns, key=lambda row: _STATUSES.index(row["status"]))
+        print_columns(console, [_HEADINGS, *map(_format_history_cells, ranked)])
     if signs:
         console.print("\nEarly signs, which are no verdict; --json lists their accounts", style="bold")
-        print_columns(
-            console,
-            [
-                (_format_known_minute(sign.first_at), _name_sign_subject(sign), _format_sign_statement(sign))
-                for sign in signs
-            ],
-            ("dim", "dim"),
-        )
-
-
-def _name_sign_subject(sign: EarlySign) -> str:
-    return sign.campaign_id or formatting.shorten(formatting.escape_controls(sign.accounts[0]), _ACCOUNT_CHARS)
-
-
-def _format_sign_statement(sign: EarlySign) -> str:
-    return formatting.sentence(formatting.escape_controls(sign.statement))
-
-
-def _rank_campaign_status(row: Mapping[str, Any]) -> int:
-    return _STATUSES.index(row["status"])
+        rows = []
+        for sign in signs:
+            who = sign.campaign_id or formatting.shorten(formatting.escape_controls(sign.accounts[0]), _ACCOUNT_CHARS)
+            said = formatting.sentence(formatting.escape_controls(sign.statement))
+            rows.append((_format_known_minute(sign.first_at), who, said))
+        print_columns(console, rows, ("dim", "dim"))
 
 
 def _format_history_cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -31,12 +31,7 @@ SETTING = "setting collect.mmdb"
 CACHED_ADDRESSES = 1 << 18
 """Distinct texts whose result is cached; bounds the memory and changes no result."""
 LOOKED_UP = pa.schema(
-    [
-        pa.field("asn", pa.int64()),
-        pa.field("asn_name", pa.string()),
-        pa.field("country", pa.string()),
-        pa.field("ip_kind", pa.string()),
-    ]
+    [("asn", pa.int64()), ("asn_name", pa.string()), ("country", pa.string()), ("ip_kind", pa.string())]
 )
 """Columns that are looked up for an address, in the order of `Network`."""
 
@@ -163,18 +158,13 @@ def network_of(record: Mapping[str, Any]) -> Network:
     """Network from a record."""
     number, name = _number_and_name(record)
     # The kind that matters most among those in the record; else the first word for what the network is used for.
-    return Network(
-        number, name, _country_of(record), functools.reduce(_choose_stronger_kind, _iterate_network_kinds(record), None)
-    )
+    kind = functools.reduce(_choose_stronger_kind, _iterate_network_kinds(record), None)
+    return Network(number, name, _country_of(record), kind)
 
 
 def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]:
     """Number and organisation as in GeoLite2-ASN and DB-IP, GeoIP2 Enterprise (traits) or IPinfo ("AS15169")."""
-    traits, system, owner = (
-        _get_inner_record(record, "traits"),
-        _get_inner_record(record, "asn"),
-        _get_inner_record(record, "as"),
-    )
+    traits, system, owner = (_get_inner_record(record, name) for name in ("traits", "asn", "as"))
     leading = _BEFORE_NAME.fullmatch(org) if isinstance(org := record.get("org"), str) else None
     numbers = (
         record.get("autonomous_system_number"),

@@ -264,8 +264,7 @@ def standardise_keys(raw: RawBatch, rules: Rules, wanted: Sequence[str]) -> pa.T
 
 def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
     """Prompts and system prompts of all rows, at full length."""
-    build = _Build(raw, rules)
-    return _prompts_and_systems(build)
+    return _prompts_and_systems(_Build(raw, rules))
 
 
 def _finish_batch(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
@@ -327,12 +326,8 @@ def _put_texts(build: _Build) -> None:
     build.put("prompt", prompts)
     finished = {"system_prompt": systems, "response": build.text("response"), "tools": build.text("tools")}
     for name in BOUNDED_TEXT_COLUMNS:
-        build.put(
-            name,
-            bounded_texts(finished[name], config.collect.max_text_bytes, config.seed).cast(
-                REQUESTS.arrow.field(name).type
-            ),
-        )
+        texts = bounded_texts(finished[name], config.collect.max_text_bytes, config.seed)
+        build.put(name, texts.cast(REQUESTS.arrow.field(name).type))
 
 
 def standardise_accounts(

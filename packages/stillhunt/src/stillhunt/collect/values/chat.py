@@ -222,9 +222,8 @@ def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.A
     offsets, data = text_buffers(prompts)
     filled = np.flatnonzero(offsets[1:] > offsets[:-1])
     rows = filled[data[offsets[:-1][filled]] == _OPENING_BRACKET].tolist()
-    return _replace_chat_columns(
-        prompts, systems, {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))}
-    )
+    found = {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))}
+    return _replace_chat_columns(prompts, systems, found)
 
 
 def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:

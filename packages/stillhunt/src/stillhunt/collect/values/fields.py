@@ -92,11 +92,8 @@ class FieldMap:
 
     def candidates(self) -> tuple[str, ...]:
         """Every top-level field that may hold a wanted value, sorted."""
-        return tuple(sorted({top for path in self.all_paths() for top, _rest in path_splits(path)}))
-
-    def all_paths(self) -> tuple[str, ...]:
-        """Every path, without repeats."""
-        return tuple(dict.fromkeys(path for paths in self.paths.values() for path in paths))
+        every = (path for paths in self.paths.values() for path in paths)
+        return tuple(sorted({top for path in every for top, _rest in path_splits(path)}))
 
     def missing(self, required: Iterable[str], found: Collection[str]) -> list[str]:
         """Required columns for which no candidate is among the top-level names found."""

@@ -72,11 +72,8 @@ def _one_number(value: Any, prefix: str) -> int | float | None:
     if isinstance(value, Decimal):
         if value.is_nan():
             return None
-        return (
-            int(value)
-            if value.is_finite() and value == value.to_integral_value() and value.adjusted() < 40
-            else float(value)
-        )
+        whole = value.is_finite() and value == value.to_integral_value() and value.adjusted() < 40
+        return int(value) if whole else float(value)
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):

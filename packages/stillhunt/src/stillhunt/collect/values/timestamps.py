@@ -129,16 +129,14 @@ def many_times(values: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
     if pa.types.is_dictionary(kind):
         values = values.dictionary_decode()
         kind = values.type
-    valid = _mask_valid_values(values)
+    valid = np.asarray(values.is_valid().to_numpy(zero_copy_only=False), np.bool_)
     if pa.types.is_null(kind):
         return np.zeros(len(values), np.int64), valid
     if pa.types.is_timestamp(kind):
         return _convert_ticks(values, kind.unit), valid
     if pa.types.is_date(kind):
-        return _convert_ticks(
-            values.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms")),
-            "s" if pa.types.is_date32(kind) else "ms",
-        ), valid
+        unit = "s" if pa.types.is_date32(kind) else "ms"
+        return _convert_ticks(values.cast(pa.timestamp(unit)), unit), valid
     if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
         return _int_micros(_read_integer_values(values.cast(pa.int64()))), valid
     if pa.types.is_floating(kind):
@@ -146,12 +144,6 @@ def many_times(values: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _text_micros(values, valid)
     return None
-
-
-def _mask_valid_values(values: pa.Array) -> npt.NDArray[np.bool_]:
-    if values.null_count == 0:
-        return np.ones(len(values), np.bool_)
-    return np.asarray(values.is_valid().to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _read_integer_values(values: pa.Array) -> npt.NDArray[np.int64]:

@@ -94,17 +94,15 @@ def place_of(attributes: Attributes) -> Place:
     )
 
 
+_cached_address = lru_cache(_MAX_CACHED)(client_address)
+
+
 def _find_client_address(forwarded: Any) -> str | None:
     """The client's address; cached, because the same clients call again and again."""
     if isinstance(forwarded, list) and len(forwarded) == 1 and isinstance(forwarded[0], str):
         forwarded = forwarded[0]  # headers are lists
     if isinstance(forwarded, str) and len(forwarded) <= _MAX_CACHED_CHARACTERS:
         return _cached_address(forwarded)
-    return client_address(forwarded)
-
-
-@lru_cache(_MAX_CACHED)
-def _cached_address(forwarded: str) -> str | None:
     return client_address(forwarded)
 
 

@@ -84,10 +84,6 @@ def _iterate_readable_entries(records: Iterator[Record], names: frozenset[str] |
             yield from entries(record, names=names)
 
 
-def _gather_record_traces(records: Iterator[Record]) -> SpanIndex:
-    return gather_traces(_iterate_readable_entries(records, LEARNED_ATTRIBUTES))
-
-
 def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverError | BrokenRecordError]:
     without_context = 0
 
@@ -131,14 +127,6 @@ def span_row(entry: Entry, traces: SpanIndex) -> Row:
         row["model"] = traces.model_names.get(str(vendor_model), row.get("model"))
     row.update(identity(entry, outer, tenants=traces.tenants))
     return row
-
-
-def _gather_logs(records: Iterator[Record]) -> Events:
-    return gather_events(_iterate_readable_entries(records))
-
-
-def _log_rows(record: Record, events: Events) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    return _iterate_entry_rows(record, lambda entry: event_row(entry, events))
 
 
 def with_events(entry: Entry) -> Attributes:
@@ -338,15 +326,15 @@ SOURCES = (
     load_source(
         "otlp",
         lambda sample: _holds_entry_kind(sample, "resourceSpans", logs=False),
-        gather=_gather_record_traces,
+        gather=lambda records: gather_traces(_iterate_readable_entries(records, LEARNED_ATTRIBUTES)),
         rows_within=_span_rows,
         record_type=Export,
     ),
     load_source(
         "otlp-logs",
         lambda sample: _holds_entry_kind(sample, "resourceLogs", logs=True),
-        gather=_gather_logs,
-        rows_within=_log_rows,
+        gather=lambda records: gather_events(_iterate_readable_entries(records)),
+        rows_within=lambda record, events: _iterate_entry_rows(record, lambda entry: event_row(entry, events)),
         record_type=Export,
     ),
 )

@@ -235,6 +235,15 @@ def answer_of_body(body: Any) -> Row:
     return _assemble_streamed_answer(items(body))
 
 
+def add_answer(row: Row, answered: Row, read: Any = None, written: Any = None) -> Row:
+    """The row with the text, the links and, where the log itself does not state them, the tokens of its answer."""
+    row["response"] = answered.get("response")
+    row["input_tokens"] = answered.get("input_tokens") if read is None else read
+    row["output_tokens"] = answered.get("output_tokens") if written is None else written
+    row["links"] = row.get("links", []) + answered.get("links", [])
+    return row
+
+
 def _assemble_streamed_answer(events: list[Mapping[str, Any]]) -> Row:
     """Columns from the events of a stream: text comes in parts; OpenAI's responses API repeats all of it at the end."""
     texts, row = list[str](), Row()

@@ -83,7 +83,8 @@ def client_address(forwarded: Any, connection: Any = None) -> str | None:
     if isinstance(forwarded, str) and len(forwarded) <= MAX_CACHED_CHARACTERS:
         last_public, first_address, first_word = _cached_hops(forwarded)  # a client's calls repeat the same list
     else:
-        last_public, first_address, first_word = _parse_forwarded_hops(",".join(_select_header_texts(forwarded)))
+        texts = [text for text in (forwarded if is_list(forwarded) else [forwarded]) if isinstance(text, str)]
+        last_public, first_address, first_word = _parse_forwarded_hops(",".join(texts))
     return last_public or first_address or end or first_word
 
 
@@ -107,11 +108,6 @@ def _parse_forwarded_hops(forwarded: str) -> tuple[str | None, str | None, str |
 
 
 _cached_hops = lru_cache(MAX_CACHED)(_parse_forwarded_hops)
-
-
-def _select_header_texts(value: Any) -> list[str]:
-    found = value if isinstance(value, (list, tuple)) else [value]
-    return [text for text in found if isinstance(text, str)]
 
 
 def is_public(word: str) -> bool:
