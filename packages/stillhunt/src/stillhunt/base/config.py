@@ -48,17 +48,8 @@ ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
 SECRET_SETTINGS = frozenset(
     {
-        "collect.identity_key",
-        "watch.database",
-        "alerts.webhooks",
-        "alerts.email.password",
-        "serve.nats_url",
-        "signals",
-        "serve.kafka_options",
-        "serve.store",
-        "watch.shared",
-        "console.oidc_client_secret",
-        "plugins",
+        *("collect.identity_key", "watch.database", "alerts.webhooks", "alerts.email.password", "serve.nats_url"),
+        *("signals", "serve.kafka_options", "serve.store", "watch.shared", "console.oidc_client_secret", "plugins"),
     }
 )
 """Settings whose value is never shown or written, with all that is in them: screens and run.json say only whether they

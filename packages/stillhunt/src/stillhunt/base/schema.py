@@ -35,14 +35,7 @@ SKETCHES = _TABLES["sketches"]
 UNJUDGED = ("account_key", "request_key", "phrases", "system_phrases", "asn", "channel", "content_hash", "script")
 """Columns of the sketches that the search reads and nobody after it."""
 _REPEATED = (
-    "source",
-    "account_id",
-    "organization_id",
-    "model",
-    "network",
-    "ip_kind",
-    "country",
-    "user_agent",
+    *("source", "account_id", "organization_id", "model", "network", "ip_kind", "country", "user_agent"),
     "tls_fingerprint",
 )
 TRAFFIC = Table(

@@ -62,21 +62,4 @@ def name_lists() -> NameLists:
             current = sections.setdefault(line.strip("[]"), set())
         elif not line.startswith("#"):
             current.update(line.split())
-    return NameLists(
-        given=frozenset(sections["given"]),
-        given_words=frozenset(sections["given that are words"]),
-        family=frozenset(sections["family"]),
-        family_words=frozenset(sections["family that are words"]),
-        cyrillic=frozenset(sections["given Cyrillic"]),
-        arabic=frozenset(sections["given Arabic"]),
-        arabic_family=frozenset(sections["family Arabic"]),
-        chinese_given=frozenset(sections["given characters Chinese"]),
-        chinese_given_often=frozenset(sections["given characters Chinese often"]),
-        chinese_family=frozenset(sections["family Chinese"]),
-        japanese_given=frozenset(sections["given Japanese"]),
-        japanese_family=frozenset(sections["family Japanese"]),
-        korean_family=frozenset(sections["family Korean"]),
-        korean_syllables=frozenset(sections["given syllables Korean"]),
-        particles=frozenset(sections["particles"]),
-        no_names=frozenset(sections["no names"]),
-    )
+    return NameLists(**{name: frozenset(words) for name, words in sections.items()})

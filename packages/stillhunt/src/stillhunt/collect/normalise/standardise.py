@@ -60,13 +60,7 @@ CLIENT_LOOKUPS = {name: name for name in ("country", "asn_name", "asn", "ip_kind
 BOUNDED_TEXT_COLUMNS = ("system_prompt", "response", "tools")
 """Long texts that are sampled here; prompts are sampled later, when resent history has been removed."""
 SHORT_ACCOUNT_COLUMNS = (
-    "account_id",
-    "organization_id",
-    "plan",
-    "payment_country",
-    "phone_country",
-    "signup_country",
-    "declared_use",
+    *("account_id", "organization_id", "plan", "payment_country", "phone_country", "signup_country", "declared_use"),
 )
 
 
