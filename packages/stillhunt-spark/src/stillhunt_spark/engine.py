@@ -153,15 +153,7 @@ class SparkEngine:
         return int(self.session.conf.get(_PARTITIONS))
 
     def placed(self, frame: Any, columns: Sequence[str], names: tuple[str, str, str]) -> tuple[Any, bool]:
-        """Some columns of a frame with the file, the file's size and the row number that each row came from.
-
-        Args:
-            frame: as `read` gave it.
-            names: of the three columns that are added; null where the source does not tell.
-
-        Returns:
-            (frame, whether it tells files).
-        """
+        """Some columns of a frame with (path, size, row) of each row's origin, and whether the source tells files."""
         path, size, row = names
         kept = [f"`{column}`" for column in columns]
         file = [f"_metadata.file_path AS {path}", f"_metadata.file_size AS {size}"]
@@ -251,7 +243,7 @@ def _open_session(master: str, memory_gb: float) -> Any:
                 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
                 builder = builder.config("spark.driver.memory", f"{max(int(memory_gb * 1024), 512)}m")
             session = (builder.master(master) if master else builder).getOrCreate()
-        except _opening_errors() as error:
+        except (*_spark_errors(), ImportError, RuntimeError, OSError, ValueError) as error:
             raise EngineError(
                 f"no Spark session: {_first_line(error)}",
                 where=f"master {master or '(none given)'}",
@@ -281,10 +273,6 @@ def _spark_errors() -> tuple[type[BaseException], ...]:
     except ImportError:
         return (PySparkException,)
     return (PySparkException, Py4JError)
-
-
-def _opening_errors() -> tuple[type[BaseException], ...]:
-    return (*_spark_errors(), ImportError, RuntimeError, OSError, ValueError)
 
 
 @contextmanager

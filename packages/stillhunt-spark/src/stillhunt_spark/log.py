@@ -19,16 +19,9 @@ from stillhunt_spark.sketches import SparkSketches, spark_sketches, spark_texts
 
 
 class SparkLog:
-    """Request logs of a cluster; `facts` are there after `sketch`.
+    """Request logs of a cluster, as `SparkEngine.read` takes them; `facts` are there after `sketch`.
 
-    Args:
-        requests: what `SparkEngine.read` takes, or a list of it.
-        mapping: our column -> the log's column, or a dotted path into nested fields.
-        config: settings with a key for hashes of identities, see `with_identity_key`.
-
-    Raises:
-        InputError: a log is in a database.
-        EngineError: PySpark or Java is not installed, or no session can be opened.
+    The settings have a key (`with_identity_key`). Raises InputError for a database, EngineError without a session.
     """
 
     def __init__(self, requests: Any, mapping: Mapping[str, str] | None, config: Config, progress: Progress) -> None:

@@ -18,15 +18,15 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
-from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter, prompt_array
+from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.identity import IdentityHasher
 from stillhunt.collect.normalise.networks import open_networks
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
+from stillhunt.collect.read.history_cuts import with_bounded_prompts
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, count_sampling_rates
 from stillhunt.collect.values.fields import REQUEST_FIELDS, FieldMap
 from stillhunt.collect.values.rejects import Rejects
-from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.collect.values.timestamps import TimeRange
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import request_in_account, settled_rows, with_distinct_keys
@@ -43,11 +43,7 @@ _LEFT_BEHIND = frozenset(("response", "tools", "other_settings", "api_key_id", "
 """Columns of requests that sketches do not need, and that are not shuffled."""
 _CARRIED = tuple(name for name in REQUESTS.names if name not in _LEFT_BEHIND)
 _STREAM = pa.schema(
-    [
-        pa.field("kind", pa.int8()),
-        pa.field("key", pa.string()),
-        *(pa.field(f"reject_{name}", pa.string()) for name in REJECTS.names),
-    ]
+    [("kind", pa.int8()), ("key", pa.string()), *((f"reject_{name}", pa.string()) for name in REJECTS.names)]
 )
 _SPARK_TYPES = {
     pa.string(): "string",
@@ -61,14 +57,7 @@ _SPARK_TYPES = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What an executor needs to standardise rows.
-
-    Args:
-        config: settings, the identity key among them.
-        times: range of plausible request times by the driver's clock, the same for all executors.
-        indices: path of a file -> its index.
-        names: names of the files, by index.
-    """
+    """What an executor needs to standardise rows: settings with the key, the driver's times, and files by path."""
 
     fields: FieldMap
     config: Config
@@ -237,10 +226,7 @@ def _used_rows(config: Config, batches: Batches, others: list[pa.RecordBatch]) -
             spool.add(table)
     cutter = PrefixCutter(survey) if survey.grouped_rows else None
     for table in spool.tables():
-        rest = table if cutter is None else cutter.cut(table)[0]
-        prompts = bounded_texts(prompt_array(rest), config.collect.max_text_bytes, config.seed)
-        place = rest.schema.get_field_index("prompt")
-        yield rest.set_column(place, rest.schema.field("prompt"), prompts)
+        yield with_bounded_prompts(table if cutter is None else cutter.cut(table)[0], config)
     spool.close()
 
 

@@ -55,12 +55,7 @@ from stillhunt_spark.rows import (
 
 
 class SparkSketches:
-    """Sketches of a cluster's log, each request once.
-
-    Args:
-        dataset: SKETCHES, all rows of an account in one partition.
-        repeats: number of calls that share their id with others of the account, and that of exact repeats.
-    """
+    """Sketches of a cluster's log, each request once; `repeats` counts calls with shared ids, and exact repeats."""
 
     def __init__(self, dataset: SparkDataset, rows: int, repeats: tuple[int, int]) -> None:
         self._dataset, self._repeats = dataset, repeats

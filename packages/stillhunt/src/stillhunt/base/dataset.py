@@ -30,25 +30,15 @@ class Dataset(Protocol):
     def extend(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> Dataset:
-        """The same rows with further columns, kept for later passes.
+        """The same rows with further columns, kept for later passes; a column that is there already is replaced.
 
-        Args:
-            function: gives one row for each row that it gets, in the same order.
-            schema: of the new columns; one that is there already is replaced.
-            context: what the function needs beside the rows.
-            columns: what the function reads; all when None.
+        The function gives one row for each, in the same order, from `columns` (all when None) and `context`.
         """
 
     def gather(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        """Tables of all partitions, concatenated in an order on which no caller may rely.
-
-        Args:
-            function: gives any number of rows for a partition.
-            context: what the function needs beside the rows.
-            columns: what the function reads; all when None.
-        """
+        """Tables of all partitions, in an order on which no caller may rely; the function gives any number of rows."""
 
     def without(self, names: Sequence[str]) -> Dataset:
         """The same rows without added columns that no later pass reads."""

@@ -19,12 +19,9 @@ from stillhunt.base.forced_end import remove_at_forced_end
 
 
 class DuckDBEngine:
-    """An in-process DuckDB connection that spills to disk above its memory limit.
+    """An in-process DuckDB connection that spills to disk above its memory limit; 0 threads are one per core.
 
     It is opened when it is first used: most hunts ask it nothing, and its threads take some 20 ms to start.
-
-    Args:
-        threads: worker threads; 0 = one per core.
     """
 
     name = "duckdb"

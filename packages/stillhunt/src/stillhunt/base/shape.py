@@ -60,13 +60,9 @@ class Table:
         return self.arrow.empty_table()
 
     def build(self, **columns: object) -> pa.Table:
-        """A checked table from one array or list per column.
+        """A checked table from one array or list per column; a missing nullable column becomes all null.
 
-        Args:
-            columns: one value per declared column; a missing nullable column becomes all null.
-
-        Raises:
-            ContractError: a column is missing, unknown, of another length or type.
+        Raises ContractError where a column is missing, unknown, of another length or type.
         """
         unknown = set(columns) - set(self.names)
         if unknown:

@@ -84,15 +84,7 @@ def _hold_compile_lock(progress: Progress) -> Iterator[None]:
 
 
 def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
-    """Compile parts of the kernels, each in a process of its own.
-
-    Args:
-        advance: gets 1 for each kernel that was compiled.
-        parts: some of `COMPILED_PARTS`.
-
-    Returns:
-        Whether all went well.
-    """
+    """Compile some of `COMPILED_PARTS`, each in a process of its own; whether all went well."""
     seen: set[str] = set()
     lock = threading.Lock()
     command = [sys.executable, "-m", "stillhunt.cli.compiling"]

@@ -64,14 +64,9 @@ def broken_command(name: str, point: EntryPoint, why: object) -> ConfigError:
 
 
 def part_of_another(name: str, extra: str) -> Any:
-    """What another distribution brings for commands of a third one, which does not import it.
+    """What another distribution (an extra) brings to `stillhunt.parts` for commands of a third one.
 
-    Args:
-        name: its entry point in the group `stillhunt.parts`.
-        extra: the extra that brings it.
-
-    Raises:
-        ConfigError: it is not installed, or cannot be loaded.
+    Raises ConfigError if it is not installed, or cannot be loaded.
     """
     points = list(entry_points(group=PARTS_GROUP, name=name))
     if not points:

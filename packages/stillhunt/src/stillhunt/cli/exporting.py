@@ -118,14 +118,7 @@ WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"csv": csv_bytes, "json": jso
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:
-    """Refuse a file that must not be written or replaced, before any work is done.
-
-    Args:
-        force: whether one that is there may be replaced.
-
-    Raises:
-        OutputError: it may not be written.
-    """
+    """An OutputError for a file that must not be written, or not be replaced without force, before any work is done."""
     case = case_folder_around(out.parent) or case_folder_around(out)  # a link may lead into one
     if case is not None:
         raise OutputError(

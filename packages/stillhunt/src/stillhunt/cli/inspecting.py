@@ -42,12 +42,7 @@ NAMES_SHOWN = 3
 
 @dataclass(frozen=True)
 class LogKind:
-    """Files of one format, or a single file.
-
-    Attributes:
-        files: what was found in each.
-        whole: all of them as one input: sums of rows and counts, and every origin of a column.
-    """
+    """Files of one format, or a single one; `whole` is all of them as one input: sums, and every origin of a column."""
 
     files: tuple[InspectedInput, ...]
     whole: InspectedInput

@@ -49,16 +49,7 @@ FormatOption = Annotated[
 
 
 def load_config(settings: list[str] | None, file: Path | None, **flags: str | None) -> Config:
-    """The settings of a command.
-
-    Args:
-        settings: `--set` options.
-        file: settings file; None = ./stillhunt.toml if there is one.
-        flags: settings with options of their own, `__` for the dot; None where one was not given.
-
-    Raises:
-        ConfigError: a setting is unknown or malformed.
-    """
+    """The settings of a command: `--set`, its own options (`__` for the dot), and the file, else ./stillhunt.toml."""
     return Config.load(nested_settings({**pairs(settings, "--set"), **given_settings(**flags)}), file=file)
 
 
@@ -68,13 +59,9 @@ def given_settings(**flags: str | None) -> dict[str, str]:
 
 
 def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:
-    """`section.name=value` pairs as the nested mapping that `Config.load` takes.
+    """`section.name=value` pairs as `Config.load` takes them, read as TOML where they are TOML.
 
-    Args:
-        pairs: dotted name -> text of the value; read as TOML where it is TOML.
-
-    Raises:
-        ConfigError: one pair names a setting, another one names a setting inside it.
+    Raises ConfigError if one pair names a setting, another one a setting inside it.
     """
     nested: dict[str, Any] = {}
     for dotted, text in pairs.items():
@@ -107,15 +94,7 @@ def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def refuse_unused(context: typer.Context, names: Sequence[str], reason: str) -> None:
-    """Refuse options that would change nothing here, so that nobody believes that they did.
-
-    Args:
-        names: parameters of the command's function.
-        reason: why they would change nothing, in a few words.
-
-    Raises:
-        ConfigError: one of them was given.
-    """
+    """A ConfigError for given options that would change nothing here, so that nobody believes that they did."""
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":

@@ -35,15 +35,7 @@ def kernel_facts(key: str, features: Sequence[str]) -> dict[str, Any]:
 
 
 def unpack_kernels(kernels: Sequence[Any], key: str) -> bool:
-    """Copy what was shipped to where numba looks.
-
-    Args:
-        kernels: the compiled functions of numba.
-        key: as for `kernel_facts`.
-
-    Returns:
-        Whether all of it is there now. If not, numba compiles what is missing.
-    """
+    """Copy what was shipped to where numba looks; whether all is there now, or numba has to compile the rest."""
     try:
         facts = json.loads((SHIPPED_KERNELS / KERNEL_FACTS).read_text(encoding="utf-8"))
         has = llvmlite.binding.get_host_cpu_features()

@@ -64,7 +64,7 @@ def _language_of(text: str) -> str | None:
 
 def _of_script(text: str) -> str | None:
     """Code of the language whose script the text is mostly written in, where the script tells it."""
-    letters = Counter(_get_letter_script(letter) for letter in text if letter.isalpha())
+    letters = Counter(SCRIPTS[script_of(ord(letter))] for letter in text if letter.isalpha())
     total = letters.total()
     letters.pop("latin", None)
     script, most = max(sorted(letters.items()), key=lambda one: one[1], default=("", 0))
@@ -77,10 +77,6 @@ def _of_script(text: str) -> str | None:
 
 
 @cache
-def _get_letter_script(letter: str) -> str:
-    return SCRIPTS[script_of(ord(letter))]
-
-
 class _Folding(dict[int, str]):
     """Folds characters as the tokeniser does, each once."""
 

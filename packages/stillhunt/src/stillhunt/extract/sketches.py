@@ -182,14 +182,7 @@ class PhraseReader:
         self.read(b"", b"")  # compiles the kernel, or loads it, before anybody waits
 
     def read(self, prompt: bytes, system_prompt: bytes) -> tuple[U32, int]:
-        """Phrases and prompt hash of one request, as in SKETCHES.
-
-        Args:
-            prompt: UTF-8; empty for none.
-
-        Returns:
-            The phrases of the prompt and then those of the system prompt, and the hash of the prompt.
-        """
+        """Phrases of the prompt and of the system prompt, UTF-8 or empty, and the prompt's hash, as in SKETCHES."""
         texts = self._wrap_single_text(prompt), self._wrap_single_text(system_prompt)
         out = self._out
         sketch_rows(texts, self._seed, self._tables, self._work, self._scratch, out)
@@ -220,12 +213,9 @@ NO_BUCKET = -1
 
 
 def word_buckets(words: Sequence[str]) -> npt.NDArray[np.int32]:
-    """The topic-word bucket of each word; -1 for a word that shows no topic, such as a stop word or a number.
+    """The topic-word bucket of each single word, or two characters without spaces; -1 for one that shows no topic.
 
     Misleads: a bucket holds every 65,536th word, so that a rare word may share its bucket with a common one.
-
-    Args:
-        words: single words; in scripts without spaces two characters in a row.
     """
     count = len(words)
     same = ["-"] * count

@@ -36,13 +36,10 @@ class LedgerNames:
 
 
 class FileLedger:
-    """The ledger of a file, used within `locked`, by one process at a time.
+    """The ledger of a .jsonl file, with .last and .lock beside it, used within `locked` by one process at a time.
 
     Whatever reads or appends raises a ConfigError where a line was changed or the end is missing, and an OutputError
     where the file cannot be used.
-
-    Args:
-        path: ends with .jsonl; files with .last and .lock stand beside it.
     """
 
     def __init__(self, path: Path, names: LedgerNames) -> None:

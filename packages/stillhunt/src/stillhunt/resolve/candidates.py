@@ -45,13 +45,10 @@ def accounts_of(keys: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class CandidateSlices:
-    """Slices that look drawn from one work queue.
+    """Slices that look drawn from one work queue, with microbits by view over both folds.
 
-    Attributes:
-        content, queue, work: microbits of each slice over both folds, by view.
-        formed: folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither.
-        untemplated: True where it was found by its workload.
-        searched: untemplated slices among which it was found; 0 for templates.
+    `formed` is 1, 2 or 3 for the first, second or both folds on which a slice formed the group; `untemplated` ones were
+    found by their workload among `searched` slices.
     """
 
     keys: Ints

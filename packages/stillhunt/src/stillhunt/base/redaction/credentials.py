@@ -80,7 +80,7 @@ _BORN_BEHIND = re.compile(
 
 
 def _card_edits(text: str) -> list[Edit]:
-    return [(m.start(), m.end(), "[card number]") for m in _CARD.finditer(text) if passes_luhn(m.group())]
+    return [(*m.span(), "[card number]") for m in _CARD.finditer(text) if passes_luhn(m.group())]
 
 
 def passes_luhn(number: str) -> bool:

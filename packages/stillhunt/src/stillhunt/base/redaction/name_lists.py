@@ -21,17 +21,10 @@ def folded(word: str) -> str:
 
 @dataclass(frozen=True)
 class NameLists:
-    """What is known of names; other names are found by what stands around them.
+    """What is known of names, folded; other names are found by what stands around them.
 
-    Attributes:
-        given: given names in Latin letters that are hardly ever words, folded.
-        given_words: those that are also words or places, such as Rose or Paris, folded.
-        family: family names in Latin letters that are hardly ever words, folded.
-        family_words: those that are also words, such as Baker, folded.
-        cyrillic: given names in Cyrillic letters, folded.
-        chinese_given, chinese_given_often: characters of given names, and the most frequent of them.
-        particles: small words inside names in Latin letters.
-        no_names: words with a capital letter that stand where a name could, and are none.
+    `given` and `family` are hardly ever words, those with `_words` are also words or places, such as Rose or Baker.
+    `particles` are small words inside names; `no_names` have a capital where a name could stand, and are none.
     """
 
     given: frozenset[str]

@@ -49,10 +49,7 @@ def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: 
 def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: Sequence[str]) -> int:
     """Bytes of the longest value in the dictionaries of a row group; every row may refer to it at the cost of a bit.
 
-    Larger columns are skipped: they are decoded in small pieces anyway, and reading their dictionary costs as much.
-
-    Args:
-        columns: top-level columns that may hold long values; ids do not, and their dictionaries are costly to read.
+    Only of columns that may hold long values; larger ones are decoded in small pieces anyway, and cost as much to read.
     """
     facts = metadata.row_group(group)
     chunks = (facts.column(i) for i in range(facts.num_columns))

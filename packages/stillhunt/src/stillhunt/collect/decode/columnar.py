@@ -260,11 +260,7 @@ class ParquetReader(PartedReader):
 class _GroupTask(NamedTuple):
     """A row group of a Parquet file, and how it is read.
 
-    Attributes:
-        wanted: columns of REQUESTS.
-        columns: columns of the file that may hold them.
-        texts: those of them that may hold long values.
-        most_rows: of a batch.
+    `wanted` are columns of REQUESTS, `columns` those of the file that may hold them, `texts` the ones with long values.
     """
 
     metadata: pq.FileMetaData

@@ -37,11 +37,7 @@ _RAW_BYTES = 4 * RAW_CHARACTERS
 class TextFile:
     """A text file, and how it is to be read.
 
-    Args:
-        name: its name for the screen and the rejects.
-        fields: where columns are looked for.
-        longest: bytes allowed in one line or record.
-        account: account of the calls if the log names none; the name of the file when empty.
+    `longest` is in bytes of one line or record; `account` is that of calls whose log names none, else the file's name.
     """
 
     path: Place

@@ -37,11 +37,7 @@ Decode: TypeAlias = Callable[[bytes], Record]
 class Framed(msgspec.Struct, gc=False):
     """One record cut out of a file; not a named tuple, which is too slow to make for every record.
 
-    Attributes:
-        place: its place in the file, in words.
-        value: the decoded record; None if it cannot be decoded.
-        reason: why it cannot be decoded; else empty.
-        copies: so many records without content it stands for.
+    Its place is in words; one that is not decoded has a reason and no value; `copies` counts records without content.
     """
 
     place: str

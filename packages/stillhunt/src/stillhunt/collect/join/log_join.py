@@ -54,9 +54,7 @@ FIRST_HAND_AT_THE_EDGE = (
 ORIGIN_COLUMNS = ("source", "origin_file", "origin_row")
 WANTED_FIELDS = (*REQUEST_FIELDS, "account_fallback", "links")
 _ROLES = {"calls": 0, "edge": 1, "parts": 2}
-_EXTRA_COLUMNS = pa.schema(
-    [pa.field("row", pa.int64()), pa.field("fallback", pa.string()), pa.field("addressed", pa.bool_())]
-)
+_EXTRA_COLUMNS = pa.schema([("row", pa.int64()), ("fallback", pa.string()), ("addressed", pa.bool_())])
 """Columns beside those of REQUESTS: number of the row, stand-in for a missing account, whether that is its address."""
 _FILE_ROWS = 1 << 16
 _KIND = {kind: place for place, kind in enumerate(LINK_KINDS)}
@@ -84,13 +82,9 @@ class _Log:
 
 @dataclass
 class JoinedLogs:
-    """Joined calls.
+    """Joined calls, rows that cannot be used and addresses of all rows, each by index of the input.
 
-    Attributes:
-        spools: index of an input -> its calls, completed.
-        rejects: index of an input -> its rows that cannot be used.
-        proxy_checks: index of an input -> the addresses of its rows.
-        ambiguous: number of rows that were not joined because their names led to several calls of one source.
+    `ambiguous` counts rows that were not joined because their names led to several calls of one source.
     """
 
     spools: dict[int, Spool]
@@ -150,7 +144,9 @@ class _Join:
     def read(self, advance: Advance) -> None:
         """Read all inputs to their end."""
         order = [source.name for source in all_sources()]
-        schema = _make_nullable_schema(pa.schema([*REQUESTS.arrow, *_EXTRA_COLUMNS]))
+        schema = pa.schema(
+            [(field.name, field.type) for field in (*REQUESTS.arrow, *_EXTRA_COLUMNS)]
+        )  # all may be null
 
         def place(index: int) -> int:
             return order.index(self._readers[index].source.name)
@@ -282,10 +278,6 @@ def _text_array(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
         return pa.array(values, kind)
     except UnicodeError:
         return pa.array([v if v is None else v.encode("utf-8", "replace").decode() for v in values], kind)
-
-
-def _make_nullable_schema(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([pa.field(f.name, f.type) for f in schema])
 
 
 def _quote_sql_path(path: Path) -> str:

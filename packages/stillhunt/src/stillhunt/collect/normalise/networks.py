@@ -37,14 +37,7 @@ LOOKED_UP = pa.schema(
 
 
 class Networks:
-    """Opened MMDB files; may be used by several threads.
-
-    Args:
-        paths: MMDB files, the most trusted first.
-
-    Raises:
-        ConfigError: the reader is not installed, or a file is missing or not an MMDB file.
-    """
+    """Opened MMDB files, the most trusted first, for several threads; a ConfigError where one cannot be read."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         opened = [(Path(path).name, _open_mmdb_file(path)) for path in paths]

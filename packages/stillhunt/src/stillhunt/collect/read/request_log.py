@@ -179,14 +179,7 @@ class RequestLog:
             )
 
     def prompts(self, origins: Sequence[tuple[int, int]]) -> list[str | None]:
-        """Prompts of some rows, read again, exactly as `batches` gave them.
-
-        Args:
-            origins: (origin_file, origin_row) of each.
-
-        Returns:
-            Prompts in the same order; None for a row without a prompt, or that is not there.
-        """
+        """Prompts of (origin_file, origin_row), read again, as `batches` gave them; None where there is none."""
         return reread_prompts(origins, self.rows, self.history, self._rules)
 
     def close(self) -> None:

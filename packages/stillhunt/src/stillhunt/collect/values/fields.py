@@ -40,12 +40,7 @@ Column: TypeAlias = pa.Array | list[Any]
 
 @dataclass(frozen=True)
 class FieldMap:
-    """For each column the paths at which it is looked for, the user's own first.
-
-    Attributes:
-        met: entries of the user's mapping (column, path) that an input had at its beginning.
-        names: fields that the inputs had there, for advice.
-    """
+    """For each column the paths at which it is looked for, the user's own first; what inputs had at their beginning."""
 
     paths: Mapping[str, tuple[str, ...]]
     met: set[tuple[str, str]] = field(default_factory=set, compare=False)
@@ -105,13 +100,9 @@ class FieldMap:
 
 
 def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldMap:
-    """Columns and the paths at which they are looked for.
+    """Columns and the paths at which they are looked for; those of the other table are allowed in the mapping.
 
-    Args:
-        mapping: column -> the log's column or dotted path; columns of the other table are allowed.
-
-    Raises:
-        ConfigError: the mapping names a column that does not exist, or a path that cannot be used.
+    Raises ConfigError where it names a column that does not exist, or a path that cannot be used.
     """
     known = {*REQUEST_FIELDS, *ACCOUNT_FIELDS}
     for name, path in (mapping or {}).items():
@@ -238,14 +229,9 @@ def python_column(values: list[Any]) -> Column:
 
 @dataclass(frozen=True)
 class RawBatch:
-    """Some rows of one input.
+    """Some rows of one input; columns that it lacks are absent.
 
-    Args:
-        columns: column of REQUESTS or ACCOUNTS -> values; columns that the input lacks are absent.
-        source: name of the file or table.
-        origin_rows: row numbers within the input, int64.
-        place: row of the batch -> its place in the input, in words.
-        raw: row of the batch -> its text, for rejects.
+    `origin_rows` are numbers within the input; `place` and `raw` give a row's place in words, and its text for rejects.
     """
 
     columns: Mapping[str, Column]

@@ -148,12 +148,9 @@ def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
 
 
 def bounded_id(value: str, limit: int) -> str:
-    """A short text without control characters; of one that is too long the beginning, and a hash of all of it.
+    """A short text without control characters; beyond `limit` bytes (at least 64) its beginning, and a hash of all.
 
     Equal values stay equal and different ones different, however long they are.
-
-    Args:
-        limit: bytes allowed; at least 64.
     """
     data = value.encode()
     if len(data) <= limit:

@@ -87,12 +87,9 @@ def _no_key(path: Path, why: str) -> OutputError:
 
 
 def own_folder(state: Path | None) -> Path:
-    """A folder for this process; those of processes that died are cleared away.
+    """A folder for this process in `state`, else the system's temporary one; those of dead processes are cleared.
 
     Its name has the process and the machine, for a state folder may lie where several machines see it.
-
-    Args:
-        state: where it is made; the system's temporary folder when None.
     """
     base = Path(tempfile.gettempdir()) if state is None else state
     try:

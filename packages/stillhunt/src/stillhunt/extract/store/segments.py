@@ -198,14 +198,7 @@ class Segment:
         self.rows = int(footer[-2])
 
     def read(self, partitions: Sequence[int], columns: Sequence[str]) -> list[pa.Table]:
-        """Requests of some partitions, in the order in which they were written.
-
-        Returns:
-            One table a partition that has any; strings of few values are coded.
-
-        Raises:
-            OutputError: it is gone, or not what was written.
-        """
+        """Requests of some partitions as they were written, a table each; an OutputError if gone or changed."""
         tables = []
         try:
             opened = self.path.open("rb")

@@ -104,17 +104,10 @@ class Store:
         self._held: pa.Table | None = None
 
     def gather_small(self, folder: Path, state: Path | None) -> list[str]:
-        """Join small segments into few large ones: each pass opens each segment, and a log may have thousands of files.
+        """Join small segments into few large ones in `folder`: each pass opens all, and a log may have thousands.
 
         No result depends on it: within a partition, the rows stay in their order. A run of kept segments that will be
-        the same in the next hunt is kept as well.
-
-        Args:
-            folder: receives large segments; it must outlive this store.
-            state: folder of what is kept; None where nothing is.
-
-        Returns:
-            Names in `state` of what was joined.
+        the same in the next hunt is kept in `state` as well; gives the names of those.
         """
         small = [segment for segment in self._segments if segment.rows < SMALL_ROWS]
         if len(small) < MANY_SEGMENTS:
@@ -184,11 +177,7 @@ class Store:
         return table.filter(pa.array(keep))
 
     def settle_repeats(self) -> tuple[int, int]:
-        """Keep each call once, the first row of equal content; calls of an account that share an id stay, told apart.
-
-        Returns:
-            Number of calls that share their id with others of the account, and that of exact repeats.
-        """
+        """Keep each call once, the first of equal content, and tell apart those with one id; how many of both."""
         keys = np.empty(self.rows, np.uint64)
         first = 0
         for table in self._read_all(["request_key"]):
@@ -217,14 +206,7 @@ class Store:
 
 
 def settled_rows(table: pa.Table) -> tuple[Keys, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Rows that repeat a call, and those that share their id with other calls of their account.
-
-    Args:
-        table: `OF_REPEATS` of all rows with these request ids of these accounts.
-
-    Returns:
-        (request_key, which rows repeat an earlier one exactly, which of the others share their id).
-    """
+    """Of all rows of these ids (`OF_REPEATS`): keys, which exactly repeat an earlier one, which others share an id."""
     key, _account, content, file, row = (table.column(name).to_numpy() for name in OF_REPEATS)
     own = request_in_account(table)
     order = np.lexsort((row, file, content, own))

@@ -125,14 +125,7 @@ def judge_window(hashes: U64, first: int, stop: int, model: Asked, scratch: Aske
 
 @part
 def find_asked(hashes: U64, marks: U8, n: int, model: Asked, scratch: AskedScratch) -> int:
-    """Conduct flags of what a text asks for.
-
-    Args:
-        marks: marks of each token, see `Vocabulary.marks`.
-
-    Returns:
-        The flags of all windows together.
-    """
+    """Conduct flags of what a text asks for in any window, from the marks of its tokens (`Vocabulary.marks`)."""
     flags, free = signed(0), 0
     for block in range(0, n, 8):
         found = load64(marks, block) & _CUES

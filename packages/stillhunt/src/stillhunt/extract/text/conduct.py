@@ -82,12 +82,7 @@ PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
 
 
 class LexiconRules(NamedTuple):
-    """What features of one kind of text show.
-
-    Attributes:
-        singles: (feature, where it must stand, flag).
-        pairs: (feature, feature, most tokens between their starts, flag).
-    """
+    """What features show: (feature, where it must stand, flag), and pairs with the most tokens between starts."""
 
     singles: tuple[tuple[str, int, str], ...]
     pairs: tuple[tuple[str, str, int, str], ...]
@@ -113,11 +108,7 @@ ANSWER_RULES = LexiconRules(
 
 
 def compile_rules(rules: LexiconRules) -> tuple[U32, I64, U64]:
-    """Rules as arrays for the kernel.
-
-    Returns:
-        Flags by place and feature; pairs as (feature, feature, distance, flag); by feature, the set of its partners.
-    """
+    """Rules for the kernel: flags by place and feature; pairs with distance and flag; by feature, its partners."""
     features = rules.features
     flags = np.zeros((6, 64), np.uint32)
     partners = np.zeros(64, np.uint64)

@@ -181,11 +181,7 @@ class _Waiting:
 class Events:
     """How many log records each call has, and those of incomplete calls.
 
-    Attributes:
-        keys: of all spans with log records, sorted.
-        distinct: different records of each span.
-        total: records of each span, repeated ones included.
-        tenants: whether service.namespace names the account.
+    `keys` are sorted, of all spans with log records; `distinct` counts each one's different records, `total` all.
     """
 
     keys: npt.NDArray[np.uint64]
@@ -197,14 +193,9 @@ class Events:
     _view: memoryview[int] | None = None
 
     def put(self, entry: Entry) -> list[Entry]:
-        """Add a record.
+        """Add a record; gives all records of its call by time if this was the last, else mostly nothing.
 
-        Returns:
-            All records of its call in the order of time, if this was the last; records of the oldest incomplete call if
-            more than MAX_WAITING are kept; else nothing.
-
-        Raises:
-            PassedOverError: the same record was read before.
+        Above MAX_WAITING, gives those of the oldest incomplete call. A repeated one is a PassedOverError.
         """
         key = span_key(entry.trace, entry.span)
         if self._view is None:
