@@ -231,6 +231,7 @@ def _running_session() -> Any:
 
 def _open_session(master: str, memory_gb: float) -> Any:
     spark = _import_pyspark()
+    refused: tuple[type[BaseException], ...] = (*_spark_errors(), ImportError, RuntimeError, OSError, ValueError)
     with _silence_pandas_warning():
         builder = spark.SparkSession.builder.appName("stillhunt")
         for name, value in SETTINGS.items():
@@ -243,7 +244,7 @@ def _open_session(master: str, memory_gb: float) -> Any:
                 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
                 builder = builder.config("spark.driver.memory", f"{max(int(memory_gb * 1024), 512)}m")
             session = (builder.master(master) if master else builder).getOrCreate()
-        except (*_spark_errors(), ImportError, RuntimeError, OSError, ValueError) as error:
+        except refused as error:
             raise EngineError(
                 f"no Spark session: {_first_line(error)}",
                 where=f"master {master or '(none given)'}",
