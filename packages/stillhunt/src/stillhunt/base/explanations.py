@@ -11,12 +11,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class HonestExplanation:
-    """One explanation of a group beside a harvest.
+    """One explanation of a group beside a harvest: a noun phrase, and in a sentence what would decide between them.
 
-    Attributes:
-        name: a noun phrase for readers.
-        settles: what would decide between it and a harvest, outside of the log, in a sentence.
-        one_operator: True where one operator stands behind the accounts, as behind a harvest.
+    `one_operator` is True where one operator stands behind the accounts, as behind a harvest.
     """
 
     key: str

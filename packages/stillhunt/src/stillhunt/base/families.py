@@ -24,12 +24,7 @@ class FamilyNeed:
 
 @dataclass(frozen=True)
 class EvidenceNeeds:
-    """What all evidence needs.
-
-    Attributes:
-        every_call: kinds that must see every call.
-        even_sampling: kinds that need all parts of a log to be sampled at one rate.
-    """
+    """What all evidence needs; kinds that must see every call, or need a log sampled at one rate."""
 
     families: dict[str, FamilyNeed]
     every_call: tuple[str, ...]

@@ -32,12 +32,7 @@ _WOULD_MEASURE = "would_measure"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a number comes from.
-
-    Attributes:
-        origin: measured (on worlds or real logs), derived (by a formula), or judgement.
-        how: the script, the formula or the reason, as one phrase.
-    """
+    """Where a number comes from: measured, derived by a formula, or judgement; and how, as one phrase."""
 
     origin: Origin
     how: str

@@ -71,11 +71,8 @@ def secret_of(key: str) -> U64:
 class IncrementalCutter:
     """Finds all cuts before any row is used, reading only the inputs of which too little is known.
 
-    Args:
-        reading: reads usable rows of inputs, the same each time.
-        known: what was kept of some inputs.
-        new: inputs that were not seen together with the known ones.
-        key: identity key, on which the kept hashes depend.
+    `reading` gives the same rows each time; `new` are inputs that were not seen together with the `known` ones; hashes
+    that are kept depend on the identity key.
     """
 
     def __init__(

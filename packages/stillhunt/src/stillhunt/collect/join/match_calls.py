@@ -264,9 +264,6 @@ def reused_ids(ids: U64, attributes: CallAttributes, call: I64) -> Flags:
     """Rows whose id stands for several calls of their source, so that only id and time together identify a call.
 
     Otherwise an attacker who sends one id with all calls would have all but one of them dropped as repeats.
-
-    Args:
-        call: call of each row, as `repeats_as_one` gave it.
     """
     ranks, times, accounts = attributes.ranks, attributes.times, attributes.accounts
     _, name = np.unique(np.stack([ranks.astype(np.uint64), ids], axis=1), axis=0, return_inverse=True)

@@ -33,13 +33,10 @@ class Chat(NamedTuple):
 
 
 def read_chat(value: Any) -> Chat | None:
-    """New content and system text of a list of chat messages; None if the value is not such a list.
+    """New content and system text of {role, content} or {role, parts} in any form; None if it is no such list.
 
     New content is the run of user and tool messages after the last answer. If the call ends with an answer, which the
     model is to continue, it is the run before that answer.
-
-    Args:
-        value: list of {role, content} or {role, parts}, as objects or JSON text, or an object with `messages`.
     """
     if not isinstance(value, list):
         if isinstance(value, _TEXT):

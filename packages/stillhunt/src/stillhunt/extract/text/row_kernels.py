@@ -170,9 +170,7 @@ def copy_counts(source: I64, target: I64) -> None:
 def lay_regions(data: U8, span: tuple[int, int], table: U32, work: Work, seed: np.uint64) -> tuple[int, int, np.uint64]:
     """Tokenise one text and lay its bounded regions side by side at the start of work.hashes.
 
-    Returns:
-        Number of tokens of the text, number of tokens laid (at most BOUNDED), and hash of all tokens. Of texts longer
-        than the phrase regions, the phrase middle lies at SPARE_AT.
+    Gives its tokens, those laid, and the hash of all; the phrase middle of longer texts lies at SPARE_AT.
     """
     n, text_hash, phrase_at, wide_at, marks, tail = 0, _U0, 0, 0, signed(0), 0
     for reading in range(3):
