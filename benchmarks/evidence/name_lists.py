@@ -131,9 +131,9 @@ def latin() -> Iterator[tuple[str, set[str]]]:
     given_words = {name for name in given if is_word(name)} - set(NO_WORDS.split())
     family_words = {name for name in family if is_word(name)}
     yield "given", given - given_words
-    yield "given that are words", given_words
+    yield "given_words", given_words
     yield "family", family - family_words
-    yield "family that are words", family_words
+    yield "family_words", family_words
 
 
 def arabic(role: str, least: int) -> set[str]:
@@ -153,17 +153,17 @@ def arabic(role: str, least: int) -> set[str]:
 def east_asian() -> Iterator[tuple[str, set[str]]]:
     with (folder("ngender") / "charfreq.csv").open(encoding="utf-8") as file:
         often = sorted(csv.DictReader(file), key=lambda row: -int(row["male"]) - int(row["female"]))
-    yield "given characters Chinese", {row["char"] for row in often[:600]}
-    yield "given characters Chinese often", {row["char"] for row in often[:200]}
+    yield "chinese_given", {row["char"] for row in often[:600]}
+    yield "chinese_given_often", {row["char"] for row in often[:200]}
     with (folder("japanese_personal_name_dataset") / "dataset" / "last_name_org.csv").open(encoding="utf-8") as file:
-        yield "family Japanese", {row[0] for row in list(csv.reader(file))[:1200] if len(row[0]) > 1} | {"林", "森"}
+        yield "japanese_family", {row[0] for row in list(csv.reader(file))[:1200] if len(row[0]) > 1} | {"林", "森"}
     from faker.providers.person.ko_KR import Provider
     from korean_name_generator import namer
 
     random.seed(1)
     heard = Counter("".join(namer.generate(place % 2 == 0)[1:] for place in range(20_000)))
     often = {syllable for syllable, count in heard.items() if count >= 200}
-    yield "given syllables Korean", often | {syllable for name in Provider.first_names for syllable in name}
+    yield "korean_syllables", often | {syllable for name in Provider.first_names for syllable in name}
 
 
 def main() -> None:
@@ -172,9 +172,9 @@ def main() -> None:
     sections.pop("given Korean", None)
     sections |= dict(latin()) | dict(east_asian())
     russian = (folder("natasha") / "data" / "dict" / "first.txt").read_text(encoding="utf-8").split()
-    sections["given Cyrillic"] |= {name for name in russian if len(name) > 2}
-    sections["given Arabic"] |= arabic("given", 12)
-    sections["family Arabic"] |= arabic("surname", 8)
+    sections["cyrillic"] |= {name for name in russian if len(name) > 2}
+    sections["arabic"] |= arabic("given", 12)
+    sections["arabic_family"] |= arabic("surname", 8)
     with FILE.open("w", encoding="utf-8") as file:
         file.write(old[: old.index("[given]")])
         for name, values in sections.items():

@@ -20,16 +20,11 @@ CHUNK_ROWS = 65_536
 """Rows packed into one Spark row."""
 _RESULT = "result"
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
-
 Batches = Iterator[pa.RecordBatch]
 
 
 class SparkDataset:
-    """Rows in the partitions of a Spark frame, all rows of an account in one of them.
-
-    Args:
-        kept: the persisted frame that holds them; given back to Spark once nobody uses the dataset any more.
-    """
+    """All rows of an account in one partition of a Spark frame, which is given back once nobody uses the dataset."""
 
     def __init__(self, engine: Any, frame: Any, names: Sequence[str], kept: Any) -> None:
         self._engine, self._frame, self._names = engine, frame, tuple(names)

@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -154,15 +153,7 @@ class SparkEngine:
         return int(self.session.conf.get(_PARTITIONS))
 
     def placed(self, frame: Any, columns: Sequence[str], names: tuple[str, str, str]) -> tuple[Any, bool]:
-        """Some columns of a frame with the file, the file's size and the row number that each row came from.
-
-        Args:
-            frame: as `read` gave it.
-            names: of the three columns that are added; null where the source does not tell.
-
-        Returns:
-            (frame, whether it tells files).
-        """
+        """Some columns of a frame with (path, size, row) of each row's origin, and whether the source tells files."""
         path, size, row = names
         kept = [f"`{column}`" for column in columns]
         file = [f"_metadata.file_path AS {path}", f"_metadata.file_size AS {size}"]
@@ -178,13 +169,7 @@ class SparkEngine:
         return frame.selectExpr(*kept, *nothing, no_row), False
 
     def map(self, frame: Any, function: Any, schema: str) -> Any:
-        """Run a function over the Arrow batches of each partition.
-
-        Args:
-            frame: where the batches come from.
-            function: iterator of batches -> iterator of batches of the schema; everything in it can be pickled.
-            schema: of the result, as SQL column definitions.
-        """
+        """Run a picklable function over the batches of each partition; `schema`, in SQL, is the result's."""
         with _silence_pandas_warning():
             return frame.mapInArrow(function, schema)
 
@@ -201,9 +186,7 @@ class SparkEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 
@@ -213,14 +196,7 @@ def is_frame(value: object) -> bool:
 
 
 def transpiled(statement: str) -> str:
-    """A statement written for DuckDB as Spark wants it.
-
-    Args:
-        statement: SQL of the common subset.
-
-    Raises:
-        EngineError: it is none, or sqlglot is absent.
-    """
+    """A statement of DuckDB's common subset as Spark wants it; an EngineError if it is none, or sqlglot is absent."""
     try:
         import sqlglot  # an optional part: only needed where Spark is
     except ImportError as error:
@@ -255,6 +231,7 @@ def _running_session() -> Any:
 
 def _open_session(master: str, memory_gb: float) -> Any:
     spark = _import_pyspark()
+    refused: tuple[type[BaseException], ...] = (*_spark_errors(), ImportError, RuntimeError, OSError, ValueError)
     with _silence_pandas_warning():
         builder = spark.SparkSession.builder.appName("stillhunt")
         for name, value in SETTINGS.items():
@@ -267,7 +244,7 @@ def _open_session(master: str, memory_gb: float) -> Any:
                 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
                 builder = builder.config("spark.driver.memory", f"{max(int(memory_gb * 1024), 512)}m")
             session = (builder.master(master) if master else builder).getOrCreate()
-        except _opening_errors() as error:
+        except refused as error:
             raise EngineError(
                 f"no Spark session: {_first_line(error)}",
                 where=f"master {master or '(none given)'}",
@@ -297,10 +274,6 @@ def _spark_errors() -> tuple[type[BaseException], ...]:
     except ImportError:
         return (PySparkException,)
     return (PySparkException, Py4JError)
-
-
-def _opening_errors() -> tuple[type[BaseException], ...]:
-    return (*_spark_errors(), ImportError, RuntimeError, OSError, ValueError)
 
 
 @contextmanager

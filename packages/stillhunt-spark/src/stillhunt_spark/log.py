@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -20,16 +19,9 @@ from stillhunt_spark.sketches import SparkSketches, spark_sketches, spark_texts
 
 
 class SparkLog:
-    """Request logs of a cluster; `facts` are there after `sketch`.
+    """Request logs of a cluster, as `SparkEngine.read` takes them; `facts` are there after `sketch`.
 
-    Args:
-        requests: what `SparkEngine.read` takes, or a list of it.
-        mapping: our column -> the log's column, or a dotted path into nested fields.
-        config: settings with a key for hashes of identities, see `with_identity_key`.
-
-    Raises:
-        InputError: a log is in a database.
-        EngineError: PySpark or Java is not installed, or no session can be opened.
+    The settings have a key (`with_identity_key`). Raises InputError for a database, EngineError without a session.
     """
 
     def __init__(self, requests: Any, mapping: Mapping[str, str] | None, config: Config, progress: Progress) -> None:
@@ -52,11 +44,7 @@ class SparkLog:
         return self._facts
 
     def accounts_source(self, accounts: Any) -> Any:
-        """The customer table: as it is if this machine can read it, else read by the session.
-
-        Args:
-            accounts: as for `hunt`.
-        """
+        """The customer table of `hunt`: as it is if this machine can read it, else read by the session."""
         is_path = isinstance(accounts, str | os.PathLike) and not is_database(accounts)
         is_remote = is_path and not Path(accounts).exists() and ":" in os.fspath(accounts)
         if not is_frame(accounts) and not is_remote:
@@ -64,23 +52,14 @@ class SparkLog:
         return self._engine.collect(self._engine.read(accounts), purpose="reading accounts")
 
     def sketch(self) -> tuple[SparkSketches, pa.Table]:
-        """Sketches and REJECTS.
-
-        Raises:
-            InputError: nothing can be read, or a required column is missing.
-            EngineError: Spark failed.
-        """
+        """Sketches and REJECTS; an InputError if the log cannot be read, an EngineError if Spark fails."""
         with self._progress.stage("sketching on the cluster", None, "rows") as advance:
             sketches, rejects, self._facts = spark_sketches(self._engine, self._requests, self._mapping, self._config)
             advance(sketches.rows)
         return sketches, rejects
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
-        """Prompts of some requests, read again.
-
-        Args:
-            requests: account_id and request_id of each.
-        """
+        """Prompts of the requests with these account_id and request_id, read again."""
         wanted = requests.select(["account_id", "request_id"])
         found = spark_texts(self._engine, self._requests, self._mapping, self._config, wanted).to_pylist()
         prompts = {(row["account_id"], row["request_id"]): row["prompt"] for row in reversed(found)}
@@ -89,7 +68,5 @@ class SparkLog:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._engine.close()

@@ -18,35 +18,24 @@ from stillhunt.base.config import Config
 from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
-from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter, prompt_array
+from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter
 from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.identity import IdentityHasher
 from stillhunt.collect.normalise.networks import open_networks
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
+from stillhunt.collect.read.history_cuts import with_bounded_prompts
 from stillhunt.collect.read.input_stats import OPTIONAL_COLUMNS, count_sampling_rates
-from stillhunt.collect.values.fields import (
-    REQUEST_FIELDS,
-    FieldMap,
-)
+from stillhunt.collect.values.fields import REQUEST_FIELDS, FieldMap
 from stillhunt.collect.values.rejects import Rejects
-from stillhunt.collect.values.strings import bounded_texts
 from stillhunt.collect.values.timestamps import TimeRange
 from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import request_in_account, settled_rows, with_distinct_keys
-from stillhunt_spark.dataset import (
-    Batches,
-    chunks_of,
-    pack_rows,
-    pack_table,
-    packed_batch,
-    unpack_rows,
-)
+from stillhunt_spark.dataset import Batches, chunks_of, pack_rows, pack_table, packed_batch, unpack_rows
 
 ROW, REJECT, FACT = 0, 1, 2
 """Kinds of rows in one stream."""
 NO_ROW = -1
 """Row number if the engine knows none (only Parquet files have row numbers)."""
-
 PLACE_COLUMNS = (_FILE, _SIZE, _NUMBER) = ("stillhunt_file", "stillhunt_size", "stillhunt_row")
 PACKED = ("blob", *SKETCHES.names)
 """Packed columns of a stream after sketching: tables of rejects and facts, and the columns of rows."""
@@ -54,11 +43,7 @@ _LEFT_BEHIND = frozenset(("response", "tools", "other_settings", "api_key_id", "
 """Columns of requests that sketches do not need, and that are not shuffled."""
 _CARRIED = tuple(name for name in REQUESTS.names if name not in _LEFT_BEHIND)
 _STREAM = pa.schema(
-    [
-        pa.field("kind", pa.int8()),
-        pa.field("key", pa.string()),
-        *(pa.field(f"reject_{name}", pa.string()) for name in REJECTS.names),
-    ]
+    [("kind", pa.int8()), ("key", pa.string()), *((f"reject_{name}", pa.string()) for name in REJECTS.names)]
 )
 _SPARK_TYPES = {
     pa.string(): "string",
@@ -72,14 +57,7 @@ _SPARK_TYPES = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What an executor needs to standardise rows.
-
-    Args:
-        config: settings, the identity key among them.
-        times: range of plausible request times by the driver's clock, the same for all executors.
-        indices: path of a file -> its index.
-        names: names of the files, by index.
-    """
+    """What an executor needs to standardise rows: settings with the key, the driver's times, and files by path."""
 
     fields: FieldMap
     config: Config
@@ -221,11 +199,7 @@ def _iterate_parts_of_kind(batches: Batches, kind: int) -> Iterator[pa.RecordBat
 
 
 def sketch_batches(config: Config, batches: Batches) -> Batches:
-    """Sketch the stream of some accounts, in order of time; runs on an executor.
-
-    Yields:
-        Packed sketches, and rejects and facts in packed tables.
-    """
+    """Pack the sketches of some accounts' stream, in order of time, with rejects and facts; runs on an executor."""
     others: list[pa.RecordBatch] = []
     for table in _used_rows(config, batches, others):
         for chunk in pack_rows(sketch_requests(table, config)):
@@ -252,10 +226,7 @@ def _used_rows(config: Config, batches: Batches, others: list[pa.RecordBatch]) -
             spool.add(table)
     cutter = PrefixCutter(survey) if survey.grouped_rows else None
     for table in spool.tables():
-        rest = table if cutter is None else cutter.cut(table)[0]
-        prompts = bounded_texts(prompt_array(rest), config.collect.max_text_bytes, config.seed)
-        place = rest.schema.get_field_index("prompt")
-        yield rest.set_column(place, rest.schema.field("prompt"), prompts)
+        yield with_bounded_prompts(table if cutter is None else cutter.cut(table)[0], config)
     spool.close()
 
 

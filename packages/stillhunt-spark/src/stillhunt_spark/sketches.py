@@ -36,14 +36,7 @@ from stillhunt.collect.values.fields import (
     field_map,
 )
 from stillhunt.collect.values.rejects import KEPT_ROWS, AccountCounts
-from stillhunt_spark.dataset import (
-    Batches,
-    SparkDataset,
-    chunks_of,
-    packed_schema,
-    persisted,
-    unpack_table,
-)
+from stillhunt_spark.dataset import Batches, SparkDataset, chunks_of, packed_schema, persisted, unpack_table
 from stillhunt_spark.engine import SparkEngine
 from stillhunt_spark.rows import (
     FACT,
@@ -62,12 +55,7 @@ from stillhunt_spark.rows import (
 
 
 class SparkSketches:
-    """Sketches of a cluster's log, each request once.
-
-    Args:
-        dataset: SKETCHES, all rows of an account in one partition.
-        repeats: number of calls that share their id with others of the account, and that of exact repeats.
-    """
+    """Sketches of a cluster's log, each request once; `repeats` counts calls with shared ids, and exact repeats."""
 
     def __init__(self, dataset: SparkDataset, rows: int, repeats: tuple[int, int]) -> None:
         self._dataset, self._repeats = dataset, repeats

@@ -12,12 +12,10 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-
 M1 = np.uint64(0xFF51AFD7ED558CCD)
 M2 = np.uint64(0xC4CEB9FE1A85EC53)
 """Multipliers of the finaliser of MurmurHash3 (Appleby 2011)."""
 GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio: multiplying by it spreads neighbouring numbers (Knuth, TAOCP 3, section 6.4)."""
-
 CODE_RANGE = 1 << 32
 """Two codes of 32 bits are one sorted key: `cluster * CODE_RANGE + account`."""

@@ -22,7 +22,6 @@ MAX_PARSED = 2_000
 MAX_USER_AGENT_CHARACTERS = 256
 """Characters of a header that are read."""
 _MAX_CACHED = 1 << 14
-
 _SDK = re.compile(
     r"(?:Async)?(Azure ?OpenAI|OpenAI|AnthropicBedrock|AnthropicVertex|Anthropic|Groq|Cerebras|Together|Mistral|Cohere|"
     r"Fireworks|Perplexity|XAI|Runwayml|LlamaStackClient|OpenRouter)/(Python|JS|Go|Java|Kotlin|Ruby|PHP|NodeJS|CSharp)\b",

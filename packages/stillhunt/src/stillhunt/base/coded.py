@@ -48,11 +48,7 @@ def one_dictionary(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def coded(column: pa.ChunkedArray | pa.Array) -> Ints:
-    """Code of each row by order of first appearance along the rows; -1 for null.
-
-    Args:
-        column: strings or numbers, plain or coded.
-    """
+    """Code of each row, of a plain or coded column, by order of first appearance; -1 for null."""
     if is_coded(column.type):
         code, names = codes(column)
         return _by_appearance(code, len(names))
@@ -64,11 +60,7 @@ def coded(column: pa.ChunkedArray | pa.Array) -> Ints:
 
 
 def _by_appearance(code: Ints, count: int) -> Ints:
-    """Codes renumbered in order of first appearance; -1 stays.
-
-    Args:
-        count: above every code.
-    """
+    """Codes, all below `count`, renumbered in order of first appearance; -1 stays."""
     new = -2
     number = np.full(count + 1, new, np.int32)
     number[-1] = -1
@@ -94,11 +86,7 @@ def ranked(keys: Ints) -> Ints:
 
 
 def joined(left: Ints, right: Ints) -> Ints:
-    """One code for each pair of codes, in the pairs' order; -1 where both are unknown.
-
-    Args:
-        left: codes, -1 unknown.
-    """
+    """One code for each pair of codes, in the pairs' order; -1 (unknown) where both are."""
     ranks = ranked(left.astype(np.int64) * (int(right.max(initial=0)) + 2) + right)
     joint: Ints = np.where((left < 0) & (right < 0), np.int32(-1), ranks)
     return joint

@@ -15,15 +15,7 @@ from typing import Any
 
 
 def folder_key(file: str, *parameters: Any) -> int:
-    """Key of everything that a kernel is compiled from.
-
-    Args:
-        file: `__file__` of the kernel's module; every Python file of its folder is part of the key.
-        parameters: parameter tables whose values are compiled in.
-
-    Returns:
-        A number of 56 bits.
-    """
+    """Key, 56 bits, of all that a kernel is compiled from: the Python files beside `file`, and parameter tables."""
     digest = hashlib.sha256(repr(parameters).encode())
     for path in sorted(Path(file).parent.glob("*.py")):
         digest.update(path.read_bytes())

@@ -48,17 +48,8 @@ ENV_PREFIX = "STILLHUNT_"
 SETTINGS_FILE = "stillhunt.toml"
 SECRET_SETTINGS = frozenset(
     {
-        "collect.identity_key",
-        "watch.database",
-        "alerts.webhooks",
-        "alerts.email.password",
-        "serve.nats_url",
-        "signals",
-        "serve.kafka_options",
-        "serve.store",
-        "watch.shared",
-        "console.oidc_client_secret",
-        "plugins",
+        *("collect.identity_key", "watch.database", "alerts.webhooks", "alerts.email.password", "serve.nats_url"),
+        *("signals", "serve.kafka_options", "serve.store", "watch.shared", "console.oidc_client_secret", "plugins"),
     }
 )
 """Settings whose value is never shown or written, with all that is in them: screens and run.json say only whether they
@@ -118,10 +109,7 @@ class ScoreSettings(_Group):
     """From evidence to verdicts."""
 
     prior_bits: float = -3.5
-    family_cap_bits: FamilyCaps = Field(
-        default_factory=lambda: FamilyCaps(),
-        description="Most bits each family may add or take: no single kind of evidence can convict by itself.",
-    )
+    family_cap_bits: FamilyCaps = Field(default_factory=FamilyCaps)  # so that no single kind convicts by itself
     linkage_cap_bits: float = Field(14.0, gt=0)
     act_probability: float = Field(0.99, gt=0, lt=1)
     review_probability: float = Field(0.85, gt=0, lt=1)
@@ -139,11 +127,7 @@ class SanctionedSettings(_Group):
 
 
 class Config(BaseModel):
-    """All settings of a hunt, frozen.
-
-    Raises:
-        ConfigError: through `Config.load`, for an unknown or malformed setting.
-    """
+    """All settings of a hunt, frozen; `Config.load` raises a ConfigError for an unknown or malformed one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -168,12 +152,7 @@ class Config(BaseModel):
     model: ModelSettings = Field(default_factory=ModelSettings)
     terms: str = Field("", max_length=4096)
     signals: dict[str, Any] = Field(default_factory=dict, repr=False)
-    plugins: dict[str, dict[str, Any]] = Field(
-        default_factory=dict,
-        repr=False,
-        description="Settings of plugins that you installed: one table [plugins.NAME] each, which is handed to the "
-        "plugin as it is. `stillhunt plugin list` names them.",
-    )
+    plugins: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
 
     _prepared: Mapping[str, Any] = PrivateAttr(default_factory=dict)
 

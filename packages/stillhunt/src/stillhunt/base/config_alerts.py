@@ -62,15 +62,13 @@ class WebhookSettings(SettingsGroup):
 class EmailSettings(SettingsGroup):
     """The mail server that sends alerts, and to whom."""
 
-    host: str = Field("", max_length=253, description="Mail server that takes the alerts. Empty: no e-mail is sent.")
-    port: int = Field(587, ge=1, le=65_535, description="Its port: 587 for starttls, 465 for tls, 25 for none.")
-    tls: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="Encryption: starttls, tls (from the first byte) or none (a server on this machine)."
-    )
-    user: str = Field("", max_length=256, description="User name at the mail server. Empty: no login.")
-    password: str = Field("", max_length=1024, repr=False, description="Password at the mail server; only over TLS.")
-    sender: str = Field("", max_length=254, description="Address in From.")
-    to: tuple[_Address, ...] = Field((), description="Addresses that receive the alerts.")
+    host: str = Field("", max_length=253)
+    port: int = Field(587, ge=1, le=65_535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str = Field("", max_length=256)
+    password: str = Field("", max_length=1024, repr=False)
+    sender: str = Field("", max_length=254)
+    to: tuple[_Address, ...] = ()
     kinds: _Kinds = ()
 
     @model_validator(mode="after")
@@ -93,37 +91,14 @@ class AlertFile(SettingsGroup):
 class AlertSettings(SettingsGroup):
     """Messages about what a hunt newly found, and about hunts that fail."""
 
-    webhooks: tuple[WebhookSettings, ...] = Field(
-        (),
-        description="Web addresses to which alerts are posted, each with url, secret (for the signature), form (json "
-        "or slack) and kinds (empty: all).",
-    )
+    webhooks: tuple[WebhookSettings, ...] = ()
     email: EmailSettings = Field(default_factory=EmailSettings)
-    files: tuple[AlertFile, ...] = Field(
-        (),
-        description="Files to which alerts are appended as JSON lines, each with path, form (ocsf or ecs) and kinds "
-        "(empty: all). Your own logrotate may move them away at any time.",
-    )
-    console: str = Field(
-        "", max_length=2048, description="Address of the console, for the link in an alert. Empty: alerts have no link."
-    )
-    review: bool = Field(
-        False, description="Also alert about campaigns with the verdict review. By default, only act causes alerts."
-    )
-    quiet_hours: float = Field(
-        24.0,
-        ge=0,
-        le=8760,
-        description="Hours in which one campaign, or one failing part, raises at most one alert of a kind, however "
-        "often its verdict changes.",
-    )
-    hunt_failures: int = Field(3, ge=1, le=1000, description="Hunts that fail in a row before there is an alert.")
-    keep_days: float = Field(
-        400.0,
-        gt=0,
-        le=3650,
-        description="Days after which the record of an alert is deleted, unless a legal hold keeps it.",
-    )
+    files: tuple[AlertFile, ...] = ()
+    console: str = Field("", max_length=2048)
+    review: bool = False
+    quiet_hours: float = Field(24.0, ge=0, le=8760)
+    hunt_failures: int = Field(3, ge=1, le=1000)
+    keep_days: float = Field(400.0, gt=0, le=3650)
 
     _plugins: Mapping[str, Mapping[str, Any]] = PrivateAttr(default_factory=dict)
 

@@ -16,7 +16,6 @@ import pyarrow as pa
 
 Function = Callable[[pa.Table, Any], pa.Table]
 """(rows of one partition, context) -> rows; at module level."""
-
 Source = Callable[[Sequence[str] | None], pa.Table]
 """Wanted columns (None for all) -> the rows of one partition, in the same order every time."""
 
@@ -31,37 +30,22 @@ class Dataset(Protocol):
     def extend(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> Dataset:
-        """The same rows with further columns, kept for later passes.
+        """The same rows with further columns, kept for later passes; a column that is there already is replaced.
 
-        Args:
-            function: gives one row for each row that it gets, in the same order.
-            schema: of the new columns; one that is there already is replaced.
-            context: what the function needs beside the rows.
-            columns: what the function reads; all when None.
+        The function gives one row for each, in the same order, from `columns` (all when None) and `context`.
         """
 
     def gather(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
-        """Tables of all partitions, concatenated in an order on which no caller may rely.
-
-        Args:
-            function: gives any number of rows for a partition.
-            context: what the function needs beside the rows.
-            columns: what the function reads; all when None.
-        """
+        """Tables of all partitions, in an order on which no caller may rely; the function gives any number of rows."""
 
     def without(self, names: Sequence[str]) -> Dataset:
         """The same rows without added columns that no later pass reads."""
 
 
 class LocalDataset:
-    """Partitions on this machine, processed by threads.
-
-    Args:
-        names: columns that the sources give.
-        threads: partitions that are processed at a time, which bounds memory.
-    """
+    """Partitions on this machine, processed by threads, whose number bounds memory."""
 
     def __init__(self, sources: Sequence[Source], names: Sequence[str], threads: int) -> None:
         self._sources = list(sources)

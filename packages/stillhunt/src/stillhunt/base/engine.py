@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
 import pyarrow as pa
@@ -23,24 +22,10 @@ class Engine(Protocol):
         """Register an Arrow table under a name; an earlier table of that name is replaced."""
 
     def sql(self, statement: str, *, purpose: str) -> pa.Table:
-        """Run one statement.
-
-        Args:
-            purpose: what the statement is for, in words; shown if it fails.
-
-        Raises:
-            EngineError: the engine refused or failed.
-        """
+        """Run one statement; an EngineError with its purpose in words if the engine refused or failed."""
 
     def stream(self, statement: str, *, purpose: str) -> Iterator[pa.RecordBatch]:
-        """Run one statement whose result need not fit in memory.
-
-        Args:
-            purpose: what the statement is for, in words; shown if it fails.
-
-        Raises:
-            EngineError: the engine refused or failed.
-        """
+        """Run one statement whose result need not fit in memory; errors as for `sql`."""
 
     def scan(self, relation: object) -> Iterator[pa.RecordBatch]:
         """Stream a native relation of this engine as Arrow batches."""
@@ -53,6 +38,4 @@ class Engine(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_error: object) -> None: ...

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import duckdb
@@ -20,12 +19,9 @@ from stillhunt.base.forced_end import remove_at_forced_end
 
 
 class DuckDBEngine:
-    """An in-process DuckDB connection that spills to disk above its memory limit.
+    """An in-process DuckDB connection that spills to disk above its memory limit; 0 threads are one per core.
 
     It is opened when it is first used: most hunts ask it nothing, and its threads take some 20 ms to start.
-
-    Args:
-        threads: worker threads; 0 = one per core.
     """
 
     name = "duckdb"
@@ -92,7 +88,5 @@ class DuckDBEngine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()

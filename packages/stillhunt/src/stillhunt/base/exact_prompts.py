@@ -18,12 +18,9 @@ PROMPT_COLUMNS = ("prompt_hash", "numbers")
 
 
 def exact_prompts(table: pa.Table) -> npt.NDArray[np.uint64]:
-    """One hash for each prompt with its numbers; 0 where there is no prompt.
+    """One hash for each prompt of SKETCHES or TRAFFIC with its numbers; 0 where there is no prompt.
 
     It is the hash of the normalised prompt where the numbers are not known, in sketches of earlier versions.
-
-    Args:
-        table: SKETCHES or TRAFFIC with the columns `PROMPT_COLUMNS`.
     """
     words, numbers = table["prompt_hash"].to_numpy(), pc.fill_null(table["numbers"], 0).to_numpy()
     # The lowest bit of a prompt's hash is 1 and stays so.

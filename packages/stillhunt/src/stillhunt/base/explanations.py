@@ -11,12 +11,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class HonestExplanation:
-    """One explanation of a group beside a harvest.
+    """One explanation of a group beside a harvest: a noun phrase, and in a sentence what would decide between them.
 
-    Attributes:
-        name: a noun phrase for readers.
-        settles: what would decide between it and a harvest, outside of the log, in a sentence.
-        one_operator: True where one operator stands behind the accounts, as behind a harvest.
+    `one_operator` is True where one operator stands behind the accounts, as behind a harvest.
     """
 
     key: str
@@ -39,11 +36,7 @@ def odds_against_all(odds: Sequence[float]) -> float:
 
 
 def one_operator_bits(odds: Mapping[str, float]) -> float:
-    """Log2 odds that one operator stands behind the accounts, whatever it does, against separate parties.
-
-    Args:
-        odds: key of each explanation -> log2 odds of a harvest against it.
-    """
+    """Log2 odds that one operator stands behind the accounts, from those of a harvest against each explanation."""
     alone = [bits for key, bits in odds.items() if not EXPLANATION_OF[key].one_operator]
     together = [bits for key, bits in odds.items() if EXPLANATION_OF[key].one_operator]
     # In units of the probability of a harvest, which is one operator's, too.

@@ -24,12 +24,7 @@ class FamilyNeed:
 
 @dataclass(frozen=True)
 class EvidenceNeeds:
-    """What all evidence needs.
-
-    Attributes:
-        every_call: kinds that must see every call.
-        even_sampling: kinds that need all parts of a log to be sampled at one rate.
-    """
+    """What all evidence needs; kinds that must see every call, or need a log sampled at one rate."""
 
     families: dict[str, FamilyNeed]
     every_call: tuple[str, ...]
@@ -82,7 +77,6 @@ EVIDENCE_FAMILIES = tuple(
     for name, entries in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 )
 """In the order of all tables and pages."""
-
 PRIOR = "prior"
 """Family of the rows that state the odds before any evidence."""
 BUDGET = "budget"
@@ -100,12 +94,10 @@ OTHERS = "explanations"
 caps, and what they take from the odds together."""
 LIMIT_FAMILIES = (BUDGET, MEMBERSHIP, INDEPENDENCE, FLAGGING, STANDING)
 """Families of the rows, with 0 bits, that state why a verdict is not what the probability by itself gives."""
-
 SIGN_KINDS = frozenset(
     ("posing_customers", "partly_posing", "one_place", "unlinked_customers", "few_accounts", "own_mail_domain")
 )
 """Kinds of evidence without bits of their own: that they were found decides which explanations are weighed, and how."""
-
 OUTSIDE = "outside_"
 """Beginning of the names of kinds of evidence that rest on what somebody knows beside the log (stillhunt-signals).
 Alone they never make the verdict act, and what they say stays here: packs and shares leave their statements out."""
@@ -122,9 +114,5 @@ FAMILY_OF = {family.name: family for family in EVIDENCE_FAMILIES}
 
 
 def family_label(name: str) -> str:
-    """Name of a family for readers who do not know the method; an unknown family keeps its name, with a capital.
-
-    Args:
-        name: as in the tables; a case that another version wrote may have others.
-    """
+    """Name of a family for readers who do not know the method; one of another version keeps its name, capitalised."""
     return FAMILY_OF[name].label if name in FAMILY_OF else name.capitalize()

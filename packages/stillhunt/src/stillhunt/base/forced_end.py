@@ -20,11 +20,7 @@ _children: set[subprocess.Popen[str]] = set()
 
 
 def remove_at_forced_end(path: Path) -> None:
-    """Remove a temporary folder if this process is made to end before it removed or renamed that itself.
-
-    Args:
-        path: of a folder that only this process writes to, under a name that nobody uses again.
-    """
+    """Remove this process's own temporary folder, of a name never used again, if the process is made to end first."""
     _paths.add(path)
 
 

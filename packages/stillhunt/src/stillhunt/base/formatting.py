@@ -66,7 +66,6 @@ UNSAFE = re.compile(f"[{_UNSAFE_CLASS}]|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\
 
 The joiners U+200C and U+200D pass between characters outside ASCII, because Persian, Hindi and emoji need them.
 """
-
 ELLIPSIS = "\u2026"
 MINUS = "\u2212"
 _SURE = 0.999
@@ -388,13 +387,10 @@ def join_words(parts: Sequence[str]) -> str:
 
 
 def join_some(parts: Sequence[str], shown: int, none: str = "none") -> str:
-    """The first parts of a list and how many more there are: `a, b and 3 more`.
+    """The first parts of a list and how many more there are: `a, b and 3 more`; `none` for an empty list.
 
     >>> join_some(["a", "b", "c", "d"], 2)
     'a, b and 2 more'
-
-    Args:
-        none: what stands for an empty list.
     """
     rest = len(parts) - shown
     return join_words([*parts[:shown], *([f"{count(rest)} more"] if rest > 0 else [])]) or none

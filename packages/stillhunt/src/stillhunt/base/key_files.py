@@ -24,14 +24,7 @@ def keys_folder(config: Config) -> Path:
 
 
 def read_secret(path: Path) -> bytes:
-    """A secret of 32 bytes from its file.
-
-    Args:
-        path: a file that only its owner may read.
-
-    Raises:
-        ConfigError: it is no such file.
-    """
+    """A secret of 32 bytes from a file that only its owner may read; a ConfigError if it is no such file."""
     check_private(path)
     try:
         text = path.read_text(encoding="ascii")
@@ -45,11 +38,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def check_private(path: Path) -> None:
-    """Refuse a key that others than its owner may read.
-
-    Raises:
-        ConfigError: others may read it, or it does not exist.
-    """
+    """A ConfigError if others than its owner may read a key, or if it does not exist."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -32,12 +32,7 @@ _WOULD_MEASURE = "would_measure"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a number comes from.
-
-    Attributes:
-        origin: measured (on worlds or real logs), derived (by a formula), or judgement.
-        how: the script, the formula or the reason, as one phrase.
-    """
+    """Where a number comes from: measured, derived by a formula, or judgement; and how, as one phrase."""
 
     origin: Origin
     how: str
@@ -87,7 +82,6 @@ class _Table:
 
 
 _TABLES: dict[str, _Table] = {}
-
 moved: dict[str, Any] = {}
 """`table.name` -> value used instead of the declared one. Only the sensitivity benchmark writes it, and only in a fresh
 process before any room is imported; nothing else may, for a finding would then rest on numbers that no page names."""
@@ -119,11 +113,7 @@ def read_parameters(kind: type[T], table: str) -> T:
 
 
 def parameter_values(beginning: str) -> dict[str, dict[str, Any]]:
-    """The values of all parameters of a room, by table and name, in what JSON has.
-
-    Args:
-        beginning: of the names of its tables, such as `score.`; a table counts from when its module was imported.
-    """
+    """The values of all tables that begin so (`score.`), by table and name, in what JSON has, as far as imported."""
     return {
         table: {one.name: list(one.value) if isinstance(one.value, tuple) else one.value for one in parameters}
         for table, (_, parameters) in all_parameters().items()

@@ -14,13 +14,7 @@ class Progress(Protocol):
     """Receives progress; `stage` opens one step and yields the function that advances it."""
 
     def stage(self, name: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
-        """Open one step.
-
-        Args:
-            name: what is being done, two or three words.
-            total: number of units to do; None if unknown.
-            unit: what is counted: "rows", "bytes", "accounts".
-        """
+        """Open one step, named in two or three words, of `total` units ("rows", "bytes"), None if unknown."""
 
     def note(self, text: str) -> None:
         """Tell the user one line, such as a column that is absent."""

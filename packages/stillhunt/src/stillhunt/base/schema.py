@@ -24,59 +24,28 @@ class SliceParameters(NamedTuple):
 
 
 SLICE_PARAMETERS = read_parameters(SliceParameters, "base.slices")
-
 SAMPLING_PARAMETERS = ("temperature", "top_p", "max_tokens")
 """Columns of the settings that a client sends with a request; a request that sets one of them has request style 1."""
-
-
 FAMILIES = tuple(family.name for family in EVIDENCE_FAMILIES)
 """Evidence families. Two independent ones are needed before an account is flagged."""
-
 _TABLES = read_tables("tables_of_rooms.toml")
 REQUESTS = _TABLES["requests"]
 ACCOUNTS = _TABLES["accounts"]
 SKETCHES = _TABLES["sketches"]
-
-UNJUDGED = (
-    "account_key",
-    "request_key",
-    "phrases",
-    "system_phrases",
-    "asn",
-    "channel",
-    "content_hash",
-    "script",
-)
+UNJUDGED = ("account_key", "request_key", "phrases", "system_phrases", "asn", "channel", "content_hash", "script")
 """Columns of the sketches that the search reads and nobody after it."""
 _REPEATED = (
-    "source",
-    "account_id",
-    "organization_id",
-    "model",
-    "network",
-    "ip_kind",
-    "country",
-    "user_agent",
+    *("source", "account_id", "organization_id", "model", "network", "ip_kind", "country", "user_agent"),
     "tls_fingerprint",
 )
-
 TRAFFIC = Table(
     "traffic",
     "Requests of the accounts that are judged or with which others are compared, without what is made of their texts.",
     tuple(replace(c, type=CODED) if c.name in _REPEATED else c for c in SKETCHES.columns if c.name not in UNJUDGED),
 )
-
 SLICED = _TABLES["sliced"]
 LINKS = _TABLES["links"]
 CANDIDATES = _TABLES["candidates"]
 TOTALS = _TABLES["totals"]
-
 INPUT_TABLES = (REQUESTS, ACCOUNTS)
-ROOM_TABLES = (
-    SKETCHES,
-    TRAFFIC,
-    SLICED,
-    LINKS,
-    CANDIDATES,
-    TOTALS,
-)
+ROOM_TABLES = (SKETCHES, TRAFFIC, SLICED, LINKS, CANDIDATES, TOTALS)

@@ -11,7 +11,6 @@ CASE_VERSION = 8
 """Version of the case folder, written to run.json; raised whenever a table, a column or what a value means changes."""
 READABLE_VERSIONS = (7, CASE_VERSION)
 """Versions of cases that are read, and shown as they were: version 7 has no explanations beside a harvest."""
-
 VERDICTS = ("act", "review", "none")
 ROLES = ("dedicated", "mixed", "pool", "victim", "unknown")
 """It only harvests; it sends cover of its own, too; customers of a reseller use it, too; its customer's key was taken;
@@ -21,7 +20,6 @@ POSING_OPERATION = "posing"
 OPERATION_KINDS = (HARVEST_OPERATION, POSING_OPERATION, "account_farm", "relay", "not_known")
 """A work queue for answers; one operator's accounts that pose as separate customers; many accounts of one person;
 accounts through which many people ask; a group left alone."""
-
 _TABLES = read_tables("tables_of_case.toml")
 CASE_ACCOUNTS = _TABLES["case_accounts"]
 MEMBERS = _TABLES["members"]
@@ -33,25 +31,18 @@ SAMPLES = _TABLES["samples"]
 TIMELINE = _TABLES["timeline"]
 ORIGINS = _TABLES["origins"]
 MEMBER_DETAILS = _TABLES["member_details"]
-
 ADDRESS_KINDS = ("address", "network")
 """An IP address; its /24 (IPv4) or /48 (IPv6)."""
-
 ADDRESSES = _TABLES["addresses"]
 CITED = _TABLES["cited"]
-
 TAKEN_ASPECTS = ("all", "range", "model", "skill", "subject", "language")
-
 TAKEN = _TABLES["taken"]
 PHRASE_HASHES = _TABLES["phrases"]
 ACCOUNT_FACTS = _TABLES["account_facts"]
-
 RELATIONS = ("one_operator", "one_pool", "two_operators")
 """One operator runs the campaigns; they use the same accounts; they were found as one and are two."""
-
 CASE_OPERATORS = _TABLES["operators"]
 REJECTS = _TABLES["rejects"]
-
 CASE_TABLES: dict[str, Table] = {
     "accounts": CASE_ACCOUNTS,
     "members": MEMBERS,
@@ -63,7 +54,6 @@ CASE_TABLES: dict[str, Table] = {
     "rejects": REJECTS,
 }
 """File stem in the case folder -> its table."""
-
 CASE_VIEWS: dict[str, Table] = {
     "samples": SAMPLES,
     "timeline": TIMELINE,

@@ -14,7 +14,6 @@ TIMESTAMP = pa.timestamp("us", tz="UTC")
 """Type of every moment."""
 CODED = pa.dictionary(pa.int32(), pa.string())
 """Strings of few distinct values beside the rows: kept once each, four bytes a row."""
-
 _TYPES = {
     "moment": TIMESTAMP,
     "coded": CODED,
@@ -61,13 +60,9 @@ class Table:
         return self.arrow.empty_table()
 
     def build(self, **columns: object) -> pa.Table:
-        """A checked table from one array or list per column.
+        """A checked table from one array or list per column; a missing nullable column becomes all null.
 
-        Args:
-            columns: one value per declared column; a missing nullable column becomes all null.
-
-        Raises:
-            ContractError: a column is missing, unknown, of another length or type.
+        Raises ContractError where a column is missing, unknown, of another length or type.
         """
         unknown = set(columns) - set(self.names)
         if unknown:
@@ -92,11 +87,7 @@ class Table:
         return self.check(table)
 
     def check(self, table: pa.Table) -> pa.Table:
-        """Return the table if it has exactly this shape.
-
-        Raises:
-            ContractError: a column is missing, in excess, of another type, or null where it must not be.
-        """
+        """The table, if it has exactly this shape; else a ContractError."""
         if table.schema.names != list(self.names):
             raise ContractError(
                 f"columns are {table.schema.names}, declared are {list(self.names)}", where=f"table {self.name}"
@@ -117,11 +108,7 @@ def _as_type(value: object, wanted: pa.DataType) -> pa.Array | pa.ChunkedArray:
 
 
 def read_tables(name: str) -> dict[str, Table]:
-    """The tables of a file in this folder, whose first lines say how it is written.
-
-    Raises:
-        ContractError: the type of a column is unknown.
-    """
+    """The tables of a file here, whose first lines say how it is written; a ContractError for an unknown type."""
     declared = tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
     return {table: Table(table, lines.get("", ""), _columns_of(table, declared)) for table, lines in declared.items()}
 

@@ -21,13 +21,9 @@ from stillhunt.base.errors import ContractError, OutputError
 
 
 def write_whole(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file completely or not at all, for its owner only: beside its place first, then renamed.
+    """Write a file completely or not at all, for its owner only, beside its place and then renamed.
 
-    Args:
-        path: the file; one that is there is replaced, and its folder is made if need be.
-
-    Raises:
-        OutputError: it cannot be written.
+    Makes its folder if need be; an OutputError if it cannot be written.
     """
     beside: Path | None = None
     try:

@@ -5,6 +5,5 @@ SECOND = 1_000 * MILLISECOND
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-
 MICROBITS = 1_000_000
 """Bits of evidence cross rooms as whole millionths, so that their sums do not depend on the order of adding."""

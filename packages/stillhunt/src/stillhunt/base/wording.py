@@ -44,26 +44,15 @@ class _Figures(Formatter):
 
 
 def fill(template: str, **figures: Any) -> str:
-    """A sentence from its template.
+    """A sentence from its template and figures; a KeyError for a field that is not given.
 
     >>> fill("{n:account} {n:uses|use} one template", n=2)
     '2 accounts use one template'
-
-    Args:
-        template: text with fields as above.
-        figures: numbers and texts by name of the field.
-
-    Raises:
-        KeyError: the template has a field that is not given.
     """
     return _Figures().vformat(template, (), figures)
 
 
 @cache
 def sentences_beside(module: str) -> dict[str, Any]:
-    """The templates of the `wording.toml` beside a module, by section and name.
-
-    Args:
-        module: `__file__` of the module.
-    """
+    """The templates of the `wording.toml` beside the module of this `__file__`, by section and name."""
     return tomllib.loads(Path(module).with_name("wording.toml").read_text("utf-8"))

@@ -14,14 +14,7 @@ _GB = 1e9
 
 
 def tell_forecast(progress: Progress, told: HuntForecast, *, force: bool) -> None:
-    """Say what a hunt will need.
-
-    Args:
-        force: hunt even if the memory will not do.
-
-    Raises:
-        InputError: the memory of this machine or container will not do.
-    """
+    """Say what a hunt will need; an InputError if this machine's or container's memory will not do, unless forced."""
     size = told.size
     progress.note(
         f"some {_rounded(round(size.requests))} requests with {_gigabytes(size.text_bytes)} of text: "

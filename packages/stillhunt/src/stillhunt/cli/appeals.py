@@ -11,14 +11,8 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.database import opened_database
-from stillhunt.cli.moments import minute_of, read_clock, time_of
-from stillhunt.cli.options import (
-    DEFAULT_DATA,
-    DataOption,
-    JsonFlag,
-    NoteOption,
-    SettingsOption,
-)
+from stillhunt.cli.moments import headed_minute, minute_of, read_clock, time_of, with_moments
+from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import LogEntry, standing
@@ -31,14 +25,9 @@ from stillhunt.watch.folder import DataFolder
 appeal_commands = typer.Typer(
     no_args_is_help=True, help="Appeals of customers against decisions, and how they were decided."
 )
-
-
 AppealNumber = Annotated[int, typer.Argument(metavar="APPEAL", help="Number of the appeal.")]
-
 _HEADINGS = ("appeal", "status", "due (UTC)", "account", "decision", "filed by", "text")
-
 _ACCOUNT_CHARS, _NAME_CHARS, _TEXT_CHARS = 32, 24, 60
-
 _MOMENTS = ("filed_at", "due_at", "decided_at", "made_at", "starts_at", "expires_at")
 
 
@@ -76,11 +65,9 @@ def show_appeal(
     about = [entry for entry in log if entry.seq == appeal.decision]
     others = [entry for entry in standing(log, now) if entry.seq != appeal.decision]
     if as_json:
-        shown = {
-            "against": [_encode_record_fields(one) for one in about],
-            "others": [_encode_record_fields(one) for one in others],
-        }
-        print_json({**_fields_of(appeal, now), **shown})
+        shown = {"against": about, "others": others}
+        entries = {name: [with_moments(asdict(one), _MOMENTS) for one in some] for name, some in shown.items()}
+        print_json({**_fields_of(appeal, now), **entries})
         return
     rows = [
         ("appeal", str(appeal.appeal_id)),
@@ -184,7 +171,7 @@ def _format_appeal_cells(appeal: Appeal, now: int) -> tuple[str, ...]:
     return (
         str(appeal.appeal_id),
         _describe_appeal_status(appeal, now),
-        minute_of(appeal.due_at).removesuffix(" UTC"),
+        headed_minute(appeal.due_at),
         formatting.shorten(appeal.account_id, _ACCOUNT_CHARS),
         str(appeal.decision),
         formatting.shorten(appeal.by, _NAME_CHARS),
@@ -198,7 +185,7 @@ def _describe_appeal_status(appeal: Appeal, now: int) -> str:
 
 def _describe_log_entry(entry: LogEntry) -> str:
     """A decision in one line."""
-    when = f"{minute_of(entry.starts_at).removesuffix(' UTC')} to {minute_of(entry.expires_at)}"
+    when = f"{headed_minute(entry.starts_at)} to {minute_of(entry.expires_at)}"
     dry_run = ", dry run" if entry.dry_run else ""
     campaign = f", campaign {entry.campaign_id}" if entry.campaign_id else ""
     note = f": {entry.note}" if entry.note else ""
@@ -213,10 +200,4 @@ def _format_share_interval(share: ExactShare | None) -> str:
 
 
 def _fields_of(appeal: Appeal, now: int) -> dict[str, Any]:
-    return {**_encode_record_fields(appeal), "overdue": appeal.is_overdue(now)}
-
-
-def _encode_record_fields(record: Appeal | LogEntry) -> dict[str, Any]:
-    """Fields with moments as JSON shows them."""
-    values = asdict(record)
-    return {name: time_of(value) if name in _MOMENTS and value is not None else value for name, value in values.items()}
+    return {**with_moments(asdict(appeal), _MOMENTS), "overdue": appeal.is_overdue(now)}

@@ -47,11 +47,7 @@ def is_compiled() -> bool:
 
 
 def compile_once(progress: Progress) -> None:
-    """Compile the kernels if that was not done before; the hunt itself compiles what could not be compiled here.
-
-    Args:
-        progress: gets one step, with the kernels compiled so far.
-    """
+    """Compile the kernels, as one step of progress, if that was not done; the hunt itself compiles what is left."""
     if is_compiled():
         return
     with _hold_compile_lock(progress):
@@ -88,15 +84,7 @@ def _hold_compile_lock(progress: Progress) -> Iterator[None]:
 
 
 def compile_parts(advance: Advance, parts: Iterable[str]) -> bool:
-    """Compile parts of the kernels, each in a process of its own.
-
-    Args:
-        advance: gets 1 for each kernel that was compiled.
-        parts: some of `COMPILED_PARTS`.
-
-    Returns:
-        Whether all went well.
-    """
+    """Compile some of `COMPILED_PARTS`, each in a process of its own; whether all went well."""
     seen: set[str] = set()
     lock = threading.Lock()
     command = [sys.executable, "-m", "stillhunt.cli.compiling"]

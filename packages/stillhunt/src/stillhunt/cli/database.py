@@ -20,7 +20,6 @@ from stillhunt.watch.folder import DATABASE, HUNT_ROLE, DataFolder
 from stillhunt.watch.known_database import IDENTITY_FILE, open_database
 
 database_commands = typer.Typer(no_args_is_help=True, help="Version of the database of a data folder.")
-
 _USERS_OF_IT = ("serve-ingest", "serve-hunt", "serve-web", HUNT_ROLE)
 
 
@@ -85,15 +84,9 @@ def _print_plain_text(text: str) -> None:
 
 @contextmanager
 def opened_database(data: Path, settings_file: Path | None, *, as_it_is: bool = False) -> Iterator[WatchDatabase]:
-    """The database of a data folder, closed at the end.
+    """The database of a data folder, or of the settings, closed at the end; `as_it_is` leaves an old version alone.
 
-    Args:
-        settings_file: file of settings, which may name another database.
-        as_it_is: leave its tables as they are, whatever their version.
-
-    Raises:
-        CaseError: the folder has no database.
-        OutputError: the database cannot be read.
+    Raises CaseError if there is none, OutputError if it cannot be read.
     """
     url, file = Config.load(file=settings_file).watch.database, data / DATABASE
     if not url and not file.is_file() and not (data / IDENTITY_FILE).is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
@@ -15,7 +15,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.formatting import visible_id
 from stillhunt.cli.database import opened_database
-from stillhunt.cli.moments import minute_of, read_clock, time_of
+from stillhunt.cli.moments import headed_minute, read_clock, time_of, with_moments
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption
 from stillhunt.cli.terminal import message_console, output_console, print_columns, print_json, safe_lines
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
@@ -39,17 +39,11 @@ from stillhunt.watch.database.tables import DECISIONS
 decision_commands = typer.Typer(
     no_args_is_help=True, help="Decisions about accounts: what is done, by whom, why, and until when."
 )
-
 AuthorOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
-
 _MOMENTS = ("made_at", "starts_at", "expires_at")
-
 _HEADINGS = ("entry", "action", "account", "by", "from (UTC)", "until (UTC)", "campaign", "reason")
-
 _LOG_HEADINGS = ("entry", "made (UTC)", "kind", *_HEADINGS[1:7], "note")
-
 _ACCOUNT_CHARS, _NAME_CHARS, _NOTE_CHARS = 32, 24, 60
-
 EXIT_BROKEN = 1
 
 
@@ -70,13 +64,7 @@ def replay_decisions(
     counting = in_force(log, moment, frozenset(config.sanctioned.accounts))
     trying = [entry for entry in standing(log, moment) if entry.dry_run]
     if as_json:
-        print_json(
-            {
-                "at": time_of(moment),
-                "in_force": _fields_of(counting.values()),
-                "dry_run": _fields_of(trying),
-            }
-        )
+        print_json({"at": time_of(moment), "in_force": _fields_of(counting.values()), "dry_run": _fields_of(trying)})
         return
     console = output_console()
     counts = Counter(entry.action for entry in counting.values())
@@ -198,14 +186,14 @@ def add_decision(
         about = read_log(database, about_account(made.account_id))
     counting = in_force(about, read_clock()).get(made.account_id)
     account_id, why = formatting.shorten(made.account_id, _ACCOUNT_CHARS), REASON_TEXTS[code].rstrip(".")
-    until, kind_said = _format_utc_minute(made.expires_at), ", as an override" if override else ""
+    until, kind_said = headed_minute(made.expires_at), ", as an override" if override else ""
     output_console().print(
         safe_lines(f"Decision {made.seq}: {made.action} for {account_id} until {until} UTC{kind_said}. Reason: {why}.")
     )
     if counting is not None and counting.seq != made.seq:
         author = formatting.shorten(counting.author, _NAME_CHARS)
         message_console().print(
-            f"Until {_format_utc_minute(counting.expires_at)} UTC another decision takes precedence: {counting.seq}, "
+            f"Until {headed_minute(counting.expires_at)} UTC another decision takes precedence: {counting.seq}, "
             f"{counting.action} by {author} ({counting.kind}). To take precedence over it, decide with --override; "
             f"to end it, run 'stillhunt decisions undo {counting.seq}'."
         )
@@ -236,16 +224,13 @@ def _one_of(given: str, known: Sequence[str], name: str) -> Any:
     return given
 
 
-def _fields_of(entries: Any) -> list[dict[str, Any]]:
-    return [
-        {name: time_of(value) if name in _MOMENTS else value for name, value in asdict(entry).items()}
-        for entry in entries
-    ]
+def _fields_of(entries: Iterable[LogEntry]) -> list[dict[str, Any]]:
+    return [with_moments(asdict(entry), _MOMENTS) for entry in entries]
 
 
 def _format_decision_cells(entry: LogEntry) -> tuple[str, ...]:
     account = formatting.shorten(formatting.escape_controls(entry.account_id), _ACCOUNT_CHARS)
-    times = (_format_utc_minute(entry.starts_at), _format_utc_minute(entry.expires_at))
+    times = (headed_minute(entry.starts_at), headed_minute(entry.expires_at))
     return (
         str(entry.seq),
         entry.action,
@@ -261,10 +246,10 @@ def _log_cells(entry: LogEntry) -> tuple[str, ...]:
     """An entry with what became of it said in its kind: which one it ends or renews, and whether it counts at all."""
     ends = entry.kind == "undo"
     about = f" of {entry.undoes}" if ends else f", renews {entry.undoes}" if entry.undoes else ""
-    times = ("-", "-") if ends else (_format_utc_minute(entry.starts_at), _format_utc_minute(entry.expires_at))
+    times = ("-", "-") if ends else (headed_minute(entry.starts_at), headed_minute(entry.expires_at))
     return (
         str(entry.seq),
-        _format_utc_minute(entry.made_at),
+        headed_minute(entry.made_at),
         f"{entry.kind}{about}{', dry run' if entry.dry_run else ''}",
         entry.action,
         formatting.shorten(entry.account_id, _ACCOUNT_CHARS),
@@ -273,10 +258,6 @@ def _log_cells(entry: LogEntry) -> tuple[str, ...]:
         formatting.shorten(entry.campaign_id, _NAME_CHARS) or "-",
         formatting.shorten(entry.note, _NOTE_CHARS) or "-",
     )
-
-
-def _format_utc_minute(moment: int) -> str:
-    return minute_of(moment).removesuffix(" UTC")
 
 
 def _parse_decision_moment(text: str) -> int:

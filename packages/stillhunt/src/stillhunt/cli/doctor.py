@@ -14,39 +14,25 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from stillhunt._kernel_cache import VARIABLE, is_temporary
 from stillhunt._version import __version__
 from stillhunt.base.config import Config
+from stillhunt.base.container_memory import container_memory
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli.compiling import COMPILING_TAKES, compile_once, is_compiled
-from stillhunt.cli.options import (
-    JsonFlag,
-)
+from stillhunt.cli.options import JsonFlag
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 
 OLDEST_PYTHON = (3, 11)
-
 MEMORY_NEEDED_GB = 2.5  # the 16 million request case
-
 DISK_NEEDED_GB = 2.0  # spill files and the case folder of the same
-
 DEPENDENCIES = (
-    "duckdb",
-    "jinja2",
-    "msgspec",
-    "numba",
-    "numpy",
-    "pyarrow",
-    "pydantic",
-    "rich",
-    "scipy",
-    "typer",
-    "zstandard",
+    *("duckdb", "jinja2", "msgspec", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "typer", "zstandard"),
 )
-
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -124,23 +110,11 @@ def _check_cores() -> Check:
 
 
 def _check_memory() -> Check:
-    try:
-        total_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    except (AttributeError, ValueError, OSError):
-        return Check("memory", "warn", "not known on this system")
-    limit_gb = min(total_gb, _container_limit_gb())
+    limit_gb = min(psutil.virtual_memory().total, container_memory()) / 1e9
     if limit_gb < MEMORY_NEEDED_GB:
         advice = "large logs will spill to disk; set a lower limit with --set memory_limit_gb=1"
         return Check("memory", "warn", f"{limit_gb:.1f} GB", advice)
     return Check("memory", "ok", f"{limit_gb:.1f} GB")
-
-
-def _container_limit_gb() -> float:
-    """Memory limit of the container (cgroup v2), GB; infinite where there is none."""
-    try:
-        return int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")) / 1e9
-    except (OSError, ValueError):
-        return float("inf")
 
 
 def _check_disk_space() -> Check:

@@ -43,11 +43,7 @@ def other_commands() -> dict[str, EntryPoint]:
 
 
 def entry_of(point: EntryPoint) -> CommandEntry:
-    """What another distribution says of its command.
-
-    Raises:
-        ConfigError: it cannot be loaded, or is no entry.
-    """
+    """What another distribution says of its command; a ConfigError if it cannot be loaded or is no entry."""
     try:
         found = point.load()
     except Exception as error:  # a stranger's code, which may raise anything
@@ -68,20 +64,13 @@ def broken_command(name: str, point: EntryPoint, why: object) -> ConfigError:
 
 
 def part_of_another(name: str, extra: str) -> Any:
-    """What another distribution brings for commands of a third one, which does not import it.
+    """What another distribution (an extra) brings to `stillhunt.parts` for commands of a third one.
 
-    Args:
-        name: its entry point in the group `stillhunt.parts`.
-        extra: the extra that brings it.
-
-    Raises:
-        ConfigError: it is not installed, or cannot be loaded.
+    Raises ConfigError if it is not installed, or cannot be loaded.
     """
     points = list(entry_points(group=PARTS_GROUP, name=name))
     if not points:
-        raise ConfigError(
-            f"what is asked for comes with stillhunt-{extra}", next_step=f"pip install 'stillhunt[{extra}]'"
-        )
+        raise _make_missing_extra_error("what is asked for", extra)
     try:
         return points[0].load()
     except Exception as error:  # somebody else's code, which may raise anything
@@ -89,11 +78,7 @@ def part_of_another(name: str, extra: str) -> Any:
 
 
 def missing_command(name: str) -> ConfigError:
-    """The error for a command whose distribution is not installed.
-
-    Args:
-        name: a key of `COMES_WITH`.
-    """
+    """The error for a command in `COMES_WITH` whose distribution is not installed."""
     return _make_missing_extra_error("this command", COMES_WITH[name])
 
 

@@ -17,10 +17,7 @@ from stillhunt.base import formatting
 from stillhunt.base.case_folder import case_folder_around
 from stillhunt.base.errors import OutputError
 from stillhunt.base.table_files import csv_bytes, parquet_bytes, write_whole
-from stillhunt.cli.options import (
-    ForceFlag,
-    QuietFlag,
-)
+from stillhunt.cli.options import ForceFlag, QuietFlag
 from stillhunt.cli.terminal import json_text, message_console, print_bytes
 from stillhunt.triage import personal_ids_sentence
 
@@ -34,15 +31,13 @@ class ExportFormat(StrEnum):
 
 
 PARQUET = "parquet"
-
 STDOUT = Path("-")
 
 
 def export(
     case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder written by 'hunt --out'.")],
     campaign: Annotated[
-        str | None,
-        typer.Argument(metavar="ID", help="A campaign id or its beginning; without it, all campaigns."),
+        str | None, typer.Argument(metavar="ID", help="A campaign id or its beginning; without it, all campaigns.")
     ] = None,
     accounts: Annotated[
         bool,
@@ -123,14 +118,7 @@ WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"csv": csv_bytes, "json": jso
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:
-    """Refuse a file that must not be written or replaced, before any work is done.
-
-    Args:
-        force: whether one that is there may be replaced.
-
-    Raises:
-        OutputError: it may not be written.
-    """
+    """An OutputError for a file that must not be written, or not be replaced without force, before any work is done."""
     case = case_folder_around(out.parent) or case_folder_around(out)  # a link may lead into one
     if case is not None:
         raise OutputError(

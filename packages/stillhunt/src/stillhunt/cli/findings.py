@@ -19,7 +19,6 @@ EXIT_FINDINGS = 3
 EXIT_PARTIAL = 4
 EXIT_CONFIG = 5
 EXIT_INTERRUPTED = 130
-
 EXIT_MEANINGS: dict[int, str] = {
     EXIT_NOTHING: "nothing found",
     EXIT_ERROR: "error: the input, the case folder or the engine could not be used",
@@ -35,23 +34,14 @@ EXIT_MEANINGS: dict[int, str] = {
 
 
 def exit_code(case: CaseModel, rejects_limit: float) -> int:
-    """0, 3 or 4; partial input takes precedence over findings, because what was not read may hide more.
-
-    Args:
-        rejects_limit: share of rejected rows, 0 to 1, above which the input counts as partial.
-    """
+    """0, 3 or 4; 4 (more than this share of rows rejected, 0 to 1) goes first: what was not read may hide more."""
     if case.rejected_share > rejects_limit:
         return EXIT_PARTIAL
     return EXIT_FINDINGS if case.of_verdict("act", "review") else EXIT_NOTHING
 
 
 def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) -> dict[str, Any]:
-    """The document of `--json`.
-
-    Args:
-        case_folder: where the case was written; None when it was not.
-        rejects_limit: as in `exit_code`.
-    """
+    """The document of `--json`; `case_folder` is None when it was not written, `rejects_limit` as in `exit_code`."""
     code, run = exit_code(case, rejects_limit), case.run
     found = case.of_verdict("act", "review")
     members: dict[str, list[dict[str, Any]]] = defaultdict(list)

@@ -13,7 +13,7 @@ from rich.text import Text
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.cli.database import opened_database
-from stillhunt.cli.moments import minute_of, time_of
+from stillhunt.cli.moments import known_minute, with_moments
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOption
 from stillhunt.cli.terminal import output_console, print_columns, print_json
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs, sign_fields
@@ -31,11 +31,8 @@ from stillhunt.watch.signatures.signature import SignatureSet, no_signatures
 from stillhunt.watch.snapshots import latest_snapshot
 
 _MOMENTS = ("first_seen", "last_seen", "at", "first_at", "found_at")
-
 _ACCOUNT_CHARS, _LINKED_SHOWN = 24, 10
-
 _HEADINGS = ("status", "verdict", "campaign", "accounts", "requests", "first seen", "last seen (UTC)")
-
 _STATUSES = ("active", "dormant", "merged", "ended")
 
 
@@ -67,10 +64,10 @@ def show_history(
         linked = linked_accounts(database, name)
         if as_json:
             dated = {
-                "events": [_convert_row_moments(row) for row in events],
-                "linked_accounts": [_convert_row_moments(row) for row in linked],
+                "events": [with_moments(row, _MOMENTS) for row in events],
+                "linked_accounts": [with_moments(row, _MOMENTS) for row in linked],
             }
-            print_json({"campaign": _convert_row_moments(found), **dated, "members": members})
+            print_json({"campaign": with_moments(found, _MOMENTS), **dated, "members": members})
             return
         console = output_console()
         _print_one(console, found, events, members, snapshot_times(database))
@@ -81,8 +78,8 @@ def show_history(
 
 def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign], *, as_json: bool) -> None:
     if as_json:
-        early = [_convert_row_moments({**sign_fields(sign), "accounts": sign.accounts}) for sign in signs]
-        print_json({"campaigns": [_convert_row_moments(row) for row in campaigns], "early_signs": early})
+        early = [with_moments({**sign_fields(sign), "accounts": sign.accounts}, _MOMENTS) for sign in signs]
+        print_json({"campaigns": [with_moments(row, _MOMENTS) for row in campaigns], "early_signs": early})
         return
     console = output_console()
     statuses = Counter(row["status"] for row in campaigns)
@@ -91,29 +88,16 @@ def _print_all(campaigns: Sequence[Mapping[str, Any]], signs: Sequence[EarlySign
     console.print(Text(f"{total} so far{': ' if parts else ''}{formatting.join_words(parts)}.", "bold"))
     if campaigns:
         console.print()
-        print_columns(console, [_HEADINGS, *map(_format_history_cells, sorted(campaigns, key=_rank_campaign_status))])
+        ranked = sorted(campaigns, key=lambda row: _STATUSES.index(row["status"]))
+        print_columns(console, [_HEADINGS, *map(_format_history_cells, ranked)])
     if signs:
         console.print("\nEarly signs, which are no verdict; --json lists their accounts", style="bold")
-        print_columns(
-            console,
-            [
-                (_format_known_minute(sign.first_at), _name_sign_subject(sign), _format_sign_statement(sign))
-                for sign in signs
-            ],
-            ("dim", "dim"),
-        )
-
-
-def _name_sign_subject(sign: EarlySign) -> str:
-    return sign.campaign_id or formatting.shorten(formatting.escape_controls(sign.accounts[0]), _ACCOUNT_CHARS)
-
-
-def _format_sign_statement(sign: EarlySign) -> str:
-    return formatting.sentence(formatting.escape_controls(sign.statement))
-
-
-def _rank_campaign_status(row: Mapping[str, Any]) -> int:
-    return _STATUSES.index(row["status"])
+        rows = []
+        for sign in signs:
+            who = sign.campaign_id or formatting.shorten(formatting.escape_controls(sign.accounts[0]), _ACCOUNT_CHARS)
+            said = formatting.sentence(formatting.escape_controls(sign.statement))
+            rows.append((_format_known_minute(sign.first_at), who, said))
+        print_columns(console, rows, ("dim", "dim"))
 
 
 def _format_history_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -208,9 +192,4 @@ def _member_changes(campaign: Mapping[str, Any], members: Sequence[Mapping[str, 
 
 
 def _format_known_minute(moment: int | None) -> str:
-    return "unknown" if moment is None else minute_of(moment)
-
-
-def _convert_row_moments(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row whose microseconds since 1970 are moments."""
-    return {name: time_of(value) if name in _MOMENTS and value is not None else value for name, value in row.items()}
+    return known_minute(moment) or "unknown"

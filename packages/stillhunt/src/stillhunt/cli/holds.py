@@ -12,7 +12,7 @@ import typer
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.cli.moments import minute_of, read_clock
+from stillhunt.cli.moments import known_minute, read_clock
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOption
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 from stillhunt.watch.database.store import WatchDatabase
@@ -95,16 +95,12 @@ def _open_hold_database(data: Path, settings: Path | None) -> Iterator[tuple[Dat
 def _encode_hold(hold: Hold) -> dict[str, object]:
     return {
         "number": hold.hold_id,
-        "made": _format_hold_minute(hold.made_at),
-        "from": _format_hold_minute(hold.from_time),
-        "to": _format_hold_minute(hold.to_time),
-        "released": _format_hold_minute(hold.released_at),
+        "made": known_minute(hold.made_at),
+        "from": known_minute(hold.from_time),
+        "to": known_minute(hold.to_time),
+        "released": known_minute(hold.released_at),
         "reason": hold.reason,
     }
-
-
-def _format_hold_minute(at: int | None) -> str | None:
-    return None if at is None else minute_of(at)
 
 
 def _parse_hold_moment(text: str, *, end: bool = False) -> int:

@@ -124,11 +124,7 @@ def hunt(
 def write_and_show(
     case: stillhunt.Case, config: Config, out: Path | None, *, force: bool = False, as_json: bool = False, quiet: bool
 ) -> None:
-    """Write the case folder if one was asked for, and print the findings, also where they cannot be written.
-
-    Raises:
-        StillhuntError: the folder cannot be written.
-    """
+    """Write the case folder if one was asked for, and print the findings, even where that fails with an error."""
     limit = config.collect.rejects_limit
     try:
         if out is not None:

@@ -36,19 +36,13 @@ from stillhunt.triage.model import NAME_CHARS
 from stillhunt.triage.score_breakdown import STATEMENT_CHARS
 
 REJECT_REASONS_SHOWN = 5
-
 FIELD_CHARS = 240
 NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
 class LogKind:
-    """Files of one format, or a single file.
-
-    Attributes:
-        files: what was found in each.
-        whole: all of them as one input: sums of rows and counts, and every origin of a column.
-    """
+    """Files of one format, or a single one; `whole` is all of them as one input: sums, and every origin of a column."""
 
     files: tuple[InspectedInput, ...]
     whole: InspectedInput
@@ -133,11 +127,7 @@ def inspect(
 
 
 def print_inspection(console: Console, found: Inspection, *, every_file: bool = False) -> None:
-    """Print what some logs are: one block for the files of a kind.
-
-    Args:
-        every_file: one block for each file instead.
-    """
+    """Print what some logs are: one block for the files of a kind, or one for each file."""
     rows = sum(one.file.rows for one in found.inputs)
     console.print(Text(f"{formatting.volume(rows, found.accounts)}{_format_time_span(found)}.", "bold"))
     several = len({each.file.format for each in found.inputs if each.file.joined}) > 1
@@ -222,11 +212,7 @@ def _as_dict(found: Inspection) -> dict[str, Any]:
 
 
 def log_kinds(inputs: Sequence[InspectedInput], *, every_file: bool = False) -> list[LogKind]:
-    """The kinds of some inputs, in the order in which they come first.
-
-    Args:
-        every_file: show each file by itself.
-    """
+    """The kinds of some inputs, in the order in which they come first; with `every_file` each file by itself."""
     kinds: dict[tuple[object, ...], list[InspectedInput]] = {}
     for place, one in enumerate(inputs):
         unread = one.file.format == CANONICAL_FORMAT and not one.file.rows

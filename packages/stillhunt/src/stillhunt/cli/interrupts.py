@@ -27,8 +27,6 @@ ten seconds, and systemd kills after ninety."""
 INTERRUPTED = "interrupted: no incomplete output was left behind"
 _SHOW_CURSOR = "\x1b[?25h"
 """A bar of progress hides the cursor of the terminal."""
-
-
 _allowed = [UNWINDING_SECONDS]
 
 
@@ -38,11 +36,7 @@ def allow_draining() -> None:
 
 
 def watch_signals() -> list[int]:
-    """Let SIGINT and SIGTERM end this command, so that temporary folders are removed; a second one ends it at once.
-
-    Returns:
-        The signals that came so far; it grows.
-    """
+    """Let SIGINT and SIGTERM end this command after its clean-up, a second one at once; gives those that came."""
     seen: list[int] = []
 
     def note_and_interrupt(number: int, frame: FrameType | None) -> NoReturn:

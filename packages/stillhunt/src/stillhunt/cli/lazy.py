@@ -81,12 +81,7 @@ class _Commands(Mapping[str, Any]):
 
 
 def lazy_typer(table: Mapping[str, CommandEntry], about: str) -> typer.Typer:
-    """A Typer app whose commands are imported one by one.
-
-    Args:
-        table: name -> row, in the order of its help.
-        about: its help.
-    """
+    """A Typer app with this help, whose commands are imported one by one; the table is in the order of its help."""
     group = type("TableGroup", (LazyGroup,), {"entries": table})
     return typer.Typer(cls=group, callback=_do_nothing, no_args_is_help=True, help=about)
 
@@ -96,12 +91,7 @@ def _do_nothing() -> None:
 
 
 def load_command(name: str, entry: CommandEntry) -> Any:
-    """Import a command and give it its name; a Typer app of one command is a group only where it has a help of its own.
-
-    Raises:
-        ImportError: there is no such module.
-        AttributeError: the module has nothing of this name.
-    """
+    """Import a command and name it; a Typer app of one command is a group only where it has a help of its own."""
     module, _, attribute = entry.target.partition(":")
     found = getattr(import_module(module), attribute)
     outer = typer.Typer(add_completion=False, rich_markup_mode=None, callback=_do_nothing)

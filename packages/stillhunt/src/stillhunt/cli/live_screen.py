@@ -56,23 +56,13 @@ class ShownTraffic(Protocol):
 
 
 class Screen:
-    """Lines of JSON for a service manager; `quiet` shows failures only.
-
-    Args:
-        console: where to; stderr.
-        quiet: leave out everything but failures.
-    """
+    """Lines of JSON for a service manager, on stderr; `quiet` shows failures only."""
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self._console, self._quiet = console, quiet
 
     def started(self, listen: str, data: Path, parts: frozenset[str], first_lines: str = "") -> None:
-        """Say where the server listens, and how to send to it.
-
-        Args:
-            listen: ADDRESS:PORT; "" where nothing is served.
-            first_lines: what is to be pasted, with the first token, which is shown this once.
-        """
+        """Say where the server listens ("" where nothing is served), and what to paste, with the first token."""
         self._print_event_line("started", listen=listen, data=str(data), parts=sorted(parts))
         if first_lines and not self._quiet:
             self._console.print(first_lines, soft_wrap=True)
@@ -157,11 +147,7 @@ class Screen:
 
 
 class LiveScreen(Screen):
-    """A picture that is drawn again twice a second.
-
-    Args:
-        traffic: counts of the receiver; None where there is none.
-    """
+    """A picture that is drawn again twice a second; `traffic` is None where there is no receiver."""
 
     def __init__(self, console: Console, traffic: ShownTraffic | None) -> None:
         super().__init__(console, quiet=False)
@@ -327,11 +313,7 @@ def campaign_lines(folder: DataFolder) -> list[str]:
 
 @contextmanager
 def open_screen(traffic: ShownTraffic | None, *, quiet: bool) -> Iterator[Screen]:
-    """The screen that suits where stderr goes.
-
-    Args:
-        traffic: counts of the receiver; None where there is none.
-    """
+    """The screen that suits where stderr goes; `traffic` is None where there is no receiver."""
     console = message_console()
     if quiet or not console.is_terminal or console.is_dumb_terminal:
         yield Screen(console, quiet=quiet)

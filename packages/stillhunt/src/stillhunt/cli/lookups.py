@@ -13,18 +13,11 @@ from stillhunt.base.errors import InputError
 from stillhunt.base.schema import INPUT_TABLES, ROOM_TABLES
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_TABLES, CASE_VIEWS
 from stillhunt.base.shape import Table
-from stillhunt.cli.options import (
-    JsonFlag,
-    SetOption,
-    SettingsOption,
-    nested_settings,
-    pairs,
-)
+from stillhunt.cli.options import JsonFlag, SetOption, SettingsOption, nested_settings, pairs
 from stillhunt.cli.terminal import output_console, print_columns, print_json, safe_lines
 from stillhunt.triage.explain import TEXT_WIDTH
 
 config_commands = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
-
 explain_command = typer.Typer()
 HIDDEN = "(set, not shown)"
 

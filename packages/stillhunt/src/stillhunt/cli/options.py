@@ -14,12 +14,10 @@ from stillhunt.base.errors import ConfigError
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr, only errors.")]
 SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated."),
+    list[str] | None, typer.Option("--set", metavar="SECTION.NAME=VALUE", help="Change one setting; may be repeated.")
 ]
 SettingsOption = Annotated[
-    Path | None,
-    typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml."),
+    Path | None, typer.Option("--settings", metavar="FILE", help="Settings file (TOML) in place of ./stillhunt.toml.")
 ]
 DEFAULT_DATA = Path("stillhunt-data")
 OPEN_LISTEN = "127.0.0.1:8687"
@@ -38,33 +36,20 @@ WatchedAccountsOption = Annotated[
 ]
 ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed; the same seed gives the same result.")]
-
-
 MapOption = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="COLUMN=FIELD", help="Fill a column from this field of the logs; may be repeated."),
 ]
 MapAccountsOption = Annotated[
-    list[str] | None,
-    typer.Option("--map-accounts", metavar="COLUMN=FIELD", help="The same for the table of accounts."),
+    list[str] | None, typer.Option("--map-accounts", metavar="COLUMN=FIELD", help="The same for the table of accounts.")
 ]
 FormatOption = Annotated[
-    str | None,
-    typer.Option("--format", metavar="NAME", help="Format of the logs; without it, recognised by content."),
+    str | None, typer.Option("--format", metavar="NAME", help="Format of the logs; without it, recognised by content.")
 ]
 
 
 def load_config(settings: list[str] | None, file: Path | None, **flags: str | None) -> Config:
-    """The settings of a command.
-
-    Args:
-        settings: `--set` options.
-        file: settings file; None = ./stillhunt.toml if there is one.
-        flags: settings with options of their own, `__` for the dot; None where one was not given.
-
-    Raises:
-        ConfigError: a setting is unknown or malformed.
-    """
+    """The settings of a command: `--set`, its own options (`__` for the dot), and the file, else ./stillhunt.toml."""
     return Config.load(nested_settings({**pairs(settings, "--set"), **given_settings(**flags)}), file=file)
 
 
@@ -74,13 +59,9 @@ def given_settings(**flags: str | None) -> dict[str, str]:
 
 
 def nested_settings(pairs: Mapping[str, str]) -> dict[str, Any]:
-    """`section.name=value` pairs as the nested mapping that `Config.load` takes.
+    """`section.name=value` pairs as `Config.load` takes them, read as TOML where they are TOML.
 
-    Args:
-        pairs: dotted name -> text of the value; read as TOML where it is TOML.
-
-    Raises:
-        ConfigError: one pair names a setting, another one names a setting inside it.
+    Raises ConfigError if one pair names a setting, another one a setting inside it.
     """
     nested: dict[str, Any] = {}
     for dotted, text in pairs.items():
@@ -113,15 +94,7 @@ def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def refuse_unused(context: typer.Context, names: Sequence[str], reason: str) -> None:
-    """Refuse options that would change nothing here, so that nobody believes that they did.
-
-    Args:
-        names: parameters of the command's function.
-        reason: why they would change nothing, in a few words.
-
-    Raises:
-        ConfigError: one of them was given.
-    """
+    """A ConfigError for given options that would change nothing here, so that nobody believes that they did."""
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":

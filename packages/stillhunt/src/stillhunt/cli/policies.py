@@ -24,7 +24,6 @@ from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 policy_commands = typer.Typer(
     no_args_is_help=True, help="Check, show or simulate a policy, which says what rules may do about findings."
 )
-
 PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A policy (TOML).")]
 
 
@@ -93,9 +92,7 @@ def simulate_policy(
     policy, config = read_policy(file), Config.load(file=settings_file)
     if not (data / SNAPSHOTS).is_dir():
         raise CaseError(
-            "this data folder has no snapshots",
-            where=str(data),
-            next_step="name the data folder of a running watch",
+            "this data folder has no snapshots", where=str(data), next_step="name the data folder of a running watch"
         )
     with opened_database(data, settings_file) as database:
         found = simulate(policy, DataFolder(data), database, config, time.time_ns() // 1000, days)

@@ -48,11 +48,7 @@ def bar_columns() -> tuple[ProgressColumn, ...]:
 
 
 class BarProgress:
-    """Progress as bars that stay on the screen when their step is done.
-
-    Args:
-        bars: a started rich progress display.
-    """
+    """Progress as bars, on a started rich display, that stay on the screen when their step is done."""
 
     def __init__(self, bars: RichProgress) -> None:
         self._bars = bars
@@ -114,15 +110,9 @@ class LineProgress:
 
 
 def amount(done: float, total: float | None, rate: float | None, unit: str) -> str:
-    """How much is done and how fast, in words.
+    """How much is done and how fast: `12,000/50,000 rows, 48,211/s` or `12.0 MB, 85.1 MB/s`.
 
-    Args:
-        total: units to do; None where unknown or reached.
-        rate: units per second; None where it is not known yet. Less than one a second is not told.
-        unit: "rows", "bytes", "accounts" ...; bytes are shown as MB.
-
-    Returns:
-        For example `12,000/50,000 rows, 48,211/s` or `12.0 MB, 85.1 MB/s`.
+    `total` is None where unknown or reached, `rate` (a second) where not known yet; less than one is not told.
     """
     of_total = "" if total is None else f"/{_format_progress_number(total, unit)}"
     slow = rate is None or (rate < 1 and unit != "bytes")  # "0/s" says that nothing happens

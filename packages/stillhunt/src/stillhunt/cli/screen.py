@@ -37,12 +37,7 @@ DAY_CHARS = len("2026-03-03")
 
 
 def print_findings(console: Console, case: CaseModel, case_folder: str | None, rejects_limit: float) -> None:
-    """Print the findings of one hunt.
-
-    Args:
-        case_folder: where the case was written; None when it was not.
-        rejects_limit: share of rejected rows, 0 to 1, above which the input counts as partial.
-    """
+    """Print the findings of one hunt, whose folder is None when not written; `rejects_limit` as in `exit_code`."""
     found = case.of_verdict("act", "review")
     console.print(Text(case.headline, "bold"))
     _print_campaigns(console, found[:CAMPAIGNS_SHOWN])

@@ -28,27 +28,14 @@ KERNEL_FACTS = "kernels.json"
 
 
 def kernel_facts(key: str, features: Sequence[str]) -> dict[str, Any]:
-    """What machine code that is compiled here fits.
-
-    Args:
-        key: stands for the sources of the kernels and for numba.
-        features: the instructions that the code may use, in the words of LLVM.
-    """
+    """What machine code compiled here fits: the key of the sources and of numba, and LLVM's names of features."""
     python = ".".join(map(str, sys.version_info[:2]))
     triple = llvmlite.binding.get_process_triple()
     return {"key": key, "python": python, "triple": triple, "features": list(features)}
 
 
 def unpack_kernels(kernels: Sequence[Any], key: str) -> bool:
-    """Copy what was shipped to where numba looks.
-
-    Args:
-        kernels: the compiled functions of numba.
-        key: as for `kernel_facts`.
-
-    Returns:
-        Whether all of it is there now. If not, numba compiles what is missing.
-    """
+    """Copy what was shipped to where numba looks; whether all is there now, or numba has to compile the rest."""
     try:
         facts = json.loads((SHIPPED_KERNELS / KERNEL_FACTS).read_text(encoding="utf-8"))
         has = llvmlite.binding.get_host_cpu_features()
@@ -63,12 +50,7 @@ def unpack_kernels(kernels: Sequence[Any], key: str) -> bool:
 
 
 def _unpack_index(index: Path, kept: Any) -> None:
-    """Copy the machine code of one function.
-
-    Args:
-        index: its index among what was shipped.
-        kept: any kernel that numba keeps on disk.
-    """
+    """Copy the machine code of one function, by its shipped index, to where any kernel that numba keeps says."""
     source = _PACKAGE / index.parent.relative_to(SHIPPED_KERNELS) / f"{index.name.split('.')[0]}.py"
     place = type(kept._cache._impl.locator).from_function(kept.py_func, str(source))
     folder = Path(place.get_cache_path())

@@ -14,11 +14,7 @@ _INDENT = "  "
 
 
 def print_stages(console: Console, timings: Sequence[Mapping[str, Any]]) -> None:
-    """Print stages with their steps, and all of them together.
-
-    Args:
-        timings: of run.json.
-    """
+    """Print the stages in run.json with their steps, and all of them together."""
     rows = [_HEADS, *_stage_rows(timings)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADS))]
     for name, *figures in rows:

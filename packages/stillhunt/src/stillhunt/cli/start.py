@@ -19,11 +19,7 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> NoReturn:
-    """Run the command line and exit with its code.
-
-    Raises:
-        SystemExit: always; the codes are listed in `stillhunt.cli.findings.EXIT_MEANINGS`.
-    """
+    """Run the command line and exit with its code (`stillhunt.cli.findings.EXIT_MEANINGS`)."""
     signals = watch_signals()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the hunt.

@@ -15,7 +15,7 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.base.formatting import visible_id
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.findings import EXIT_PARTIAL
-from stillhunt.cli.moments import minute_of, read_clock
+from stillhunt.cli.moments import known_minute, read_clock
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, SettingsOption, refuse_unused
 from stillhunt.cli.terminal import login_name, message_console, output_console, print_columns, print_json
 from stillhunt.watch.database.audit import record_look
@@ -139,7 +139,7 @@ def _format_holding_cells(holding: Holding) -> list[str]:
         holding.store,
         holding.where,
         holding.amount or "-",
-        _format_holding_time(holding.kept_until) or "-",
+        known_minute(holding.kept_until) or "-",
         hold,
         outcome,
     ]
@@ -151,14 +151,10 @@ def _encode_holding_fields(holding: Holding) -> dict[str, Any]:
         "where": formatting.escape_controls(holding.where),
         "count": holding.count,
         "unit": holding.unit,
-        "from": _format_holding_time(holding.first),
-        "to": _format_holding_time(holding.last),
-        "kept_until": _format_holding_time(holding.kept_until),
+        "from": known_minute(holding.first),
+        "to": known_minute(holding.last),
+        "kept_until": known_minute(holding.kept_until),
         "hold": holding.hold.hold_id if holding.hold else None,
         "erasable": holding.erasable,
         "stays": holding.stays or ("a hold covers it" if holding.hold else ""),
     }
-
-
-def _format_holding_time(at: int | None) -> str | None:
-    return None if at is None else minute_of(at)

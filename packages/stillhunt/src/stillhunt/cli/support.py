@@ -35,7 +35,6 @@ from stillhunt.watch.snapshots import latest_snapshot
 support_commands = typer.Typer(
     no_args_is_help=True, help="What helps whoever mends a fault, without texts and accounts."
 )
-
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _NOT_SHOWN = "set, not shown"
 _LATEST_ALERTS = 20
@@ -73,12 +72,7 @@ def support_bundle(
 
 
 def gather_bundle(data: Path, settings_file: Path | None) -> dict[str, Any]:
-    """All that a bundle holds; what cannot be found out is left out or says so.
-
-    Args:
-        data: data folder of a watch; it need not exist.
-        settings_file: as for `Config.load`.
-    """
+    """All that a bundle holds; what cannot be found out is left out or says so. The data folder need not exist."""
     try:
         settings: Any = dict(_changed_settings(settings_file))
         listen = Config.load(file=settings_file).serve.listen

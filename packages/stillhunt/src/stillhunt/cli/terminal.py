@@ -54,19 +54,11 @@ def _create_safe_console(stream: TextIO) -> Console:
 
 
 def print_columns(
-    console: Console,
-    rows: Sequence[Sequence[str]],
-    styles: Sequence[str] = (),
-    min_widths: Sequence[int] = (),
+    console: Console, rows: Sequence[Sequence[str]], styles: Sequence[str] = (), min_widths: Sequence[int] = ()
 ) -> None:
-    """Print rows in aligned columns, control characters escaped.
+    """Print rows of cells in aligned columns, with styles and smallest widths from the left, controls escaped.
 
     On a terminal the last column wraps under itself; elsewhere every row stays one line, so that it can be searched.
-
-    Args:
-        rows: cells, the same number in every row.
-        styles: style of each column, from the left; missing ones are plain.
-        min_widths: smallest width of each column but the last, in characters.
     """
     safe = [[escape_controls(cell) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*(row[:-1] for row in safe), strict=True)]

@@ -65,11 +65,7 @@ class ProxyCheck:
                 self._of[whose] += calls
 
     def doubt(self, source: str, *, edge: bool) -> str:
-        """A sentence if the addresses are probably not those of clients; else the empty string.
-
-        Args:
-            edge: whether the log is written where clients connect, so that many calls should have many addresses.
-        """
+        """A sentence if the addresses are probably not of clients, else ""; an `edge` log should have many of them."""
         whose = max(self._of, key=lambda name: (self._of[name], name), default="")
         share = sum(self._of.values()) / self.calls if self.calls else 0.0
         proxies = "probably those of proxies and not of clients"
@@ -108,7 +104,6 @@ MIN_COMPARED_CALLS = 100
 MIN_SHARED_CALLS = 0.8
 """Smallest share of calls by clients with equally many calls that day in both logs, for the logs to be duplicates."""
 _DAY = 86_400_000_000
-
 _Keys = npt.NDArray[np.uint64]
 _Counts = npt.NDArray[np.int64]
 

@@ -44,12 +44,9 @@ OTHER_FIELDS = "other fields of the log"
 
 @dataclass(frozen=True)
 class InspectedInput:
-    """One input.
+    """One input: by column how many rows have a value, and which field of the format, or what else, it comes from.
 
-    Args:
-        filled: column -> number of rows that have a value.
-        carries: column -> field of the format that holds it, or another origin of its values.
-        completes: number of its rows that completed calls of other logs, or were one call with another row.
+    `completes` counts rows that completed calls of other logs, or were one call with another row.
     """
 
     file: InputFile
@@ -99,11 +96,7 @@ def inspect_log(
     *,
     looks_up: bool = False,
 ) -> Inspection:
-    """Read a log to its end and count what it holds.
-
-    Args:
-        looks_up: whether `collect.mmdb` fills columns that the log does not have.
-    """
+    """Read a log to its end and count what it holds; `looks_up` is whether `collect.mmdb` fills further columns."""
     counts = _Counts()
     for batch in log.batches():
         counts.add(batch)
@@ -226,12 +219,9 @@ class FamilyCoverage:
 def coverage(
     needs: EvidenceNeeds, present: frozenset[str], accounts: pa.Table | None, filled: Mapping[str, float] | None = None
 ) -> list[FamilyCoverage]:
-    """What each family of evidence lacks, and what is lost by it.
+    """What each family lacks of accounts and of the columns that are present, and what is lost by it.
 
-    Args:
-        present: optional request columns that hold values (`RequestLog.present`).
-        accounts: ACCOUNTS, or None if there is no such table.
-        filled: request column -> share of requests that have a value, 0 to 1; only columns for which it is known.
+    `filled` is the share of requests, 0 to 1, that have a value in a column, where it is known.
     """
     have = set(present)
     if accounts is not None:
@@ -279,11 +269,7 @@ that hold it)."""
 
 
 def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
-    """What the log does not say of addresses and clients, and how it could be looked up.
-
-    Args:
-        browsers: whether ua-parser is installed, which finds the names of browsers.
-    """
+    """What the log does not say of addresses and clients, and how to look it up; `browsers`: ua-parser is installed."""
     notes = [
         f"{what}: add a file such as {file} to collect.mmdb"
         for name, needed, what, file in _ENRICHMENTS
@@ -295,13 +281,9 @@ def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
 
 
 def sampled_facts(needs: EvidenceNeeds, rates: Mapping[float, int], requests: int) -> dict[str, Any]:
-    """What follows from logs that keep only a sample of calls, for run.json.
+    """What follows from logs that keep only a sample of calls, for run.json; empty if no log does.
 
-    Args:
-        rates: share of calls that a log keeps -> number of requests from such logs.
-
-    Returns:
-        Requests from sampled logs, estimated number of all calls, and both in a sentence; empty if no log is a sample.
+    `rates` gives the number of requests for each share that is kept.
     """
     parts = {rate: count for rate, count in rates.items() if rate < 1.0}
     if not parts:

@@ -21,8 +21,6 @@ _BY_SCRIPT = {"hangul": "ko", "thai": "th", "han": "zh", "japanese": "ja", "gree
 """Scripts that one language is written in, for our purpose; Han beside kana is Japanese."""
 _WORD = re.compile(r"(?![b-df-hj-np-tv-xz]\b)[^\W\d_]+(?:['\u2019][^\W\d_]+)*", re.IGNORECASE)
 """A word; single consonants are none: they are the variables of formulas more often than elided articles."""
-
-
 _CHARACTERS = 4000  # Characters of a prompt that are read (some hundred function words, more change no answer)
 # Function words, each shared among its languages, from which a language is told (measured: benchmarks/quality/taken.py:
 # languages beside those of a trained model)
@@ -66,7 +64,7 @@ def _language_of(text: str) -> str | None:
 
 def _of_script(text: str) -> str | None:
     """Code of the language whose script the text is mostly written in, where the script tells it."""
-    letters = Counter(_get_letter_script(letter) for letter in text if letter.isalpha())
+    letters = Counter(SCRIPTS[script_of(ord(letter))] for letter in text if letter.isalpha())
     total = letters.total()
     letters.pop("latin", None)
     script, most = max(sorted(letters.items()), key=lambda one: one[1], default=("", 0))
@@ -79,10 +77,6 @@ def _of_script(text: str) -> str | None:
 
 
 @cache
-def _get_letter_script(letter: str) -> str:
-    return SCRIPTS[script_of(ord(letter))]
-
-
 class _Folding(dict[int, str]):
     """Folds characters as the tokeniser does, each once."""
 

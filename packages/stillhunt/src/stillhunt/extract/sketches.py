@@ -30,18 +30,13 @@ from stillhunt.extract.text.word_kernels import PHRASES, SYSTEM_PHRASES, TOPIC_W
 
 SKETCHED_ROWS = 65_536
 """Rows sketched at a time; bounds memory, changes no result."""
-
 _COPIED = tuple(name for name in SKETCHES.names if name in REQUESTS.names)
 _SEED_ACCOUNT, _SEED_CONVERSATION, _SEED_REQUEST = np.uint64(0x5EED0001), np.uint64(0x5EED0002), np.uint64(0x5EED0003)
 _SEED_MODEL, _SEED_SOURCE = np.uint64(0x5EED0004), np.uint64(0x5EED0006)
 
 
 def sketch_requests(requests: pa.Table, config: Config) -> pa.Table:
-    """Sketch every request by itself: what comes out of a row depends on that row and the seed alone.
-
-    Args:
-        config: settings; only `seed` is used, for the place of the keyed middle of long prompts.
-    """
+    """Sketch every request by itself: what comes out depends on the row and, for long prompts, on the seed alone."""
     REQUESTS.check(requests)
     if requests.num_rows == 0:
         return SKETCHES.empty()
@@ -187,14 +182,7 @@ class PhraseReader:
         self.read(b"", b"")  # compiles the kernel, or loads it, before anybody waits
 
     def read(self, prompt: bytes, system_prompt: bytes) -> tuple[U32, int]:
-        """Phrases and prompt hash of one request, as in SKETCHES.
-
-        Args:
-            prompt: UTF-8; empty for none.
-
-        Returns:
-            The phrases of the prompt and then those of the system prompt, and the hash of the prompt.
-        """
+        """Phrases of the prompt and of the system prompt, UTF-8 or empty, and the prompt's hash, as in SKETCHES."""
         texts = self._wrap_single_text(prompt), self._wrap_single_text(system_prompt)
         out = self._out
         sketch_rows(texts, self._seed, self._tables, self._work, self._scratch, out)
@@ -225,12 +213,9 @@ NO_BUCKET = -1
 
 
 def word_buckets(words: Sequence[str]) -> npt.NDArray[np.int32]:
-    """The topic-word bucket of each word; -1 for a word that shows no topic, such as a stop word or a number.
+    """The topic-word bucket of each single word, or two characters without spaces; -1 for one that shows no topic.
 
     Misleads: a bucket holds every 65,536th word, so that a rare word may share its bucket with a common one.
-
-    Args:
-        words: single words; in scripts without spaces two characters in a row.
     """
     count = len(words)
     same = ["-"] * count

@@ -37,12 +37,7 @@ def entry_place(entry: Mapping[str, Any]) -> LedgerPlace:
 
 
 def placed(content: Mapping[str, Any], last: LedgerPlace) -> dict[str, Any]:
-    """An entry that follows another one.
-
-    Args:
-        content: all but place and hashes, which are put in its stead where it has some.
-        last: the entry before it; LEDGER_START where there is none.
-    """
+    """An entry that follows another one, or LEDGER_START; place and hashes in the content are replaced."""
     entry = {**content, "seq": last.seq + 1, "before": last.digest}
     return {**entry, "digest": digest_of(entry)}
 
@@ -58,11 +53,7 @@ def misfit(entry: Mapping[str, Any], last: LedgerPlace) -> str:
 
 
 def verified_end(entries: Iterable[Mapping[str, Any]], last: LedgerPlace = LEDGER_START) -> tuple[LedgerPlace, str]:
-    """The last entry that is as it was written, and what is wrong with the one that follows; empty where none does.
-
-    Args:
-        last: the entry before them.
-    """
+    """The last entry after `last` that is as it was written, and what is wrong with the next; "" if none is."""
     for entry in entries:
         if wrong := misfit(entry, last):
             return last, wrong

@@ -36,13 +36,10 @@ class LedgerNames:
 
 
 class FileLedger:
-    """The ledger of a file, used within `locked`, by one process at a time.
+    """The ledger of a .jsonl file, with .last and .lock beside it, used within `locked` by one process at a time.
 
     Whatever reads or appends raises a ConfigError where a line was changed or the end is missing, and an OutputError
     where the file cannot be used.
-
-    Args:
-        path: ends with .jsonl; files with .last and .lock stand beside it.
     """
 
     def __init__(self, path: Path, names: LedgerNames) -> None:
@@ -181,12 +178,7 @@ def parsed_line(raw: bytes) -> dict[str, Any] | None:
 
 
 def _write_behind(path: Path, line: bytes, end: int) -> None:
-    """Write a line behind the whole ones, in place of what a process that died left of one.
-
-    Args:
-        path: no link.
-        end: bytes of the whole lines.
-    """
+    """Write a line behind the `end` bytes of whole ones, in place of what a dying process left; no path is a link."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.ftruncate(handle, end)

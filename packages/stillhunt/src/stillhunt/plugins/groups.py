@@ -57,12 +57,7 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Plugin:
-    """One entry point that was tried.
-
-    Attributes:
-        package: the distribution that brings it.
-        problem: why it was passed over, in words; empty where it takes part.
-    """
+    """One entry point that was tried, the distribution that brings it, and why it takes no part (else "")."""
 
     group: PluginGroup
     name: str
@@ -78,12 +73,7 @@ _TRIED: dict[tuple[str, str, str], Plugin] = {}
 def load_plugins(
     group: PluginGroup, wanted: type[AnEntry], taken: Iterable[str], fault: Callable[[AnEntry], str] = lambda _: ""
 ) -> tuple[AnEntry, ...]:
-    """What plugins of a group bring, by name; what cannot be used is reported once and passed over.
-
-    Args:
-        taken: names of what is built in.
-        fault: why a loaded entry cannot be used, in words; empty where it can.
-    """
+    """What plugins of a group bring, by name; what cannot be used (`fault`, or a `taken` name) is reported once."""
     loaded: dict[str, AnEntry] = {}
     names = set(taken)
     for point in sorted(entry_points(group=group.entry_points), key=lambda one: (one.name, _get_package_name(one))):

@@ -163,11 +163,7 @@ class StillhuntGuardrail(CustomGuardrail):  # type: ignore[misc]  # LiteLLM is n
 
 
 def account_of(user: Any, key: Any) -> str | None:
-    """The account of a call as stillhunt reads it from LiteLLM's logs: the user of the key, else the key's hash.
-
-    Args:
-        user: id of the user; None where the key has none.
-    """
+    """The account as stillhunt reads it from LiteLLM's logs: the user of the key, else the key's hash."""
     if isinstance(user, str) and user not in KEYS_WITHOUT_USER:
         return user
     if isinstance(key, str) and key.startswith("sk-"):
@@ -176,13 +172,7 @@ def account_of(user: Any, key: Any) -> str | None:
 
 
 def question_of(account: str, data: dict[str, Any], call_type: str, late: dict[str, Any] | None = None) -> bytes:
-    """The body of `POST /v1/decide` for a request.
-
-    Args:
-        data: as LiteLLM gives it: the client's body, and what LiteLLM adds.
-        call_type: LiteLLM's name for the API.
-        late: of questions before it whose answers came too late.
-    """
+    """The body of `POST /v1/decide` for a request as LiteLLM gives it; `late`: earlier answers that came too late."""
     headers = _get_dict_or_empty(_get_dict_or_empty(data.get("proxy_server_request")).get("headers"))
     session = _get_dict_or_empty(data.get("metadata")).get("session_id") or headers.get("x-litellm-session-id")
     named = {"model": data.get("model"), "user_agent": headers.get("user-agent"), "conversation_id": session}

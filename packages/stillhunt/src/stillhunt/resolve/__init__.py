@@ -30,15 +30,7 @@ __all__ = ["resolve_campaigns"]
 
 
 def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, config: Config) -> pa.Table:
-    """CandidateSlices campaigns from the groups found.
-
-    Args:
-        traffic: TRAFFIC, for the accounts of the requests.
-        sliced: SLICED, row for row with them.
-
-    Returns:
-        CANDIDATES, numbered by size; empty where no group stands.
-    """
+    """CANDIDATES, numbered by size, from the groups found in SLICED and TRAFFIC, which has the requests' accounts."""
     encoded = pc.dictionary_encode(links.column("account_id")).combine_chunks()
     order = pc.sort_indices(encoded.dictionary)
     names = encoded.dictionary.take(order)

@@ -23,18 +23,12 @@ from stillhunt.resolve.parameters import CANDIDATE_PARAMETERS as P
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
 VIEW_CAP = round(SLICE_PARAMETERS.view_cap_bits * MICROBITS)
 """Most microbits that one view on one fold may say about one slice."""
 
 
 def slice_keys(cluster: npt.NDArray[np.integer[Any]], account: npt.NDArray[np.integer[Any]]) -> Ints:
-    """One number for each slice, in order of cluster, then account.
-
-    Args:
-        cluster: content cluster, or label, of each slice.
-        account: code of its account, 0 to 2^32 - 1.
-    """
+    """One number for each slice, in order of content cluster or label, then of account code (0 to 2^32 - 1)."""
     keys: Ints = cluster.astype(np.int64) * CODE_RANGE + account
     return keys
 
@@ -51,14 +45,11 @@ def accounts_of(keys: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class CandidateSlices:
-    """Slices that look drawn from one work queue.
+    """Slices that look drawn from one work queue, with microbits by view over both folds.
 
-    Attributes:
-        content, queue, work: microbits of each slice over both folds, by view.
-        formed: folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither.
-        untemplated: True where it was found by its workload.
-        searched: untemplated slices among which it was found; 0 for templates.
-        doubted: slices that formed the group and by their own bits fit it worse than chance.
+    `formed` is 1, 2 or 3 for the first, second or both folds on which a slice formed the group; `untemplated` ones were
+    found by their workload among `searched` slices. `doubted` ones formed the
+    group, and fit it worse than chance by their own bits.
     """
 
     keys: Ints
@@ -221,11 +212,7 @@ def claim_slices(candidates: list[CandidateSlices], *, least: int) -> list[Candi
 
 
 def merge_candidates(candidates: list[CandidateSlices], counts: SliceCounts) -> list[CandidateSlices]:
-    """Campaigns: candidates that one queue feeds are joined, whatever template each shows.
-
-    Args:
-        counts: requests of each account in each content cluster, however few.
-    """
+    """Campaigns: candidates that one queue feeds, by all their requests, are joined whatever template they show."""
     ordered = sorted(candidates, key=lambda c: (-len(c.keys), -c.strength, int(c.keys[0])))
     merged: list[CandidateSlices] = []
     by_account: dict[int, list[int]] = defaultdict(list)

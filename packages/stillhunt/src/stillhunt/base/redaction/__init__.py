@@ -18,7 +18,6 @@ from stillhunt.base.redaction.people import NAME_RULES
 from stillhunt.base.redaction.people_without_capitals import OTHER_NAME_RULES
 
 __all__ = ["REDACTIONS", "WHAT_IS_REPLACED", "Span", "edited_with_spans", "redacted", "tidy_spans"]
-
 REDACTIONS: tuple[tuple[str, FindEdits], ...] = (
     *CREDENTIAL_RULES,
     *CONTACT_RULES,
@@ -41,11 +40,7 @@ WHAT_IS_REPLACED = (
 
 
 def redacted(text: str) -> str:
-    """A text with labels in place of names, addresses, numbers and secrets, in many languages.
-
-    Args:
-        text: any text, with its line ends; its length should be bounded, for each rule reads all of it.
-    """
+    """A text of bounded length with labels for names, addresses, numbers and secrets, in many languages."""
     for _, find in REDACTIONS:
         edits = find(text)
         if edits:

@@ -32,7 +32,6 @@ _REST = (
     rf"(?:[ ](?:\d{{5}}(?:-\d{{4}})?(?!\w)|{_UK_CODE}))?){{0,3}}"
 )
 """What follows a street: towns and codes, each after a comma, or a code after a space."""
-
 _ENGLISH_KINDS = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Court|Ct|Boulevard|Blvd|Way|Place|Pl|Terrace|Square|Sq|Close"
     r"|Crescent|Parkway|Pkwy|Highway|Hwy|Circle|Trail|Grove|Gardens|Mews|Row|View|Hill|Walk|Quay|Wharf)(?!\w)\.?"
@@ -52,21 +51,18 @@ _STREETS = (
     ),
     (
         rf"(?<!\w)(?:Am|An der|An den|Im|In der|In den|Auf der|Auf dem|Unter den|Zum"
-        rf"|Zur) {_NAME}(?: {_NAME}){{0,2}} \d{{1,4}}"
-        rf"[a-z]?(?!\w)(?=,? \d{{5}})"
+        rf"|Zur) {_NAME}(?: {_NAME}){{0,2}} \d{{1,4}}[a-z]?(?!\w)(?=,? \d{{5}})"
     ),
     # French: 12 bis rue des Lilas
     (
         rf"(?<![\w.])\d{{1,4}}(?: ?bis| ?ter| ?[A-D])?,? (?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|allée"
-        rf"|quai|cours"
-        rf"|route|square|passage|faubourg|rue)(?: {_LOCAL_NAME}){{1,5}}"
+        rf"|quai|cours|route|square|passage|faubourg|rue)(?: {_LOCAL_NAME}){{1,5}}"
     ),
     # Spanish, Portuguese, Italian: Calle Mayor 45, Rua das Acácias, 230, Via Garibaldi 33
     (
         rf"(?<!\w)(?:Calle|C/|Avenida|Avda?\.?|Av\.|Plaza|Pza\.|Paseo|P\.º|Carrera|Cra\.|Camino|Ronda|Travesía|Rua|R\."
-        rf"|Travessa"
-        rf"|Praça|Alameda|Estrada|Largo|Rodovia|Via|Viale|V\.le|Piazza|P\.zza|Piazzale|Corso|Vicolo|Strada|Lungotevere)"
-        rf"(?: {_LOCAL_NAME}){{1,5}},? {_NUMBER}(?!\w){_INSIDE}"
+        rf"|Travessa|Praça|Alameda|Estrada|Largo|Rodovia|Via|Viale|V\.le|Piazza|P\.zza|Piazzale|Corso|Vicolo|Strada"
+        rf"|Lungotevere)(?: {_LOCAL_NAME}){{1,5}},? {_NUMBER}(?!\w){_INSIDE}"
     ),
     # Polish, Turkish
     rf"(?<!\w)(?:ul|al|pl|os)\. {_NAME}(?: {_NAME}){{0,3}} {_NUMBER}",
@@ -77,10 +73,8 @@ _STREETS = (
     # Russian: г. Москва, ул. Ленина, д. 15, кв. 42
     (
         rf"(?:(?:г\.|город) ?{_NAME}, ?|{_NAME}, )?(?:(?<!\w)(?:ул\.?|улица|пр-т|просп\.|проспект|переулок|пер\."
-        rf"|бульвар|б-р"
-        rf"|площадь|пл\.|наб\.|шоссе) "
-        rf"?{_NAME}(?: {_NAME}){{0,2}}|{_NAME} (?:улица|проспект|переулок|бульвар|шоссе|набережная))"
-        rf",? ?(?:д\.|дом)? ?\d{{1,4}}[а-я]?(?:/\d{{1,3}})?{_INSIDE}"
+        rf"|бульвар|б-р|площадь|пл\.|наб\.|шоссе) ?{_NAME}(?: {_NAME}){{0,2}}|{_NAME} (?:улица|проспект|переулок"
+        rf"|бульвар|шоссе|набережная)),? ?(?:д\.|дом)? ?\d{{1,4}}[а-я]?(?:/\d{{1,3}})?{_INSIDE}"
     ),
     # Arabic: street with a number before or behind
     rf"(?:\d{{1,5}} )?شارع(?: {_ARABIC}){{1,4}}(?:[ ،,]{{1,2}}\d{{1,5}})?(?:[،,] {_ARABIC}(?: {_ARABIC})?)?",
@@ -128,17 +122,14 @@ _EAST_ASIAN = (
     ),
     # Korean: province or city, district, then a road with a number
     re.compile(
-        r"[가-힣]{2,8}(?:특별자치시|특별시|광역시|도|시)(?:\s[가-힣]{1,6}(?:시|군|구)){0,2}"
-        r"\s[가-힣\d]{1,10}(?:로|길|동)\s?\d{1,4}(?:-\d{1,4})?"
-        r"(?:\s\d{1,4}동)?(?:\s\d{1,4}호)?"
+        r"[가-힣]{2,8}(?:특별자치시|특별시|광역시|도|시)(?:\s[가-힣]{1,6}(?:시|군|구)){0,2}\s[가-힣\d]{1,10}(?:로|길"
+        r"|동)\s?\d{1,4}(?:-\d{1,4})?(?:\s\d{1,4}동)?(?:\s\d{1,4}호)?"
     ),
 )
 _LABELS = (
     r"(?:(?:home|postal|mailing|shipping|billing|delivery|street|residential|return) )?address|address line \d|ship to"
-    r"|anschrift"
-    r"|(?:liefer|rechnungs|post)?adresse|adresse postale|domicile|direcci[oó]n|domicilio|endere[cç]o|morada|indirizzo"
-    r"|residenza"
-    r"|adres|adresi?n?i?z?|адрес|地址|收货地址|住址|住所|現住所|주소|العنوان"
+    r"|anschrift|(?:liefer|rechnungs|post)?adresse|adresse postale|domicile|direcci[oó]n|domicilio|endere[cç]o|morada"
+    r"|indirizzo|residenza|adres|adresi?n?i?z?|адрес|地址|收货地址|住址|住所|現住所|주소|العنوان"
 )
 _AFTER_LABEL = re.compile(
     rf"(?i)(?<![\w-])(?:{_LABELS})\"?\s?(?:[:：=]|は)\s{{0,3}}\"?(?P<hide>[^\n;|\"'<>{{}}\[\]；。，、]{{4,120}})"
@@ -167,8 +158,6 @@ POSTAL_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[postal address]", only_with(_postal_edits, "0", "شارع", "号", "號")),
 )
 """Label and rule."""
-
-
 _AT = r"(?:at|a|ät|arroba|arobase|chiocciola|małpa|собака|@)"
 _DOT = r"(?:dot|punkt|point|punto|ponto|punt|kropka|nokta|точка|\.)"
 _EMAIL = re.compile(
@@ -180,10 +169,9 @@ _SPELT_EMAIL = re.compile(
     r"|\b[a-z0-9.+-]{1,64}_at_[a-z0-9-]{1,63}(?:_dot_[a-z0-9-]{1,63}){1,3}"
 )
 _HANDLE = re.compile(
-    r"(?i)(?<!\w)(?:instagram|insta|twitter|telegram|snapchat|tiktok|discord|skype|wechat|line id|threads"
-    r"|mastodon|reddit)"
-    r"(?:\.com/|(?: (?:is|name|handle|id))?[\s:]{1,3})(?P<hide>(?=[\w.#@-]{0,32}[\d_.#@])@?[\w.-]{2,32}"
-    r"(?:#\d{2,5})?)(?!\w)"
+    r"(?i)(?<!\w)(?:instagram|insta|twitter|telegram|snapchat|tiktok|discord|skype|wechat|line id|threads|mastodon"
+    r"|reddit)(?:\.com/|(?: (?:is|name|handle"
+    r"|id))?[\s:]{1,3})(?P<hide>(?=[\w.#@-]{0,32}[\d_.#@])@?[\w.-]{2,32}(?:#\d{2,5})?)(?!\w)"
     r"|(?<=[^\s@] )(?P<mention>@(?=[a-z.]{0,30}[\d_])[a-z][\w.]{2,30})(?![\w(/])"
 )
 _MAC = re.compile(r"(?i)(?<![\w:-])(?:(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4})(?![\w:.-])")
@@ -197,7 +185,6 @@ _PLACE = re.compile(
 _IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\.|\[\.\]|\(\.\)|\[dot\])\d{1,3}){3}(?!\d)")
 _DEFANGED = re.compile(r"\[\.\]|\(\.\)|\[dot\]")
 _IPV6 = re.compile(r"(?i)(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:])")
-
 _INTERNATIONAL = re.compile(r"(?<![\w+])(?:\+|00)\d[\d ()./-]{5,18}\d(?!\d)")
 _WITH_AREA = (
     re.compile(r"(?<![\w(])\(?\d{3}\)?[ .-]{1,2}\d{3}[ .-]\d{4}(?!\w)"),
@@ -217,13 +204,10 @@ _PHONE_WORDS = (
     r"phone(?: number| no\.?)?|tel(?:ephone|efon|éfono|efono|efone|efoon|éphone)?(?:nummer| number)?|telefonum|mobile?"
     r"|cell(?:phone|ulare|ular)?|call me (?:on|at)|handy(?:nummer)?|rufnummer|portable|móvil|celular|telemóvel|whatsapp"
     r"|fax|(?:call|text|sms|dial|ring)(?:/(?:call|text|sms))?(?: me)?(?: on| at)?|festnetz|ruf(?:en sie)?(?: mich)? an"
-    r"|appelez(?:-moi)?(?: au)?|fixe|ll[aá]mame al?|me liga(?: no)?|chiamami(?: al)?|mobiel|vast nummer|bel"
-    r"(?: mij| me)?(?: op)?"
-    r"|zadzwoń|dzwoń|kom\.?|komórka|stacjonarny|cep(?: telefonu)?|beni ara|позвони\w{0,3}|звони\w{0,3}|моб|联系方式"
-    r"|連絡先"
-    r"|연락처|اتصل بي"
-    r"|телефон\w{0,3}|тел|номеру?|手机号?|手機|电话|電話(?:番号)?|携帯|전화(?:번호)?|휴대폰"
-    r"|(?:رقم )?(?:ال)?(?:هاتف|جوال)ي?"
+    r"|appelez(?:-moi)?(?: au)?|fixe|ll[aá]mame al?|me liga(?: no)?|chiamami(?: al)?|mobiel|vast nummer|bel(?: mij"
+    r"| me)?(?: op)?|zadzwoń|dzwoń|kom\.?|komórka|stacjonarny|cep(?: telefonu)?|beni ara|позвони\w{0,3}|звони\w{0,3}"
+    r"|моб|联系方式|連絡先|연락처|اتصل بي|телефон\w{0,3}|тел|номеру?|手机号?|手機|电话|電話(?:番号)?|携帯|전화(?:번호)?"
+    r"|휴대폰|(?:رقم )?(?:ال)?(?:هاتف|جوال)ي?"
 )
 _AFTER_PHONE_WORD = re.compile(
     rf"(?i){NO_WORD_BEFORE}(?:{_PHONE_WORDS})(?:\s?(?:is|ist|est|es|é|è|pod|unter|по|号码|은|는|は|是))?[\s.:：=#(]{{0,4}}"

@@ -33,23 +33,20 @@ _FORMS = (
 )
 _PAPERS = (
     r"passport|pass(?:port)?nummer|reisepass|passeport|pasaporte|passaporte|passaporto|paspoort|paszport\w?|паспорт\w?"
-    r"|护照号?|護照|パスポート|여권|(?:رقم )?(?:ال)?جواز(?: السفر)?"
-    r"|(?:personal)?ausweis(?:nummer)?|(?:national |tax |voter )?id(?:entity|entification)?(?: card)?"
-    r"|carte d['’]identité"
-    r"|carta d['’]identità|documento de identidad|dni|(?-i:NIE)|nif|cif|rg|cpf|cnpj|curp|rfc|bsn|pesel|nip|cnp"
-    r"|tc kimlik"
-    r"|身份证号?|身分證|マイナンバー|個人番号|주민등록번호|رقم الهوية|рнокпп|инн|снилс"
-    r"|s\.?s\.?n|social security|sozialversicherungs(?:nummer)?|steuer-?id(?:nummer)?|sécurité sociale|seguridad social"
-    r"|codice fiscale|national insurance|nhs|medicare|aadhaar|aadhar|pan card|tax file|tfn|tin|(?-i:EIN)"
-    r"|driv(?:er['’]?s?|ing) licen[cs]e|führerschein|permis de conduire|patente|licence plate|license plate"
-    r"|mrn|medical record|patient id|chart|policy|claim|case|docket|membership|employee|staff|imei|vin|chassis"
-    r"|plate|kennzeichen|versichert(?:en)?nummer|kranken(?:versicherungs|kassen)nummer|aktenzeichen|rentenversicherungs\w{0,8}"
-    r"|num[eé]ro fiscal|n° fiscal|plaque|immatriculation|tarjeta sanitaria|matr[ií]cula|cart[ãa]o sus|partita iva|targa"
-    r"|tessera sanitaria|burgerservice(?:nummer)?|rijbewijs|kenteken|dow[oó]d(?: osobisty)?|prawo jazdy|pasaport"
-    r"|t\.?c\.?|kimlik|vergi|ehliyet|plaka|полис(?: омс)?|омс|водительск\w{1,4}(?: удостоверени\w)?"
-    r"|医保卡|社保卡?|驾驶证|免許証?|保険証|健康保険|기초연금|여권|운전면허|건강보험|주민"
-    r"|(?:الرقم )?القومي|رقم الإقامة|الإقامة"
-    r"|account|konto(?:nummer)?|numéro de compte|número de cuenta|routing|sort code"
+    r"|护照号?|護照|パスポート|여권|(?:رقم )?(?:ال)?جواز(?: السفر)?|(?:personal)?ausweis(?:nummer)?|(?:national |tax "
+    r"|voter )?id(?:entity|entification)?(?: card)?|carte d['’]identité|carta d['’]identità|documento de identidad|dni"
+    r"|(?-i:NIE)|nif|cif|rg|cpf|cnpj|curp|rfc|bsn|pesel|nip|cnp|tc kimlik|身份证号?|身分證|マイナンバー|個人番号"
+    r"|주민등록번호|رقم الهوية|рнокпп|инн|снилс|s\.?s\.?n|social security|sozialversicherungs(?:nummer)?"
+    r"|steuer-?id(?:nummer)?|sécurité sociale|seguridad social|codice fiscale|national insurance|nhs|medicare|aadhaar"
+    r"|aadhar|pan card|tax file|tfn|tin|(?-i:EIN)|driv(?:er['’]?s?|ing) licen[cs]e|führerschein|permis de conduire"
+    r"|patente|licence plate|license plate|mrn|medical record|patient id|chart|policy|claim|case|docket|membership"
+    r"|employee|staff|imei|vin|chassis|plate|kennzeichen|versichert(?:en)?nummer|kranken(?:versicherungs|kassen)nummer"
+    r"|aktenzeichen|rentenversicherungs\w{0,8}|num[eé]ro fiscal|n° fiscal|plaque|immatriculation|tarjeta sanitaria"
+    r"|matr[ií]cula|cart[ãa]o sus|partita iva|targa|tessera sanitaria|burgerservice(?:nummer)?|rijbewijs|kenteken"
+    r"|dow[oó]d(?: osobisty)?|prawo jazdy|pasaport|t\.?c\.?|kimlik|vergi|ehliyet|plaka|полис(?: омс)?|омс"
+    r"|водительск\w{1,4}(?: удостоверени\w)?|医保卡|社保卡?|驾驶证|免許証?|保険証|健康保険|기초연금|여권|운전면허"
+    r"|건강보험|주민|(?:الرقم )?القومي|رقم الإقامة|الإقامة|account|konto(?:nummer)?|numéro de compte|número de cuenta"
+    r"|routing|sort code"
 )
 _AFTER_PAPER = re.compile(
     rf"(?i:{NO_WORD_BEFORE}(?:{_PAPERS})(?:[\s-]{{0,2}}(?:number|num|no|nr|nummer|numer|numéro|número|numero|numara(?:m|sı)?"
@@ -60,7 +57,6 @@ _AFTER_PAPER = re.compile(
 _FEWEST_PAPER_DIGITS = 4
 """Digits of a number after the name of a paper; fewer are a version or a section. Judgement."""
 _LONG = re.compile(r"(?<![\d.])\d{13,}")
-
 _BIRTH = (
     r"d\.?o\.?b\.?|date of birth|birth ?(?:date|day)|born|geboren|geb\.|geburts(?:datum|tag)|née?|naissance"
     r"|nacid[oa]|fecha de nacimiento|nacimiento|nascid[oa]|data de nascimento|nat[oa]|data di nascita|geboortedatum"
@@ -78,23 +74,17 @@ _BORN = re.compile(
     r"(?:(?:is|on|the|am|le|el|em|il|den|op|den|w dniu|dnia|:|은|는|は|是|为)[\s:]{0,2}){0,2}"
     rf"(?P<hide>{_DATE})(?!\d)"
 )
-
-
 _BORN_BEHIND = re.compile(
     rf"(?i)(?<!\w)(?P<hide>{_DATE})(?=['’]?\w{{0,4}} ?(?:doğumlu|生まれ|出生|년생|생(?!\w)|geboren))"
 )
 
 
 def _card_edits(text: str) -> list[Edit]:
-    return [(m.start(), m.end(), "[card number]") for m in _CARD.finditer(text) if passes_luhn(m.group())]
+    return [(*m.span(), "[card number]") for m in _CARD.finditer(text) if passes_luhn(m.group())]
 
 
 def passes_luhn(number: str) -> bool:
-    """Whether the check digit of a card's number is right (ISO/IEC 7812).
-
-    Args:
-        number: digits; others are passed over.
-    """
+    """Whether the check digit among the digits of a card's number is right (ISO/IEC 7812)."""
     digits = [int(character) for character in number if character.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
@@ -121,8 +111,6 @@ LONG_NUMBER_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[long number]", only_with(labelled("[long number]", _LONG), "0")),
 )
 """Label and rule; to be used after those that know what a number is."""
-
-
 _PRIVATE_KEY = re.compile(
     r"(?s)-----BEGIN [A-Z0-9 ]{0,40}KEY[A-Z ]{0,10}-----.{0,8192}?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)"
 )
@@ -144,9 +132,8 @@ _BEARER = re.compile(r"(?i)\b(?:bearer|basic)\s{1,4}[a-z0-9._~+/=-]{8,}")
 _WORDS = re.compile(r"[A-Za-z]+\s{1,4}[a-z-]{0,20}[.]?")
 _NAMES = (
     r"pass(?:word|wd|phrase|code)?|pwd?|(?<!\w)pw|passwort|kennwort|mot de passe|contrase[nñ]a|clave|senha"
-    r"|palavra-passe"
-    r"|password|wachtwoord|has[lł]o|l[oö]senord|parola|[sş]ifre|пароль|密码|密碼|口令|パスワード|暗証番号|비밀번호"
-    r"|كلمة (?:المرور|السر)"
+    r"|palavra-passe|password|wachtwoord|has[lł]o|l[oö]senord|parola|[sş]ifre|пароль|密码|密碼|口令|パスワード|暗証番号"
+    r"|비밀번호|كلمة (?:المرور|السر)"
 )
 _NAMED_SECRET = re.compile(
     rf"(?i)(?:{_NAMES}|secret|(?:api|access|secret|account|private|auth|signing|encryption)[_ -]?key"
@@ -158,9 +145,8 @@ _NO_PLAIN_WORD = r"(?![(\[{<])(?=[^\s]{0,40}[^\W\d_])(?=[^\s]{0,40}[\d#@%&+*!?$^
 """A word with letters and with digits or signs."""
 _UNSIGNED_SECRET = re.compile(
     rf"(?i)(?!pass\s)(?:{_NAMES}|(?:wi-?fi|network|licen[cs]e|activation|product|recovery|backup) (?:key|code))"
-    r"(?:\s{1,3}|(?<=[\u0600-\uffff]))"
-    r"(?:(?:to|for|of|für|pour|de|del|do|da|per|van|voor|dla|для)(?:\s[\w'’-]{1,20}){1,4}\s)?"
-    r"(?:(?:is|was|to|lautet|war|ist|est|es|é|è|jest|هي)\s)?"
+    r"(?:\s{1,3}|(?<=[\u0600-\uffff]))(?:(?:to|for|of|für|pour|de|del|do|da|per|van|voor|dla"
+    r"|для)(?:\s[\w'’-]{1,20}){1,4}\s)?(?:(?:is|was|to|lautet|war|ist|est|es|é|è|jest|هي)\s)?"
     rf"(?P<hide>{_NO_PLAIN_WORD})"
 )
 """What stands behind the name of a secret with nothing between them, and is no plain word."""
@@ -170,9 +156,8 @@ _LOGIN = re.compile(
     rf"(?P<hide>[\w.@+-]{{2,64}}\s?[/|]\s?{_NO_PLAIN_WORD})"
 )
 _CODE = re.compile(
-    r"(?i:(?<![\w-])(?:pin(?:[ -]?code)?|cvv2?|cvc2?|csc|otp|tan|(?:one-time|mfa|2fa|sms|verification|security"
-    r"|access|door|gate) code))"
-    r"(?:\s(?:is|ist|est|es|é|è))?[\s:=#]{1,3}(?P<hide>\d{3,8})(?![\w.])"
+    r"(?i:(?<![\w-])(?:pin(?:[ -]?code)?|cvv2?|cvc2?|csc|otp|tan|(?:one-time|mfa|2fa|sms|verification|security|access"
+    r"|door|gate) code))(?:\s(?:is|ist|est|es|é|è))?[\s:=#]{1,3}(?P<hide>\d{3,8})(?![\w.])"
 )
 _SAID = re.compile(r"(?i)(?:[\"'`\s](?:is|lautet|ist|est|es|é|è)\b|[は是为]):?[\s\"'`]*$")
 _PLAIN_WORD = re.compile(r"[^\W\d_]+[.!?)]*")
@@ -277,8 +262,5 @@ CREDENTIAL_RULES: tuple[tuple[str, FindEdits], ...] = (
     ("[uuid]", only_with(labelled("[uuid]", _UUID), "-")),
 )
 """Label and rule, to be used before all others."""
-ENCODED_RULES: tuple[tuple[str, FindEdits], ...] = (
-    ("[hex]", labelled("[hex]", _HEX)),
-    ("[encoded]", _base64_edits),
-)
+ENCODED_RULES: tuple[tuple[str, FindEdits], ...] = (("[hex]", labelled("[hex]", _HEX)), ("[encoded]", _base64_edits))
 """Label and rule, to be used after those that know what a number or a word is."""

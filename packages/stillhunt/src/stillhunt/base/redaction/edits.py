@@ -20,24 +20,17 @@ _DIGIT = re.compile(r"\d")
 
 
 def labelled(label: str, *patterns: re.Pattern[str]) -> FindEdits:
-    """A rule that puts a label in place of what patterns match, or of their group `hide` where they have one.
-
-    Args:
-        patterns: regular expressions that take linear time on any text.
-    """
+    """A rule that puts a label in place of what linear-time patterns match, or of their group `hide`."""
 
     def edits(text: str) -> list[Edit]:
-        return non_overlapping((*_get_hidden_span(match), label) for one in patterns for match in one.finditer(text))
+        found = (match for one in patterns for match in one.finditer(text))
+        return non_overlapping((*match.span("hide" if "hide" in match.re.groupindex else 0), label) for match in found)
 
     return edits
 
 
 def only_with(find: FindEdits, *signs: str) -> FindEdits:
-    """The same rule, which is not even tried on texts that have none of these signs; most texts have none.
-
-    Args:
-        signs: pieces of text in small letters; any digit counts as "0".
-    """
+    """The same rule, tried only on texts with one of these signs, in small letters; any digit counts as "0"."""
     digit = "0" in signs
 
     def edits(text: str) -> list[Edit]:
@@ -47,10 +40,6 @@ def only_with(find: FindEdits, *signs: str) -> FindEdits:
         return []
 
     return edits
-
-
-def _get_hidden_span(match: re.Match[str]) -> Span:
-    return match.span("hide") if "hide" in match.re.groupindex else match.span()
 
 
 def non_overlapping(edits: Iterable[Edit]) -> list[Edit]:
@@ -84,14 +73,9 @@ def _iterate_edited_pieces(text: str, edits: Iterable[Edit]) -> Iterator[str]:
 def edited_with_spans(
     text: str, spans: Sequence[Span], focus: int, edits: Sequence[Edit]
 ) -> tuple[str, list[Span], int]:
-    """Replace spans of a text and move other spans along; what touches a replaced piece covers its label.
+    """Replace spans, ascending, and move other spans and a place along; of overlapping edits the first counts.
 
-    Args:
-        focus: a place to carry over.
-        edits: ascending; of those that overlap, the first counts.
-
-    Returns:
-        The new text, its spans and its place.
+    What touches a replaced piece covers its label.
     """
     pieces, starts, ends, new_starts, new_ends = [], [], [], [], []
     position = length = 0

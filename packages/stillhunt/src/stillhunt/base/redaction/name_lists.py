@@ -12,11 +12,7 @@ _PLAIN = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ð": "d", "
 
 
 def folded(word: str) -> str:
-    """A word in small letters, those of Latin script without accents: names are often written without them.
-
-    Args:
-        word: as it stands in a text.
-    """
+    """A word in small letters, without the accents of Latin script: names are often written without them."""
     small = word.lower()
     if small.isascii() or "\u0400" <= small[0] <= "\u04ff":
         return small
@@ -25,17 +21,10 @@ def folded(word: str) -> str:
 
 @dataclass(frozen=True)
 class NameLists:
-    """What is known of names; other names are found by what stands around them.
+    """What is known of names, folded; other names are found by what stands around them.
 
-    Attributes:
-        given: given names in Latin letters that are hardly ever words, folded.
-        given_words: those that are also words or places, such as Rose or Paris, folded.
-        family: family names in Latin letters that are hardly ever words, folded.
-        family_words: those that are also words, such as Baker, folded.
-        cyrillic: given names in Cyrillic letters, folded.
-        chinese_given, chinese_given_often: characters of given names, and the most frequent of them.
-        particles: small words inside names in Latin letters.
-        no_names: words with a capital letter that stand where a name could, and are none.
+    `given` and `family` are hardly ever words, those with `_words` are also words or places, such as Rose or Baker.
+    `particles` are small words inside names; `no_names` have a capital where a name could stand, and are none.
     """
 
     given: frozenset[str]
@@ -66,21 +55,4 @@ def name_lists() -> NameLists:
             current = sections.setdefault(line.strip("[]"), set())
         elif not line.startswith("#"):
             current.update(line.split())
-    return NameLists(
-        given=frozenset(sections["given"]),
-        given_words=frozenset(sections["given that are words"]),
-        family=frozenset(sections["family"]),
-        family_words=frozenset(sections["family that are words"]),
-        cyrillic=frozenset(sections["given Cyrillic"]),
-        arabic=frozenset(sections["given Arabic"]),
-        arabic_family=frozenset(sections["family Arabic"]),
-        chinese_given=frozenset(sections["given characters Chinese"]),
-        chinese_given_often=frozenset(sections["given characters Chinese often"]),
-        chinese_family=frozenset(sections["family Chinese"]),
-        japanese_given=frozenset(sections["given Japanese"]),
-        japanese_family=frozenset(sections["family Japanese"]),
-        korean_family=frozenset(sections["family Korean"]),
-        korean_syllables=frozenset(sections["given syllables Korean"]),
-        particles=frozenset(sections["particles"]),
-        no_names=frozenset(sections["no names"]),
-    )
+    return NameLists(**{name: frozenset(words) for name, words in sections.items()})

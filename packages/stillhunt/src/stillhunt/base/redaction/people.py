@@ -24,14 +24,11 @@ _NO_NAMES = re.compile("not?|the|an?|on|in|my|your|very|also|for|of|and|nicht|ke
 _FEWEST_LETTERS = 4
 """Letters of an unknown word in small letters that is taken for a family name; most shorter ones are and, is, has.
 Judgement."""
-
 _TITLES = (
     r"Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Doctor|Herrn?|Frau|Fräulein|M|Mme|Mlle|Mmes|Monsieur|Madame|Mademoiselle"
-    r"|Maître"
-    r"|Sr|Sra|Srta|[Ss]eñor(?:a|ita)?|Don|Doña|[Ss]enhor(?:a|ita)?|Dona|Sig|Sig\.ra|[Ss]ignora?|Dott|Dott\.ssa|Ing|Avv"
-    r"|Dhr|Mevr"
-    r"|[Hh]eer|[Mm]evrouw|[Mm]eneer|Panie|Pani|Pana|Panu|Panią|[Гг]осподину?|[Гг]оспож[аеу]|[Гг]-н|[Гг]-жа|Sayın|Mag"
-    r"|Dipl\.-Ing"
+    r"|Maître|Sr|Sra|Srta|[Ss]eñor(?:a|ita)?|Don|Doña|[Ss]enhor(?:a|ita)?|Dona|Sig|Sig\.ra|[Ss]ignora?|Dott|Dott\.ssa"
+    r"|Ing|Avv|Dhr|Mevr|[Hh]eer|[Mm]evrouw|[Mm]eneer|Panie|Pani|Pana|Panu|Panią|[Гг]осподину?|[Гг]оспож[аеу]|[Гг]-н"
+    r"|[Гг]-жа|Sayın|Mag|Dipl\.-Ing"
 )
 _TITLE = re.compile(rf"(?<![\w.])(?:(?:{_TITLES})\.?[ ]){{1,3}}(?=[^\W\d_])")
 _SMALL_TITLE = re.compile(
@@ -40,12 +37,9 @@ _SMALL_TITLE = re.compile(
 )
 _NAMED = re.compile(
     r"(?i)(?<!\w)(?:(?:my|his|her|their|full|the customer['’]s|the patient['’]s)(?: full)? name(?: is|['’]s)"
-    r"|i am called|mein name ist|ich hei(?:ß|ss)e|hei(?:ß|ss)e"
-    r"|je m['’]appelle|mon nom est|me llamo|mi nombre es|me chamo|(?:o )?meu nome é|mi chiamo|il mio nome è"
-    r"|mijn naam is"
-    r"|ik heet|nazywam się|mam na imię|jag heter|mitt namn är|jeg heter|mit navn er|(?:benim )?ad[ıi]m|меня зовут"
-    r"|моё имя"
-    r"|мене звати)[\s:]{1,2}"
+    r"|i am called|mein name ist|ich hei(?:ß|ss)e|hei(?:ß|ss)e|je m['’]appelle|mon nom est|me llamo|mi nombre es"
+    r"|me chamo|(?:o )?meu nome é|mi chiamo|il mio nome è|mijn naam is|ik heet|nazywam się|mam na imię|jag heter"
+    r"|mitt namn är|jeg heter|mit navn er|(?:benim )?ad[ıi]m|меня зовут|моё имя|мене звати)[\s:]{1,2}"
 )
 _INTRODUCED = re.compile(
     r"(?i)(?<!\w)(?:(?P<self>i['’]m|i am|je suis|soy|sou(?: o| a)?|sono|ik ben|jestem|я)|this is|it['’]s|call me"
@@ -56,10 +50,9 @@ _INTRODUCED = re.compile(
 two words with capital letters."""
 _NAME_LABELS = (
     r"(?:full|first|last|given|sur|family|middle|maiden|customer|patient|client|contact|account|user|employee|holder"
-    r"|beneficiary|tenant|guest)[ _-]?name"
-    r"|(?:vor|nach|familien)name|nom(?: et prénom|s)?|prénom|nombre(?: completo| y apellidos)?|apellidos?|nome completo"
-    r"|sobrenome|nome(?: e cognome)?|cognome|naam|voornaam|achternaam|imię(?: i nazwisko)?|nazwisko|фио|ф\.и\.о\."
-    r"|имя|фамилия|отчество|ad[ıi]?[ ]?soyad[ıi]|isim"
+    r"|beneficiary|tenant|guest)[ _-]?name|(?:vor|nach|familien)name|nom(?: et prénom|s)?|prénom|nombre(?: completo"
+    r"| y apellidos)?|apellidos?|nome completo|sobrenome|nome(?: e cognome)?|cognome|naam|voornaam|achternaam"
+    r"|imię(?: i nazwisko)?|nazwisko|фио|ф\.и\.о\.|имя|фамилия|отчество|ad[ıi]?[ ]?soyad[ıi]|isim"
 )
 _LABELS = (
     r"employee|applicant|(?:account )?holder|attn\.?|attention|contact(?: person)?|signed(?: by)?|sender|recipient"
@@ -77,22 +70,17 @@ _WEAK_FORM = re.compile(r"(?i)(?<!\w)(?:name|from|to|cc|bcc|by|von|an|de|para|da
 """Labels that stand before other things too: two words, or a known name, must follow."""
 _LETTER = re.compile(
     r"(?i)(?<!\w)(?:Dear|Dearest|Liebe[rs]?|Sehr geehrte[rsn]?|Geehrte[rsn]?|Chère?s?|Cher|Estimad[oa]s?|Querid[oa]s?"
-    r"|Prezad[oa]s?|Car[oa]|Gentile|Egregi[oa]"
-    r"|Geachte|Beste|Lieve|Szanown[ya]|Drog[ia]|Уважаем(?:ый|ая)|Дорог(?:ой|ая)|Здравствуйте,|Kære|Kära|Bästa"
-    r"|Sevgili)[ ]"
+    r"|Prezad[oa]s?|Car[oa]|Gentile|Egregi[oa]|Geachte|Beste|Lieve|Szanown[ya]|Drog[ia]|Уважаем(?:ый|ая)|Дорог(?:ой|ая)"
+    r"|Здравствуйте,|Kære|Kära|Bästa|Sevgili)[ ]"
 )
 _CLOSING = re.compile(
     r"(?i)(?<!\w)(?:(?:best|kind|warm|warmest|many|with) (?:regards|wishes|thanks)|regards|sincerely(?: yours)?"
-    r"|yours(?: truly| faithfully| sincerely)?"
-    r"|thanks(?: a lot| so much| again)?|thank you|cheers|respectfully|love|mit freundlichen grü(?:ß|ss)en"
-    r"|freundliche grü(?:ß|ss)e"
-    r"|(?:viele|liebe|beste|herzliche) grü(?:ß|ss)e|mfg|lg|hochachtungsvoll|cordialement|bien à vous"
-    r"|sincères salutations|salutations distinguées|amicalement"
-    r"|atentamente|saludos(?: cordiales)?|un saludo|cordialmente|atenciosamente|(?:com os )?melhores cumprimentos"
-    r"|cumprimentos|abraços?"
-    r"|cordiali saluti|distinti saluti|saluti|un abbraccio|met vriendelijke groet(?:en)?|groet(?:en|jes)?|z poważaniem"
-    r"|pozdrawiam"
-    r"|с уважением|с наилучшими пожеланиями|saygılarımla|med vänliga hälsningar"
+    r"|yours(?: truly| faithfully| sincerely)?|thanks(?: a lot| so much| again)?|thank you|cheers|respectfully|love"
+    r"|mit freundlichen grü(?:ß|ss)en|freundliche grü(?:ß|ss)e|(?:viele|liebe|beste|herzliche) grü(?:ß|ss)e|mfg|lg"
+    r"|hochachtungsvoll|cordialement|bien à vous|sincères salutations|salutations distinguées|amicalement|atentamente"
+    r"|saludos(?: cordiales)?|un saludo|cordialmente|atenciosamente|(?:com os )?melhores cumprimentos|cumprimentos"
+    r"|abraços?|cordiali saluti|distinti saluti|saluti|un abbraccio|met vriendelijke groet(?:en)?|groet(?:en|jes)?"
+    r"|z poważaniem|pozdrawiam|с уважением|с наилучшими пожеланиями|saygılarımla|med vänliga hälsningar"
     r"|med venlig hilsen)(?P<stop>[,.!]?\s{1,3}|[,\n])(?=[^\W\d_])"
 )
 _PATRONYMIC = re.compile(r"[А-ЯЁ][а-яё]{2,20}(?:ович|евич|ич|овна|евна|ична|инична)(?:а|у|ем|ом|е|ы|ой|и)?")
@@ -124,11 +112,7 @@ def _normalise_name_word(word: str) -> str:
 
 @lru_cache(maxsize=1 << 15)
 def is_given(word: str) -> bool:
-    """Whether a word is a known given name that is hardly ever anything else.
-
-    Args:
-        word: as it stands in a text, in Latin or Cyrillic letters.
-    """
+    """Whether a word, Latin or Cyrillic, is a known given name that is hardly ever anything else."""
     lists, plain = name_lists(), _normalise_name_word(word)
     if plain in lists.given or plain in lists.cyrillic:
         return True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cache
 
-from stillhunt.base.redaction.edits import Edit, FindEdits, non_overlapping
+from stillhunt.base.redaction.edits import Edit, FindEdits, labelled
 from stillhunt.base.redaction.name_lists import name_lists
 
 _HAN = r"[\u3005\u3400-\u9fff]"
@@ -110,16 +110,12 @@ def _build_korean_patterns() -> tuple[str, ...]:
     )
 
 
-def _allow_hamza_variants(pattern: str) -> str:
-    """A pattern of Arabic names that finds them with hamza and without."""
-    return re.sub("[اأإآ]", "[اأإآ]", pattern)
-
-
 @cache
 def _compile_arabic_patterns() -> tuple[re.Pattern[str], ...]:
     """Patterns whose group `hide` is a name in Arabic."""
     lists = name_lists()
-    given, family = (_allow_hamza_variants(_any_of(names)) for names in (lists.arabic, lists.arabic_family))
+    # found with hamza and without
+    given, family = (re.sub("[اأإآ]", "[اأإآ]", _any_of(names)) for names in (lists.arabic, lists.arabic_family))
     more = rf"(?: (?:بن|ابن|بنت|أبو|عبد|آل)?\s?(?:ال)?{_ARABIC_WORD})"
     end = r"[،,.؛:\n]|$"
     patterns = (
@@ -146,16 +142,10 @@ _EAST_ASIAN_LETTER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff가-힣]")
 _ARABIC_LETTER = re.compile(r"[\u0621-\u06d3]")
 
 
-def _iterate_name_edits(text: str) -> Iterator[Edit]:
+def _name_edits(text: str) -> list[Edit]:
     patterns = _east_asian() if _EAST_ASIAN_LETTER.search(text) else ()
     patterns += _compile_arabic_patterns() if _ARABIC_LETTER.search(text) else ()
-    for pattern in patterns:
-        for match in pattern.finditer(text):
-            yield (*match.span("hide"), "[name]")
-
-
-def _name_edits(text: str) -> list[Edit]:
-    return non_overlapping(_iterate_name_edits(text))
+    return labelled("[name]", *patterns)(text)
 
 
 OTHER_NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)

@@ -33,11 +33,7 @@ class UndecodableError(Exception):
 
 
 def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: int) -> int:
-    """Rows of a row group to decode at a time.
-
-    Args:
-        longest: bytes of the longest value in its dictionaries; see `longest_named`.
-    """
+    """Rows of a row group to decode at a time, given the longest value in its dictionaries (`longest_named`)."""
     top_level = {column.split(".")[0] for column in columns}
     size = sum(
         facts.column(i).total_uncompressed_size
@@ -53,10 +49,7 @@ def rows_at_a_time(facts: Any, columns: Sequence[str], most_rows: int, longest: 
 def longest_named(path: Place, metadata: pq.FileMetaData, group: int, columns: Sequence[str]) -> int:
     """Bytes of the longest value in the dictionaries of a row group; every row may refer to it at the cost of a bit.
 
-    Larger columns are skipped: they are decoded in small pieces anyway, and reading their dictionary costs as much.
-
-    Args:
-        columns: top-level columns that may hold long values; ids do not, and their dictionaries are costly to read.
+    Only of columns that may hold long values; larger ones are decoded in small pieces anyway, and cost as much to read.
     """
     facts = metadata.row_group(group)
     chunks = (facts.column(i) for i in range(facts.num_columns))

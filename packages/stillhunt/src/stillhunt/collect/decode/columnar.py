@@ -24,14 +24,7 @@ from stillhunt.collect.decode.batch_sizing import (
 from stillhunt.collect.locate.database import StoredTable
 from stillhunt.collect.locate.object_stores import Place, for_parquet
 from stillhunt.collect.values.field_suggestions import advise_mapping, leaves_of_schema
-from stillhunt.collect.values.fields import (
-    OPTIONAL_ADVICE,
-    Column,
-    FieldMap,
-    RawBatch,
-    from_arrow,
-    path_splits,
-)
+from stillhunt.collect.values.fields import OPTIONAL_ADVICE, Column, FieldMap, RawBatch, from_arrow, path_splits
 from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
 from stillhunt.collect.values.strings import object_text
 
@@ -42,7 +35,6 @@ READ_BYTES = 256 << 10
 LONG_FIELDS = ("prompt", "system_prompt", "messages", "response", "tools")
 """Columns of REQUESTS that may hold long values."""
 _PARQUET_ERRORS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
-
 Part: TypeAlias = Callable[[Rejects], Iterator[RawBatch]]
 """A part of an input that can be read by itself; what cannot be decoded goes to the rejects."""
 
@@ -74,12 +66,7 @@ class Reader(Protocol):
     rows_expected: int | None
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
-        """All rows.
-
-        Args:
-            wanted: columns of REQUESTS or ACCOUNTS to read.
-            rejects: takes what cannot be decoded.
-        """
+        """All rows, with the wanted columns of REQUESTS or ACCOUNTS; rejects take what cannot be decoded."""
 
     def digest(self) -> str:
         """SHA-256 of the file's bytes if reading gave it, else the empty string."""
@@ -142,12 +129,7 @@ def _row_text(columns: dict[str, Any], row: int) -> str:
 def check_columns(
     fields: FieldMap, required: Sequence[str], found: Sequence[str], rows: int = 1, leaves: Sequence[str] = ()
 ) -> None:
-    """Note which mapped fields an input has; raise UnusableInputError if a required column is missing.
-
-    Args:
-        found: top-level names of the input.
-        leaves: dotted names of nested fields, for the advice; `found` if there are none.
-    """
+    """Note which mapped fields an input has; UnusableInputError if a required one is missing (`leaves`: for advice)."""
     missing = fields.missing(required, frozenset(found))
     if not missing:
         fields.meet(leaves or found)
@@ -173,12 +155,7 @@ class _ColumnarReader:
 
 
 class PartedReader(_ColumnarReader):
-    """An input of parts, each of which can be read by itself.
-
-    Args:
-        schema: columns that there are.
-        number: its rows.
-    """
+    """An input of parts, each of which can be read by itself; `number` is that of its rows."""
 
     rewindable = True
 
@@ -283,11 +260,7 @@ class ParquetReader(PartedReader):
 class _GroupTask(NamedTuple):
     """A row group of a Parquet file, and how it is read.
 
-    Attributes:
-        wanted: columns of REQUESTS.
-        columns: columns of the file that may hold them.
-        texts: those of them that may hold long values.
-        most_rows: of a batch.
+    `wanted` are columns of REQUESTS, `columns` those of the file that may hold them, `texts` the ones with long values.
     """
 
     metadata: pq.FileMetaData

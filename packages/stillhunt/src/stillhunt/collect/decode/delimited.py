@@ -125,12 +125,7 @@ class CsvReader:
             yield text_batch(self._file, waiting, wanted, _make_line_locator(places))
 
     def records(self, rejects: Rejects, opened: HashedFile) -> Iterator[tuple[int, int, list[str], bytes]]:
-        """(record number from 0, line number from 1, fields, first bytes) of each record of the right width.
-
-        Args:
-            rejects: takes records of another width and those that are too long.
-            opened: the file's bytes, hashed as they pass.
-        """
+        """(record from 0, line from 1, fields, first bytes) of records of the right width; others go to the rejects."""
         source = lines(decompress_pieces(opened.pieces()), self._file.longest)
         feed = _Feed(source, self._file.longest)
         parser = csv.reader(feed, delimiter=self._delimiter)

@@ -37,11 +37,7 @@ _RAW_BYTES = 4 * RAW_CHARACTERS
 class TextFile:
     """A text file, and how it is to be read.
 
-    Args:
-        name: its name for the screen and the rejects.
-        fields: where columns are looked for.
-        longest: bytes allowed in one line or record.
-        account: account of the calls if the log names none; the name of the file when empty.
+    `longest` is in bytes of one line or record; `account` is that of calls whose log names none, else the file's name.
     """
 
     path: Place
@@ -178,12 +174,7 @@ class JsonReader:
 
 
 def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: Callable[[int], str]) -> RawBatch:
-    """A batch of the gathered records.
-
-    Args:
-        wanted: their columns, in the order of the values.
-        place: record number -> its place in words.
-    """
+    """A batch of the gathered records; `wanted` are their columns in the order of the values."""
     waiting.turn()
     columns = {name: _build_nullable_column(column) for name, column in zip(wanted, waiting.columns, strict=True)}
     return RawBatch(
@@ -265,11 +256,7 @@ def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]
 
 
 def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """JSON objects that span several lines, each as one `Line`.
-
-    Args:
-        longest: bytes allowed for the content, since the end of an object is known only after decoding it.
-    """
+    """JSON objects over several lines, each as one `Line` of at most `longest` bytes, known only after decoding."""
     parts: list[bytes] = []
     size = 0
     for piece in pieces:

@@ -37,11 +37,7 @@ Decode: TypeAlias = Callable[[bytes], Record]
 class Framed(msgspec.Struct, gc=False):
     """One record cut out of a file; not a named tuple, which is too slow to make for every record.
 
-    Attributes:
-        place: its place in the file, in words.
-        value: the decoded record; None if it cannot be decoded.
-        reason: why it cannot be decoded; else empty.
-        copies: so many records without content it stands for.
+    Its place is in words; one that is not decoded has a reason and no value; `copies` counts records without content.
     """
 
     place: str
@@ -61,13 +57,7 @@ def named_by_user(file: TextFile) -> list[tuple[str, str]]:
 def framed_records(
     file: TextFile, framing: Framing, source: Source | None, rejects: Rejects, opened: HashedFile
 ) -> Iterator[Framed]:
-    """Cut a file into records.
-
-    Args:
-        source: its format if it is known already; says what to decode.
-        rejects: takes damage that belongs to no single record.
-        opened: the bytes of the file, hashed as they pass.
-    """
+    """Cut a file, hashed as it passes, into records; `rejects` takes damage that belongs to no single one."""
     if framing == "parquet":
         yield from _parquet_records(file.path, source, file.name, rejects)
     elif framing == "csv":

@@ -213,11 +213,7 @@ def _make_place_lookup(first: int, places: list[str]) -> Callable[[int], str]:
 
 
 def sample_of(file: TextFile, framing: Framing, *, mixed: bool = False) -> Sample:
-    """The beginning of a file, by which its source is recognised.
-
-    Raises:
-        UnusableInputError: none of its records can be decoded.
-    """
+    """The beginning of a file, which tells its source; an UnusableInputError if no record in it can be decoded."""
     found: list[Record] = []
     seen = size = 0
     reason = ""

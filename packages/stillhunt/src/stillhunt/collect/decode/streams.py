@@ -33,11 +33,7 @@ class DamagedFileError(Exception):
 
 @dataclass
 class HashedFile:
-    """A file's bytes in pieces, hashed on the way.
-
-    Raises:
-        DamagedFileError: it cannot be opened or read.
-    """
+    """A file's bytes in pieces, hashed on the way; a DamagedFileError if it cannot be opened or read."""
 
     path: Place
     size: int = 0
@@ -63,11 +59,7 @@ class HashedFile:
 
 
 def decompress_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The content of plain, gzip or zstd bytes, which are recognised by their first bytes.
-
-    Raises:
-        DamagedFileError: the compressed stream is damaged or cut short; the content before that was yielded.
-    """
+    """The content of plain, gzip or zstd bytes; a DamagedFileError after what could be read of a damaged stream."""
     first = next(pieces, b"")
     everything = chain((first,), pieces) if first else iter(())
     if first.startswith(GZIP_MAGIC):
@@ -137,11 +129,7 @@ KEPT_BYTES_OF_LONG_LINE = 1024
 
 
 def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """Lines, numbered from 0, that end in LF or CRLF. An endless line takes at most `longest` bytes of memory.
-
-    Args:
-        longest: bytes allowed in one line.
-    """
+    """Lines, numbered from 0, that end in LF or CRLF; an endless one takes at most `longest` bytes of memory."""
     number = 0
     parts: list[bytes] = []
     size = 0

@@ -16,7 +16,6 @@ from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helico
 from stillhunt.plugins.groups import READERS, load_plugins
 
 __all__ = ["CANONICAL_FORMAT", "SOURCES", "Sample", "Source", "all_sources", "recognise", "source_named"]
-
 SOURCES: tuple[Source, ...] = (
     *calls.SOURCES,
     *customers.SOURCES,
@@ -59,11 +58,7 @@ def all_sources() -> tuple[Source, ...]:
 
 
 def recognise(sample: Sample) -> Source | None:
-    """The first source that recognises a sample; None if no source does.
-
-    Args:
-        sample: the beginning of an input.
-    """
+    """The first source that recognises the beginning of an input; None if no source does."""
     for source in all_sources():
         if sample.framing in source.framings and source.recognises(sample):
             return source
@@ -71,11 +66,7 @@ def recognise(sample: Sample) -> Source | None:
 
 
 def source_named(name: str) -> Source:
-    """The source with this name.
-
-    Raises:
-        ConfigError: there is no such source.
-    """
+    """The source with this name; a ConfigError if there is none."""
     for source in all_sources():
         if source.name == name:
             return source

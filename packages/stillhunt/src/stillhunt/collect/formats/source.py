@@ -15,20 +15,14 @@ Row: TypeAlias = dict[str, Any]
 """Column of REQUESTS -> value as the log has it; a column without a value is absent or None. Four more keys may be
 present: `messages` (chat messages, from which the new content is taken), `links` (ids of the call, see `Source.links`),
 `account_fallback` (the account if no log names one), `attributes` (where --map finds fields, if not in the record)."""
-
 OtherJson: TypeAlias = str | int | float | bool | list[Any] | None
 """Any JSON value that is not an object. A field typed `SomeObject | OtherJson` accepts whatever an odd log holds."""
-
 Framing: TypeAlias = Literal["json", "csv", "parquet", "protobuf", "text"]
 """How records are cut out of a file; "json" is JSON lines or one array, "csv" any delimited file with a header."""
 
 
 class PassedOverError(Exception):
-    """The record is not a model call; the reason is counted and shown on the screen.
-
-    Args:
-        count: so many parts of the record are passed over for this reason.
-    """
+    """The record, or `count` parts of it, is no model call; the reason is counted and shown on the screen."""
 
     def __init__(self, reason: str, count: int = 1) -> None:
         super().__init__(reason)
@@ -63,11 +57,7 @@ class Sample:
         return self.names.issuperset(names)
 
     def mostly(self, fits: Iterable[bool]) -> bool:
-        """Whether enough parts of the sample fit.
-
-        Args:
-            fits: for each part whether it fits. A quarter must, since a client could forge one; any if `mixed`.
-        """
+        """Whether enough parts fit: a quarter, since a client could forge one; any if `mixed`."""
         found = list(fits)
         return any(found) if self.mixed else 4 * sum(found) >= len(found) > 0
 
@@ -138,11 +128,7 @@ def record_type(name: str, any_value: Iterable[str], **typed: Any) -> Any:
 
 
 def load_source(name: str, recognises: Callable[[Sample], bool] | None = None, **functions: Any) -> Source:
-    """One of our own sources: what `sources.toml` says of it, and the functions and types by which it is read.
-
-    Args:
-        recognises: whether a sample has the format; None where the names of its fields tell.
-    """
+    """One of our own sources: what `sources.toml` says of it; without `recognises`, the names of its fields tell."""
     words = dict(_load_source_descriptions()[name])
     fields = words.pop("fields", {})
     words["framings"] = frozenset(words.get("framings", ("json",)))

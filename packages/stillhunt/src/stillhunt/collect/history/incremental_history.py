@@ -55,11 +55,8 @@ FOLLOWERS = pa.schema(
 )
 """One row per prompt with a resent prefix: its place among the file's usable rows, and in time; hash and bytes of the
 prefix."""
-
 Reading = Callable[[Sequence[int]], Iterator[tuple[int, pa.Table]]]
 """Indices of inputs -> (index, next usable rows of that input), all of them."""
-
-
 Notes = Mapping[str, pa.Table]
 """What is kept about the history in an input: `marks` (PREFIX_MARKS) and `followers` (FOLLOWERS). The followers are
 missing if they were found among other inputs than those that are not new."""
@@ -74,20 +71,12 @@ def secret_of(key: str) -> U64:
 class IncrementalCutter:
     """Finds all cuts before any row is used, reading only the inputs of which too little is known.
 
-    Args:
-        reading: reads usable rows of inputs, the same each time.
-        known: what was kept of some inputs.
-        new: inputs that were not seen together with the known ones.
-        key: identity key, on which the kept hashes depend.
+    `reading` gives the same rows each time; `new` are inputs that were not seen together with the `known` ones; hashes
+    that are kept depend on the identity key.
     """
 
     def __init__(
-        self,
-        reading: Reading,
-        inputs: Sequence[int],
-        known: Mapping[int, Notes],
-        new: frozenset[int],
-        key: str,
+        self, reading: Reading, inputs: Sequence[int], known: Mapping[int, Notes], new: frozenset[int], key: str
     ) -> None:
         self._reading = reading
         self._secret = secret_of(key)

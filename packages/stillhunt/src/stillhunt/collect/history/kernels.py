@@ -220,13 +220,7 @@ def _longest_prefix(prompts: Prompts, row: int, secret: U64, seen: SeenPrompts, 
 
 @kernel
 def follow(
-    prompts: Prompts,
-    secret: U64,
-    seen: SeenPrompts,
-    entries: Entries,
-    task: tuple[bool, bool],
-    parents: I64,
-    cuts: I64,
+    prompts: Prompts, secret: U64, seen: SeenPrompts, entries: Entries, task: tuple[bool, bool], parents: I64, cuts: I64
 ) -> int:
     """For each row, the longest strictly earlier prompt of its group with which its prompt starts.
 
@@ -268,12 +262,9 @@ def _find_children(slots: I64, name: int) -> int:
 
 @kernel
 def count_children(parents: I64, orders: I64, limit: int, children: Children, cuts: I64) -> int:
-    """Undo the cut of each row whose prefix already had `limit` strictly earlier continuations.
+    """Undo the cut of each row whose prefix already had `limit` strictly earlier continuations; how many are new.
 
     Rows must come in order; calls may follow one another. The table must have room, its size is a power of two.
-
-    Returns:
-        Number of prompts that were new to the table.
     """
     added = 0
     for row in range(parents.size):

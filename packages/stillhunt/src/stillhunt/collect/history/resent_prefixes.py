@@ -52,10 +52,8 @@ PROMPTS_PER_MARK_WORD = 4
 PROMPTS_PER_END_WORD = 4
 _FIRST_CHILDREN = 1 << 10
 _MAX_TURN = 1022
-
 Batches = Callable[[], Iterator[pa.Table]]
 """Reads all usable rows from the start, in the same order each time."""
-
 TIME_COLUMNS = ("timestamp", "turn")
 KEY_COLUMNS = ("account_id", "conversation_id", *TIME_COLUMNS)
 
@@ -242,16 +240,10 @@ class PrefixCutter:
 
 
 def keep_few(parents: I64, orders: I64, children: Children, cuts: I64) -> int:
-    """Undo the cuts of rows beyond MAX_CONTINUATIONS of one prompt; calls may follow one another.
+    """Undo the cuts of rows beyond MAX_CONTINUATIONS of one prompt; gives the number of new parents.
 
-    Continuations of one moment count as one: a call that was recorded several times is one continuation.
-
-    Args:
-        parents: slot of the prompt that each row continues, or -1.
-        cuts: bytes to cut from each row; changed.
-
-    Returns:
-        Number of prompts that were new among the parents.
+    Continuations of one moment count as one: a call that was recorded several times is one continuation. Calls may
+    follow one another; a parent is the slot of the prompt that a row continues, or -1.
     """
     rows = np.flatnonzero(parents >= 0)
     if not rows.size:

@@ -54,9 +54,7 @@ FIRST_HAND_AT_THE_EDGE = (
 ORIGIN_COLUMNS = ("source", "origin_file", "origin_row")
 WANTED_FIELDS = (*REQUEST_FIELDS, "account_fallback", "links")
 _ROLES = {"calls": 0, "edge": 1, "parts": 2}
-_EXTRA_COLUMNS = pa.schema(
-    [pa.field("row", pa.int64()), pa.field("fallback", pa.string()), pa.field("addressed", pa.bool_())]
-)
+_EXTRA_COLUMNS = pa.schema([("row", pa.int64()), ("fallback", pa.string()), ("addressed", pa.bool_())])
 """Columns beside those of REQUESTS: number of the row, stand-in for a missing account, whether that is its address."""
 _FILE_ROWS = 1 << 16
 _KIND = {kind: place for place, kind in enumerate(LINK_KINDS)}
@@ -84,13 +82,9 @@ class _Log:
 
 @dataclass
 class JoinedLogs:
-    """Joined calls.
+    """Joined calls, rows that cannot be used and addresses of all rows, each by index of the input.
 
-    Attributes:
-        spools: index of an input -> its calls, completed.
-        rejects: index of an input -> its rows that cannot be used.
-        proxy_checks: index of an input -> the addresses of its rows.
-        ambiguous: number of rows that were not joined because their names led to several calls of one source.
+    `ambiguous` counts rows that were not joined because their names led to several calls of one source.
     """
 
     spools: dict[int, Spool]
@@ -100,11 +94,7 @@ class JoinedLogs:
 
 
 def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress) -> JoinedLogs:
-    """Read logs of the same calls and join them.
-
-    Args:
-        readers: index -> reader of an input to join; its `passed_over` is complete afterwards.
-    """
+    """Read logs of the same calls, by index of the input, and join them; `passed_over` is complete afterwards."""
     with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
         remove_at_forced_end(Path(folder))
         join = _Join(readers, rules, engine, Path(folder))
@@ -120,11 +110,7 @@ def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine,
 def inputs_with_repeats(
     readers: Mapping[int, RecordReader], spools: Mapping[int, Spool], *, separately: bool
 ) -> list[frozenset[int]]:
-    """Groups of inputs to join among themselves: an id stands for several calls, or a call for several rows.
-
-    Args:
-        separately: look at each input by itself, so that what is kept of it depends on no other input.
-    """
+    """Groups of inputs to join among themselves, or `separately`: ids of several calls, or several rows of one."""
     groups: dict[tuple[str, int], list[int]] = {}
     for index, reader in sorted(readers.items()):
         if reader.source.links and reader.source.role != "parts":
@@ -158,7 +144,9 @@ class _Join:
     def read(self, advance: Advance) -> None:
         """Read all inputs to their end."""
         order = [source.name for source in all_sources()]
-        schema = _make_nullable_schema(pa.schema([*REQUESTS.arrow, *_EXTRA_COLUMNS]))
+        schema = pa.schema(
+            [(field.name, field.type) for field in (*REQUESTS.arrow, *_EXTRA_COLUMNS)]
+        )  # all may be null
 
         def place(index: int) -> int:
             return order.index(self._readers[index].source.name)
@@ -290,10 +278,6 @@ def _text_array(values: Sequence[str | None], kind: pa.DataType) -> pa.Array:
         return pa.array(values, kind)
     except UnicodeError:
         return pa.array([v if v is None else v.encode("utf-8", "replace").decode() for v in values], kind)
-
-
-def _make_nullable_schema(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([pa.field(f.name, f.type) for f in schema])
 
 
 def _quote_sql_path(path: Path) -> str:

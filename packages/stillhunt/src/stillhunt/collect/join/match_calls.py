@@ -22,19 +22,16 @@ from stillhunt.collect.values.kernels import KEYS, hash_rows, windows
 from stillhunt.collect.values.strings import text_buffers
 
 Flags = npt.NDArray[np.bool_]
-
 _APART = np.uint64(0x9E3779B97F4A7C15)
 SAME_CALL_MICROSECONDS = 60_000_000
 """Most microseconds between the times that two logs of one source give the same call: one may write when the call
 began, the other when it was answered, in whole seconds."""
-
 CONTENT = "content"
 LINK_KINDS = ("response", "span", "batch", "call", "edge", CONTENT)
 """Kinds of names of a call, the most reliable first: names that no client can choose. The last one is not an id but who
 asked what; it joins logs that share no id, such as a client's traces and a gateway's log."""
 MADE_BY_SERVERS = ("response", "span")
 """Kinds of names that two logs of one source may both give to one call: a client's trace and a gateway's trace."""
-
 MAX_CALL_MICROSECONDS = 36 * 3600 * 1_000_000
 """Most microseconds between rows of one call. It allows for a wrong time zone and for a call that takes long."""
 
@@ -43,13 +40,7 @@ MAX_CALL_MICROSECONDS = 36 * 3600 * 1_000_000
 class CallAttributes:
     """What each row says about its call beside the names; one entry per row.
 
-    Attributes:
-        ranks: rank of the row's source; no two sources have the same.
-        accounts: hash of the account, 0 if unknown.
-        times: microseconds since 1970, -1 if unknown.
-        prompts: hash of the prompt, 0 if unknown.
-        answers: hash of the id that a server gave the answer, 0 if unknown.
-        clients: hash of the client's address, 0 if unknown.
+    No two sources have one rank; times are microseconds since 1970, -1 if unknown; all others are hashes, 0 if unknown.
     """
 
     ranks: I64
@@ -63,12 +54,9 @@ class CallAttributes:
 
 @dataclass(frozen=True)
 class MatchedCalls:
-    """Rows joined into calls.
+    """Rows joined into calls: for each the first row of the lowest rank, and whether its source has several rows.
 
-    Attributes:
-        representative: for each row, the row that stands for its call: the first one of the lowest rank.
-        repeated: whether the row's source has several rows of the call.
-        ambiguous: number of rows that were not joined because their names led to several calls of one source.
+    `ambiguous` counts rows that were not joined because their names led to several calls of one source.
     """
 
     representative: I64
@@ -159,12 +147,8 @@ def _source_sets(call: I64, ranks: I64) -> I64:
 def _split_names(name: I64, rows: I64, call: I64, sides: Sides, unsplit: Flags) -> tuple[I64, Flags]:
     """Split each name that all sides gave to the same number of calls into one name per call, in order of time.
 
-    Args:
-        sides: of all rows. A side is a source; for names of content it is the set of sources that are joined already.
-        unsplit: for each name, whether it stays as it is and identifies one call.
-
-    Returns:
-        (number of the name of each entry after splitting, whether this name identifies one call).
+    A side is a source; for names of content it is the set of sources joined already. Names that are `unsplit` stay.
+    Gives the number of each entry's name afterwards, and whether it identifies one call.
     """
     ranks, times = sides.sides[rows], sides.times[rows]
     order = np.lexsort((rows, call[rows], times, ranks, name))
@@ -209,11 +193,7 @@ def _number_pairs(first: I64, second: I64) -> I64:
 def _find_clashing_entries(
     group: I64, rows: I64, attributes: CallAttributes, more: tuple[tuple[U64, int, int], ...] = ()
 ) -> Flags:
-    """Entries whose group holds another row of the same source that cannot be a second record of the same call.
-
-    Args:
-        more: further attributes of all rows, the value that means unknown, and the largest difference within a call.
-    """
+    """Entries whose group holds another row of the same source that differs too much (`more`) to be the same call."""
     ranks, files = attributes.ranks[rows], attributes.files[rows]
     order = np.lexsort((files, ranks, group))
     same = (np.diff(group[order]) == 0) & (np.diff(ranks[order]) == 0)
@@ -284,9 +264,6 @@ def reused_ids(ids: U64, attributes: CallAttributes, call: I64) -> Flags:
     """Rows whose id stands for several calls of their source, so that only id and time together identify a call.
 
     Otherwise an attacker who sends one id with all calls would have all but one of them dropped as repeats.
-
-    Args:
-        call: call of each row, as `repeats_as_one` gave it.
     """
     ranks, times, accounts = attributes.ranks, attributes.times, attributes.accounts
     _, name = np.unique(np.stack([ranks.astype(np.uint64), ids], axis=1), axis=0, return_inverse=True)
@@ -330,12 +307,7 @@ class CallIds:
     _parts: list[CallAttributes] = field(default_factory=list)
 
     def note(self, table: pa.Table, rank: int, origin_file: int, answers: U64 | None = None) -> None:
-        """Take rows of one input.
-
-        Args:
-            table: REQUESTS; account and time may be null.
-            answers: hash of the id of each answer, 0 if unknown; None if all are unknown.
-        """
+        """Take rows of one input: REQUESTS, account and time may be null; hashes of answers' ids, 0 if unknown."""
         rows = table.num_rows
         times = pc.fill_null(table.column("timestamp").cast(pa.int64()), -1).to_numpy()
         self._ids.append(hashed_texts(table.column("request_id"), self.secret))

@@ -59,17 +59,10 @@ class _PassedBy:
 
 
 def find_inputs(sources: Any, engine: Engine, rejects: Rejects, note: Callable[[str], object] = str) -> list[Found]:
-    """All inputs, sorted by name; the place of an input is its index.
+    """All inputs, sorted by name; an InputError for a path that matches nothing or an object that is no table.
 
-    Args:
-        sources: a path, pattern, folder, table or file already found, or a list or tuple of them.
-        engine: scans relations of its own kind.
-        rejects: takes folders that cannot be opened; everything else is still read.
-        note: receives a sentence about files in folders that are not read because of their names, and one about case
-            folders, which are not read either.
-
-    Raises:
-        InputError: a path or pattern matches nothing, or an object is no table.
+    `sources` is a path, pattern, folder, table or file already found, or a list of them; the engine scans relations of
+    its own kind. `rejects` take folders that cannot be opened; `note` gets sentences about files and cases not read.
     """
     items = list(sources) if isinstance(sources, list | tuple) else [sources]
     if not items:

@@ -25,12 +25,7 @@ from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 
 SCHEMES = ("postgresql://", "postgres://")
 SPEND_LOGS = "LiteLLM_SpendLogs"
-CUSTOMER_TABLES = (
-    "LiteLLM_OrganizationTable",
-    "LiteLLM_TeamTable",
-    "LiteLLM_UserTable",
-    "LiteLLM_VerificationToken",
-)
+CUSTOMER_TABLES = ("LiteLLM_OrganizationTable", "LiteLLM_TeamTable", "LiteLLM_UserTable", "LiteLLM_VerificationToken")
 EXTRA = "stillhunt[postgres]"
 FORM = "postgresql://user:password@host:5432/database"
 BATCH_BYTES = 4 << 20
@@ -59,20 +54,14 @@ _SETTINGS = (
     *("LOCAL DateStyle = 'ISO'", "LOCAL IntervalStyle = 'iso_8601'"),
 )
 """One snapshot, no time limit, and values that are written the same way whatever the server's settings are."""
-
 Given = TypeVar("Given")
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database is.
+    """Where a database is: as libpq takes it, and host with port, which distinguishes servers.
 
-    Attributes:
-        uri: address in the form that libpq takes.
-        server: host with port, which distinguishes servers.
-        table: table that the user named; empty for LiteLLM's tables.
-        schema: schema of the table; empty for the server's search path.
-        secrets: texts that no message may contain.
+    Without a table, LiteLLM's are meant; without a schema, the server's search path. No message may contain `secrets`.
     """
 
     uri: str = field(repr=False)
@@ -97,11 +86,7 @@ def is_database(given: Any) -> bool:
 
 
 def address_of(given: str) -> Address:
-    """Parse an address.
-
-    Raises:
-        InputError: the form is wrong, or the name of a table is; the message repeats nothing of the address.
-    """
+    """Parse an address; an InputError if its form or the name of a table is wrong, saying nothing of it."""
     match = _ADDRESS.fullmatch(given)
     if match is None:
         raise InputError(
@@ -138,11 +123,7 @@ def address_of(given: str) -> Address:
 
 
 class Database:
-    """One snapshot of a database. It ends with `close`, or when none of its tables is in use any more.
-
-    Raises:
-        InputError: there is no driver, or no connection; each method: the database refused, or broke off.
-    """
+    """One snapshot of a database, which ends with `close` or its last table; an InputError where it cannot be read."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -202,12 +183,7 @@ class Database:
 class StoredTable:
     """One table or view, with the methods of a Path that a hunt uses on every input.
 
-    Attributes:
-        key: schema and table, quoted for SQL.
-        kinds: column -> type, in the table's order.
-        primary: columns of the primary key.
-        chosen: whether the user named it.
-        readable: whether this user may read it.
+    `key` is quoted for SQL; `kinds` are the columns' types in their order; the user may have named and may read it.
     """
 
     database: Database
@@ -233,11 +209,7 @@ class StoredTable:
         return False
 
     def open(self, mode: str = "rb") -> Any:
-        """Not possible; see `batches`.
-
-        Raises:
-            OSError: always.
-        """
+        """Not possible, so always an OSError; see `batches`."""
         raise OSError(f"{self.table} is a table and cannot be opened as a file ({mode})")
 
     def is_empty(self) -> bool:
@@ -245,12 +217,7 @@ class StoredTable:
         return not self.database.rows(f"SELECT 1 AS one FROM {self.key} LIMIT 1")  # noqa: S608  # names are quoted
 
     def batches(self, columns: Sequence[str], first: Sequence[str] = _FIRST_IN_ORDER) -> Iterator[pa.RecordBatch]:
-        """All rows in a fixed order: by time and id, then by the primary key.
-
-        Args:
-            columns: wanted columns; unknown ones are ignored, and an empty list means all.
-            first: columns to order by, if they exist.
-        """
+        """All rows by time and id (`first`), then by primary key; unknown columns are ignored, none means all."""
         wanted = [name for name in self.kinds if name in columns] or list(self.kinds)
         order = dict.fromkeys(name for name in (*first, *self.primary) if self.kinds.get(name) in _ORDERED)
         shown = ", ".join(f"{self._as_read(name)} AS {quoted(name)}" for name in wanted)
@@ -270,16 +237,9 @@ class StoredTable:
 
 
 def stored_tables(given: str, rejects: Rejects) -> list[tuple[str, StoredTable]]:
-    """Tables at an address: the named one, or else LiteLLM's calls and customers.
+    """(host/database/table, table) at an address: the named one, or else LiteLLM's calls and customers.
 
-    Args:
-        rejects: takes customer tables that this user may not read.
-
-    Returns:
-        (host/database/table, table).
-
-    Raises:
-        InputError: there is no driver, no connection, or no such table.
+    Customer tables that this user may not read go to the rejects; an InputError if there is no table or connection.
     """
     address = address_of(given)
     database = Database(address)

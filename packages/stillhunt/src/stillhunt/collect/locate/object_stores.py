@@ -89,11 +89,7 @@ def for_parquet(place: Place) -> Any:
 
 
 def local_path(address: str) -> str:
-    """The path of a file:// address.
-
-    Raises:
-        InputError: it names another machine, or is not valid.
-    """
+    """The path of a file:// address; an InputError if it names another machine, or is not valid."""
     try:
         return str(pa.fs.FileSystem.from_uri(address)[1])
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -136,14 +132,9 @@ def reason_of(error: Exception, address: str) -> str:
 
 
 def remote_files(address: str, looks_like_data: Callable[[str], bool]) -> list[tuple[str, RemoteFile]]:
-    """Objects at an address: one object, or the objects below a prefix whose names look like logs.
+    """One object at an address (a URI with pyarrow's options), or those below it whose names look like logs.
 
-    Args:
-        address: a URI, with `endpoint_override` and other options of pyarrow's file systems if needed.
-        looks_like_data: whether a file of this name is read when it lies in a folder.
-
-    Raises:
-        InputError: there is no such store, no object, or no permission.
+    An InputError if there is no such store, no object, or no permission.
     """
     shown = hide_credentials(address)
     try:

@@ -31,7 +31,6 @@ MAX_LISTED_ADDRESSES = 32
 """Addresses that are read of a list."""
 CACHED_VALUES = 1 << 17
 """Distinct unusual addresses whose hash is cached; bounds the memory and changes no result."""
-
 _PROCESS_KEY = secrets.token_bytes(32)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -48,11 +47,7 @@ def with_identity_key(config: Config) -> Config:
 
 
 def address_and_prefix(text: str) -> tuple[str, str | None]:
-    """Canonical form of a client address and of its prefix.
-
-    Returns:
-        (address, prefix); for a text without an address the text itself in lower case, and None.
-    """
+    """Canonical form of a client address and of its prefix; of other texts the small letters, and None."""
     first = address_in_text(text)
     if first is None:
         return text.strip().lower(), None
@@ -122,14 +117,9 @@ class IdentityHasher:
         return np.frombuffer(digest[:16], "<u8").astype(np.uint64)
 
     def addresses(self, values: Column, limit: int) -> tuple[pa.Array, pa.Array, int]:
-        """Keyed hashes of a column of client addresses and of their prefixes.
+        """Keyed hashes of client addresses and of their prefixes, null stays null; and how many had broken UTF-8.
 
-        Args:
-            values: text; null stays null.
-            limit: bytes read; clients can make lists of proxies long.
-
-        Returns:
-            (addresses uint64, prefixes uint64, values with replaced UTF-8).
+        `limit` is in bytes read, since clients can make lists of proxies long.
         """
         text, broken = as_text(values)
         if text.null_count == len(text):
@@ -164,15 +154,7 @@ class IdentityHasher:
         return known[place.reshape(-1)]
 
     def secrets(self, values: Column, domain: str, limit: int) -> tuple[pa.Array, int]:
-        """Keyed hashes of a column of card or e-mail values.
-
-        Args:
-            values: text; null stays null.
-            domain: kind of value ("card"); equal texts of two kinds get unrelated hashes.
-
-        Returns:
-            (uint64, values with replaced UTF-8).
-        """
+        """Keyed hashes of cards or e-mails, unrelated between kinds (`domain`); how many had broken UTF-8."""
         text, broken = as_text(values)
         hashes, unusual = np.zeros(len(text), np.uint64), np.zeros(len(text), np.bool_)
         hash_texts(*text_buffers(text), self._words_of(domain), limit, hashes, unusual)

@@ -12,7 +12,6 @@ from stillhunt.collect.values.kernels import Flags, allocating_kernel, inline, k
 
 LONGEST_ADDRESS = 64
 """Bytes of scratch space; the canonical text of any address or prefix fits."""
-
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _START = tuple(np.uint64(n) for n in (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573))
 _S0, _S1, _S2, _S3 = _START
@@ -74,13 +73,9 @@ def _not_zero(value: np.uint64) -> np.uint64:
 
 @kernel
 def hash_texts(offsets: I64, data: U8, key: U64, limit: int, hashes: U64, unusual: Flags) -> None:
-    """Hash each text that needs no trimming, and mark the others.
+    """Hash each text of at most `limit` bytes that needs no trimming, and mark the others.
 
-    Args:
-        offsets: of the texts in `data`.
-        limit: bytes of the longest text hashed as it stands.
-        hashes: result: 1 to 2^64 - 1; 0 for empty and for unusual texts.
-        unusual: result: begins or ends with something other than visible ASCII, or is longer than the limit.
+    Hashes are 1 to 2^64 - 1, and 0 for empty and for unusual texts, which begin or end with other than visible ASCII.
     """
     for row in range(offsets.size - 1):
         start, end = offsets[row], offsets[row + 1]

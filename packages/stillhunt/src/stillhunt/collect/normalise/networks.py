@@ -31,25 +31,13 @@ SETTING = "setting collect.mmdb"
 CACHED_ADDRESSES = 1 << 18
 """Distinct texts whose result is cached; bounds the memory and changes no result."""
 LOOKED_UP = pa.schema(
-    [
-        pa.field("asn", pa.int64()),
-        pa.field("asn_name", pa.string()),
-        pa.field("country", pa.string()),
-        pa.field("ip_kind", pa.string()),
-    ]
+    [("asn", pa.int64()), ("asn_name", pa.string()), ("country", pa.string()), ("ip_kind", pa.string())]
 )
 """Columns that are looked up for an address, in the order of `Network`."""
 
 
 class Networks:
-    """Opened MMDB files; may be used by several threads.
-
-    Args:
-        paths: MMDB files, the most trusted first.
-
-    Raises:
-        ConfigError: the reader is not installed, or a file is missing or not an MMDB file.
-    """
+    """Opened MMDB files, the most trusted first, for several threads; a ConfigError where one cannot be read."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         opened = [(Path(path).name, _open_mmdb_file(path)) for path in paths]
@@ -58,11 +46,7 @@ class Networks:
         self._lock = threading.Lock()
 
     def of(self, values: Column, limit: int) -> pa.RecordBatch:
-        """What the files say about a column of client addresses.
-
-        Returns:
-            Columns of `LOOKED_UP`; null if the text is no address or the files do not know it.
-        """
+        """What the files say of client addresses: columns of `LOOKED_UP`, null where they know nothing."""
         coded = as_text(values)[0].dictionary_encode()
         found = [self._look_up(text, limit) for text in coded.dictionary.to_pylist()]
         columns = [
@@ -142,13 +126,7 @@ _NO_KIND = frozenset(("rsv", "inactive", "unknown", "none", "no", "other"))
 
 
 class Network(NamedTuple):
-    """What is known about an address; None for what is not.
-
-    Attributes:
-        asn: number of its autonomous system.
-        name: organisation that runs the autonomous system.
-        country: country of the address, two letters.
-    """
+    """What is known about an address: number and operator of its autonomous system, country in two letters."""
 
     asn: int | None = None
     name: str | None = None
@@ -173,18 +151,13 @@ def network_of(record: Mapping[str, Any]) -> Network:
     """Network from a record."""
     number, name = _number_and_name(record)
     # The kind that matters most among those in the record; else the first word for what the network is used for.
-    return Network(
-        number, name, _country_of(record), functools.reduce(_choose_stronger_kind, _iterate_network_kinds(record), None)
-    )
+    kind = functools.reduce(_choose_stronger_kind, _iterate_network_kinds(record), None)
+    return Network(number, name, _country_of(record), kind)
 
 
 def _number_and_name(record: Mapping[str, Any]) -> tuple[int | None, str | None]:
     """Number and organisation as in GeoLite2-ASN and DB-IP, GeoIP2 Enterprise (traits) or IPinfo ("AS15169")."""
-    traits, system, owner = (
-        _get_inner_record(record, "traits"),
-        _get_inner_record(record, "asn"),
-        _get_inner_record(record, "as"),
-    )
+    traits, system, owner = (_get_inner_record(record, name) for name in ("traits", "asn", "as"))
     leading = _BEFORE_NAME.fullmatch(org) if isinstance(org := record.get("org"), str) else None
     numbers = (
         record.get("autonomous_system_number"),

@@ -42,13 +42,7 @@ from stillhunt.collect.values.strings import (
     short_strings,
     texts,
 )
-from stillhunt.collect.values.timestamps import (
-    EARLIEST_ACCOUNT,
-    EARLIEST_REQUEST,
-    TimeRange,
-    time_range,
-    times,
-)
+from stillhunt.collect.values.timestamps import EARLIEST_ACCOUNT, EARLIEST_REQUEST, TimeRange, time_range, times
 
 REQUIRED = "required value is missing"
 NAMED_BY_PLACE = "missing, so the call is named after its place"
@@ -66,13 +60,7 @@ CLIENT_LOOKUPS = {name: name for name in ("country", "asn_name", "asn", "ip_kind
 BOUNDED_TEXT_COLUMNS = ("system_prompt", "response", "tools")
 """Long texts that are sampled here; prompts are sampled later, when resent history has been removed."""
 SHORT_ACCOUNT_COLUMNS = (
-    "account_id",
-    "organization_id",
-    "plan",
-    "payment_country",
-    "phone_country",
-    "signup_country",
-    "declared_use",
+    *("account_id", "organization_id", "plan", "payment_country", "phone_country", "signup_country", "declared_use"),
 )
 
 
@@ -90,11 +78,7 @@ class Rules:
 
     @classmethod
     def of(cls, config: Config) -> Rules:
-        """Rules from the settings and this machine's clock.
-
-        Raises:
-            ConfigError: an MMDB file cannot be used, or a sampling rate is set for an unknown format.
-        """
+        """Rules from settings and this machine's clock; a ConfigError for an unusable MMDB file or unknown format."""
         kinds = [CANONICAL_FORMAT, *(source.name for source in all_sources())]
         for kind in sorted(set(config.collect.sampling_rate) - set(kinds)):
             raise ConfigError(
@@ -178,11 +162,7 @@ class _Build:
             self.faults.setdefault(row, (name, reason))
 
     def look_up(self, address: str, lookups: Mapping[str, str]) -> None:
-        """Fill gaps in columns about an address from the MMDB files.
-
-        Args:
-            address: column of the addresses, which must not be hashed yet.
-        """
+        """Fill gaps in columns about an address, which must not be hashed yet, from the MMDB files."""
         wanted = [name for name in lookups if self.columns[name].null_count]
         if self.rules.networks is None or not wanted or address not in self.raw.columns:
             return
@@ -278,8 +258,7 @@ def standardise_keys(raw: RawBatch, rules: Rules, wanted: Sequence[str]) -> pa.T
 
 def standardise_texts(raw: RawBatch, rules: Rules) -> tuple[pa.Array, pa.Array]:
     """Prompts and system prompts of all rows, at full length."""
-    build = _Build(raw, rules)
-    return _prompts_and_systems(build)
+    return _prompts_and_systems(_Build(raw, rules))
 
 
 def _finish_batch(build: _Build, schema: pa.Schema, rejects: Rejects) -> pa.Table:
@@ -341,12 +320,8 @@ def _put_texts(build: _Build) -> None:
     build.put("prompt", prompts)
     finished = {"system_prompt": systems, "response": build.text("response"), "tools": build.text("tools")}
     for name in BOUNDED_TEXT_COLUMNS:
-        build.put(
-            name,
-            bounded_texts(finished[name], config.collect.max_text_bytes, config.seed).cast(
-                REQUESTS.arrow.field(name).type
-            ),
-        )
+        texts = bounded_texts(finished[name], config.collect.max_text_bytes, config.seed)
+        build.put(name, texts.cast(REQUESTS.arrow.field(name).type))
 
 
 def standardise_accounts(

@@ -36,7 +36,6 @@ SAFE_NANOSECONDS = 3_000_000_000
 MAX_KNOWN = 1 << 17
 """Most files of which digests are kept; those hashed longest ago are dropped first."""
 _LAYOUT = 1
-
 Stamp: TypeAlias = tuple[int, int, int, int]
 """Size, mtime and ctime in nanoseconds, inode; of an object, size and a number made of its ETag."""
 _Entries: TypeAlias = dict[str, tuple[Stamp, int, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]]]
@@ -45,11 +44,7 @@ _CONTENT = msgspec.json.Decoder(tuple[int, _Entries])
 
 
 class KnownDigests:
-    """Digests of files that have not changed since they were hashed.
-
-    Args:
-        folder: state folder; a damaged or missing file counts as empty.
-    """
+    """Digests of files that have not changed since, in a state folder; a damaged file of them counts as empty."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / DIGESTS_FILE
@@ -65,12 +60,7 @@ class KnownDigests:
         return entry[2], stamp[0]
 
     def note(self, path: Place, before: Stamp | None, began: int, digest: str) -> None:
-        """Keep a digest, unless somebody may have written to the file meanwhile.
-
-        Args:
-            before: its stamp when hashing began.
-            began: when that was, in nanoseconds since 1970.
-        """
+        """Keep a digest, unless the file may have been written to since hashing began (nanoseconds since 1970)."""
         if before is not None and digest and before == _stamp_of(path) and _is_stamp_settled(before, began):
             self._known[_name_of(path)] = (before, began, digest)
             self._changed = True
@@ -128,11 +118,7 @@ def _is_stamp_settled(stamp: Stamp, taken: int) -> bool:
 
 
 class Digests:
-    """Computes SHA-256 of input files in threads of its own.
-
-    Args:
-        state: folder that keeps digests between hunts; empty for none.
-    """
+    """Computes SHA-256 of input files in threads of its own; a `state` folder keeps them between hunts."""
 
     def __init__(self, found: Sequence[Found], state: str = "") -> None:
         self._found = found

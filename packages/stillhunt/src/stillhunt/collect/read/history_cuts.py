@@ -26,11 +26,7 @@ Cutter: TypeAlias = PrefixCutter | IncrementalCutter
 
 
 class HistoryCuts:
-    """Takes resent history off the prompts of one log, and remembers what it cut by input and row.
-
-    Args:
-        identity_key: key under which hashes of prompts are kept between hunts.
-    """
+    """Takes resent history off prompts, and remembers what it cut; the key is for hashes kept between hunts."""
 
     def __init__(self, rows: RowReader, identity_key: str, progress: Progress) -> None:
         self._rows, self._key, self._progress = rows, identity_key, progress
@@ -41,12 +37,8 @@ class HistoryCuts:
     def settle(self, known: Mapping[int, Notes], together: frozenset[int]) -> dict[int, str]:
         """Find all cuts before any row is used, reading only the inputs of which too little is known.
 
-        Args:
-            known: what `take_notes` gave for some inputs in earlier hunts.
-            together: inputs of one earlier hunt, among which the notes about their relations hold.
-
-        Returns:
-            Index of each input -> hash of everything that its cuts depend on in other inputs.
+        `known` are notes of earlier hunts, whose relations hold among inputs of one hunt, `together`. Gives for each
+        input a hash of everything that its cuts depend on in other inputs.
         """
         inputs = self._rows.inputs
         known = {index: known[index] for index in inputs if index in known}
@@ -56,11 +48,7 @@ class HistoryCuts:
         return {index: self._incremental.digest(index) for index in inputs}
 
     def begin(self, skip: frozenset[int]) -> list[int]:
-        """Prepare the cuts.
-
-        Returns:
-            The inputs in the order in which their rows must come.
-        """
+        """Prepare the cuts, and say in which order the rows of the inputs must come."""
         if self._incremental is not None:
             self._cutter = self._incremental
             return [index for index in self._rows.inputs if index not in skip]
@@ -104,7 +92,6 @@ class HistoryCuts:
 
 
 PROMPT_FIELDS = ("prompt", "messages")
-
 Prompts: TypeAlias = tuple[int, I64, pa.Array]
 """Index of an input, row numbers, and the prompts of these rows as they stand in the log."""
 
@@ -112,14 +99,7 @@ Prompts: TypeAlias = tuple[int, I64, pa.Array]
 def reread_prompts(
     origins: Sequence[tuple[int, int]], rows: RowReader, history: HistoryCuts, rules: Rules
 ) -> list[str | None]:
-    """Prompts of some rows as the log gave them before: without resent history, and of bounded length.
-
-    Args:
-        origins: (index of the input, row number) of each wanted row.
-
-    Returns:
-        Prompts in the order of `origins`; None for a row without a prompt, or that is not there.
-    """
+    """Prompts of (input, row) as the log gave them before, bounded and without history; None where there is none."""
     wanted: dict[int, set[int]] = defaultdict(set)
     for index, row in origins:
         wanted[index].add(row)

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.schema import REQUESTS
-from stillhunt.collect.decode.columnar import Reader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.formats import CANONICAL_FORMAT
 from stillhunt.collect.input_doubts import DuplicateInputs, ProxyCheck
@@ -35,12 +34,7 @@ class ColumnStats(NamedTuple):
 
     @classmethod
     def of(cls, rows: int, filled: Mapping[str, int], rates: Mapping[str, int]) -> ColumnStats:
-        """Shares from counts.
-
-        Args:
-            filled: optional column -> number of requests that have a value.
-            rates: share of calls that a log keeps, as text -> number of requests.
-        """
+        """Shares from the requests that have a value in each column, and from those of each share that a log keeps."""
         shares = {name: count / rows for name, count in filled.items()} if rows else {}
         return cls(shares, {float(rate): count for rate, count in sorted(rates.items())})
 
@@ -138,7 +132,8 @@ class InputStats:
     def __init__(self, opened: OpenedInputs) -> None:
         self._opened = opened
         self._duplicates = DuplicateInputs()
-        edges = [index for index, reader in opened.readers.items() if _is_edge(reader)]
+        known = {index: reader for index, reader in opened.readers.items() if isinstance(reader, RecordReader)}
+        edges = [index for index, reader in known.items() if reader.source.role == "edge"]
         self._edges = frozenset(edges if len(edges) > 1 else ())
         self._facts: dict[int, InputFacts] = {}
         self.proxy_checks: defaultdict[int, ProxyCheck] = defaultdict(ProxyCheck)
@@ -201,11 +196,7 @@ class InputStats:
         )
 
     def input_files(self, hashes: Mapping[int, tuple[str, int]]) -> list[InputFile]:
-        """The inputs as run.json records them.
-
-        Args:
-            hashes: index -> SHA-256 and size, for the inputs that are files.
-        """
+        """The inputs as run.json records them, with SHA-256 and size by index of those that are files."""
         duplicates = self._duplicates.doubts({i: self._opened.name_of(i) for i in range(len(self._opened.found))})
         files = []
         for index, found in enumerate(self._opened.found):
@@ -245,10 +236,6 @@ class InputStats:
         for facts in self._facts.values():
             filled, rates = _add_counts(filled, facts.filled), _add_counts(rates, facts.rates)
         return ColumnStats.of(self.rows, filled, rates)
-
-
-def _is_edge(reader: Reader) -> bool:
-    return isinstance(reader, RecordReader) and reader.source.role == "edge"
 
 
 def _add_counts(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

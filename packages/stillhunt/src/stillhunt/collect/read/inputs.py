@@ -32,15 +32,7 @@ NO_USABLE_ACCOUNT = {
 
 @dataclass(frozen=True)
 class OpenedInputs:
-    """Inputs as they were found, the readers of those that can be used, and why the others cannot.
-
-    Attributes:
-        found: all inputs; the place of an input in this sequence is its index.
-        readers: index -> reader of an input of the wanted kind.
-        rejects: why the other inputs cannot be used.
-        customers: index -> reader of a customer table found among request logs.
-        unmapped: sentences about fields that the user mapped and no input has.
-    """
+    """Inputs as found, by whose place all else is known: readers of the wanted kind, and why others are unusable."""
 
     found: Sequence[Found]
     readers: Mapping[int, Reader]

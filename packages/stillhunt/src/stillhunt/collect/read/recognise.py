@@ -52,14 +52,10 @@ USE_KNOWN_FORMAT = (
 def open_reader(
     found: Found, index: int, fields: FieldMap, required: Sequence[str], config: Config, formats: FormatsMet
 ) -> Reader:
-    """Open one input and look at its columns.
+    """Open the input of this place among the sorted names, and look at its columns.
 
-    Args:
-        index: its place in the sorted order of names.
-
-    Raises:
-        ConfigError: `collect.format` names no format.
-        UnusableInputError: the input cannot be opened, has no known format, or lacks a required column.
+    Raises ConfigError if `collect.format` names no format, UnusableInputError if it cannot be opened, is of no known
+    format, or lacks a required column.
     """
     rows = ColumnarRows(found.name, index, fields)
     batch_rows = config.collect.batch_rows
@@ -184,11 +180,7 @@ def _open_stored(
 
 @dataclass
 class FormatsMet:
-    """The formats met so far, with what their inputs share.
-
-    Attributes:
-        contexts: name of a format -> what its inputs share.
-    """
+    """The formats met so far, by name, with what their inputs share."""
 
     contexts: dict[str, Context] = field(default_factory=dict)
 

@@ -105,12 +105,7 @@ class RequestLog:
         return {i: (together and digest + together) if i in joined else digest for i, digest in found.items()}
 
     def remember(self, index: int, facts: InputFacts, cuts: Sequence[tuple[int, int]] = ()) -> None:
-        """Enter what an earlier hunt found in an input that `batches` will skip.
-
-        Args:
-            facts: `stats.of` of that hunt.
-            cuts: `history.cuts` of that hunt.
-        """
+        """Enter `stats.of` and `history.cuts` of an earlier hunt for an input that `batches` will skip."""
         self.stats.remember(index, facts)
         self.history.remember(index, cuts)
         if index not in self.rows.held:
@@ -184,14 +179,7 @@ class RequestLog:
             )
 
     def prompts(self, origins: Sequence[tuple[int, int]]) -> list[str | None]:
-        """Prompts of some rows, read again, exactly as `batches` gave them.
-
-        Args:
-            origins: (origin_file, origin_row) of each.
-
-        Returns:
-            Prompts in the same order; None for a row without a prompt, or that is not there.
-        """
+        """Prompts of (origin_file, origin_row), read again, as `batches` gave them; None where there is none."""
         return reread_prompts(origins, self.rows, self.history, self._rules)
 
     def close(self) -> None:

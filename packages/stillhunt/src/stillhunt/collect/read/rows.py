@@ -72,11 +72,7 @@ class RowReader:
         return survey
 
     def checked(self, order: Sequence[int]) -> Iterator[CheckedRows]:
-        """All rows of some inputs; prompts have full length and still hold resent history.
-
-        Args:
-            order: inputs, in the order in which their rows are wanted; those that are read once must be held.
-        """
+        """All rows of inputs in this order, prompts in full with resent history; what is read once must be held."""
 
         def tasks() -> Iterator[Callable[[], Iterator[CheckedRows]]]:
             for index in order:
@@ -97,14 +93,7 @@ class RowReader:
                 advance(table.num_rows)
 
     def parts_with(self, index: int, rows: I64, wanted: Sequence[str]) -> Iterator[tuple[I64, Part]]:
-        """Stretches of an input that hold some rows, and few others where the format allows it.
-
-        Args:
-            index: of an input that is not held.
-
-        Yields:
-            (those of the rows that the stretch holds, the stretch).
-        """
+        """(rows, stretch) of an input that is not held: stretches with some of these rows, and few others."""
         reader = self._readers[index]
         if isinstance(reader, ParquetReader):
             yield from reader.parts_with(wanted, rows)
@@ -235,11 +224,9 @@ _END: Any = object()
 
 
 def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
-    """Items of all tasks in order, made by several threads.
+    """Items of all tasks in order, made by several threads, of which one at a time advances a task.
 
-    Args:
-        tasks: each gives an iterator of items, which one thread at a time advances; taken lazily, in order.
-        workers: number of threads; at most this number plus one of items are being made or wait to be read.
+    Tasks are taken lazily; at most `workers` + 1 items are being made or wait to be read.
     """
     coming = iter(tasks)
     ahead: deque[tuple[Iterator[T], Future[T]]] = deque()

@@ -33,13 +33,10 @@ class Chat(NamedTuple):
 
 
 def read_chat(value: Any) -> Chat | None:
-    """New content and system text of a list of chat messages; None if the value is not such a list.
+    """New content and system text of {role, content} or {role, parts} in any form; None if it is no such list.
 
     New content is the run of user and tool messages after the last answer. If the call ends with an answer, which the
     model is to continue, it is the run before that answer.
-
-    Args:
-        value: list of {role, content} or {role, parts}, as objects or JSON text, or an object with `messages`.
     """
     if not isinstance(value, list):
         if isinstance(value, _TEXT):
@@ -218,17 +215,12 @@ def _plain_chat(messages: Any) -> tuple[Chat, int] | None:
 
 
 def unfold_prompts(prompts: pa.Array, systems: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Replace prompts that are JSON chat arrays by their new content.
-
-    Args:
-        systems: large_string of the same length; a row that has one keeps it.
-    """
+    """Replace prompts that are JSON chat arrays by their new content; rows with a system prompt keep it."""
     offsets, data = text_buffers(prompts)
     filled = np.flatnonzero(offsets[1:] > offsets[:-1])
     rows = filled[data[offsets[:-1][filled]] == _OPENING_BRACKET].tolist()
-    return _replace_chat_columns(
-        prompts, systems, {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))}
-    )
+    found = {row: chat for row in rows if (chat := read_chat(prompts[row].as_py()))}
+    return _replace_chat_columns(prompts, systems, found)
 
 
 def fill_from_messages(prompts: pa.Array, systems: pa.Array, messages: Column) -> tuple[pa.Array, pa.Array]:

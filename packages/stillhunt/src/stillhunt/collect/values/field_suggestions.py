@@ -140,12 +140,9 @@ def _simplify_field_name(name: str) -> str:
 
 
 def near_names(name: str, found: Sequence[str], *, known: bool = False) -> list[str]:
-    """Up to three fields that may hold a column, the likeliest first.
+    """Up to three of the log's dotted names that may hold a column or a missing path, the likeliest first.
 
-    Args:
-        name: column of REQUESTS, or a path that a log lacks.
-        found: dotted names of the log's fields.
-        known: only names that other logs use for the column, none that is merely spelt alike.
+    `known`: only names that other logs use for the column, none that is merely spelt alike.
     """
     full: dict[str, str] = {}
     tails: dict[str, str] = {}
@@ -186,13 +183,7 @@ class Advice:
 def advise_mapping(
     missing: Sequence[str], found: Sequence[str], given: Collection[str], *, accounts: bool = False
 ) -> Advice:
-    """What to say of missing required columns, with a ready mapping.
-
-    Args:
-        found: dotted names of the log's fields.
-        given: optional columns that the log has.
-        accounts: whether they are those of the table of accounts.
-    """
+    """What to say of missing required columns, with a ready mapping; `given` are optional columns that there are."""
     word = "fields" if any("." in name for name in found) else "columns"
     what = f"required column {', '.join(missing)} is missing; {word} found: {shown_names(found)}"
     mapping, nearest = dict[str, str](), list[str]()

@@ -16,12 +16,7 @@ import pyarrow.compute as pc
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.formatting import shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS, SAMPLING_PARAMETERS
-from stillhunt.collect.values.field_suggestions import (
-    MAX_LEAVES,
-    SHOWN_CHARACTERS,
-    near_names,
-    shown_names,
-)
+from stillhunt.collect.values.field_suggestions import MAX_LEAVES, SHOWN_CHARACTERS, near_names, shown_names
 from stillhunt.collect.values.json_values import decode_json
 from stillhunt.collect.values.other_settings import SETTING_FIELDS
 
@@ -37,22 +32,15 @@ REQUIRED_REQUEST_FIELDS = ("request_id", "timestamp", "account_id", "model")
 REQUIRED_ACCOUNT_FIELDS = ("account_id",)
 UNKNOWN_MODEL = "unknown"
 """Model of calls that name none, such as those of edge logs."""
-
 OPTIONAL_ADVICE = ("prompt", "messages", "client_ip")
 """Optional columns for which a mapping is proposed too when required ones are missing."""
-
 Column: TypeAlias = pa.Array | list[Any]
 """Values of one column: an Arrow array, or Python objects where types are mixed."""
 
 
 @dataclass(frozen=True)
 class FieldMap:
-    """For each column the paths at which it is looked for, the user's own first.
-
-    Attributes:
-        met: entries of the user's mapping (column, path) that an input had at its beginning.
-        names: fields that the inputs had there, for advice.
-    """
+    """For each column the paths at which it is looked for, the user's own first; what inputs had at their beginning."""
 
     paths: Mapping[str, tuple[str, ...]]
     met: set[tuple[str, str]] = field(default_factory=set, compare=False)
@@ -64,11 +52,7 @@ class FieldMap:
         return [(name, paths[0]) for name, paths in self.paths.items() if len(paths) > 1]
 
     def meet(self, leaves: Sequence[str]) -> None:
-        """Note which mapped fields an input has.
-
-        Args:
-            leaves: dotted names of the fields at its beginning; what lies below a leaf is not known.
-        """
+        """Note which mapped fields an input has, by their dotted names; what lies below a leaf is not known."""
         if self.mapped:
             self.names.update(dict.fromkeys(leaves[: max(MAX_LEAVES - len(self.names), 0)]))
         whole = len(leaves) >= MAX_LEAVES
@@ -103,11 +87,8 @@ class FieldMap:
 
     def candidates(self) -> tuple[str, ...]:
         """Every top-level field that may hold a wanted value, sorted."""
-        return tuple(sorted({top for path in self.all_paths() for top, _rest in path_splits(path)}))
-
-    def all_paths(self) -> tuple[str, ...]:
-        """Every path, without repeats."""
-        return tuple(dict.fromkeys(path for paths in self.paths.values() for path in paths))
+        every = (path for paths in self.paths.values() for path in paths)
+        return tuple(sorted({top for path in every for top, _rest in path_splits(path)}))
 
     def missing(self, required: Iterable[str], found: Collection[str]) -> list[str]:
         """Required columns for which no candidate is among the top-level names found."""
@@ -119,13 +100,9 @@ class FieldMap:
 
 
 def field_map(names: Sequence[str], mapping: Mapping[str, str] | None) -> FieldMap:
-    """Columns and the paths at which they are looked for.
+    """Columns and the paths at which they are looked for; those of the other table are allowed in the mapping.
 
-    Args:
-        mapping: column -> the log's column or dotted path; columns of the other table are allowed.
-
-    Raises:
-        ConfigError: the mapping names a column that does not exist, or a path that cannot be used.
+    Raises ConfigError where it names a column that does not exist, or a path that cannot be used.
     """
     known = {*REQUEST_FIELDS, *ACCOUNT_FIELDS}
     for name, path in (mapping or {}).items():
@@ -252,14 +229,9 @@ def python_column(values: list[Any]) -> Column:
 
 @dataclass(frozen=True)
 class RawBatch:
-    """Some rows of one input.
+    """Some rows of one input; columns that it lacks are absent.
 
-    Args:
-        columns: column of REQUESTS or ACCOUNTS -> values; columns that the input lacks are absent.
-        source: name of the file or table.
-        origin_rows: row numbers within the input, int64.
-        place: row of the batch -> its place in the input, in words.
-        raw: row of the batch -> its text, for rejects.
+    `origin_rows` are numbers within the input; `place` and `raw` give a row's place in words, and its text for rejects.
     """
 
     columns: Mapping[str, Column]

@@ -24,11 +24,7 @@ _json_texts: dict[bytes, str] = {}
 
 
 def first(record: Any, *names: str) -> Any:
-    """Value of the first of these fields that is present and is neither null nor empty text.
-
-    Args:
-        record: an object; anything else has no fields.
-    """
+    """Value of the first of these fields of an object that is neither null nor empty text; else None."""
     if isinstance(record, dict):
         get = record.get
         for name in names:
@@ -201,11 +197,7 @@ def _truncate_deep_json(text: str) -> str:
 
 
 def objects_in(text: str) -> Iterator[str]:
-    """Texts of objects that follow each other, and of what lies between them except commas and blanks.
-
-    Args:
-        text: of any length and depth; an object that is not closed at the end is the last one.
-    """
+    """Texts of objects in a row, and of what lies between them except commas and blanks; the last may be open."""
     depth = start = 0
     for token in _BRACKETS.finditer(text):
         if token[0] in ("{", "["):
@@ -247,11 +239,7 @@ def _json_escape(found: re.Match[bytes]) -> bytes:
 
 
 def strict_json(value: Any) -> str:
-    """JSON text that any decoder accepts: null for NaN and infinity, U+FFFD for lone surrogates.
-
-    Raises:
-        RecursionError: it is nested too deeply.
-    """
+    """JSON that any decoder accepts: no NaN, infinity or lone surrogate; a RecursionError if nested too deeply."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:

@@ -21,9 +21,7 @@ from numba.extending import intrinsic
 from stillhunt.base.arrays import I64, M1, M2, U8, U64
 
 Flags = npt.NDArray[np.bool_]
-
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
 HASH_BLOCK = 64
 """Bytes per step of the text hash; also the number of places that the mask of one bucket has."""
 KEYS = 8
@@ -34,7 +32,6 @@ _U0, _U1, _U31, _U32, _U33 = (np.uint64(n) for n in (0, 1, 31, 32, 33))
 _LOW = np.uint64(0xFFFFFFFF)
 _TAIL_MASKS = (255 * np.tri(HASH_BLOCK, HASH_BLOCK, -1, np.uint8)).view(np.uint64)
 """By the size of a text of fewer than 64 bytes, what of each word belongs to it."""
-
 _UNCOUNTED: dict[str, Any] = {"_nrt": False}
 """Arrays without reference counts."""
 
@@ -188,10 +185,9 @@ def enter(names: U64, values: I64, keys: U64, indices: I64) -> None:
 
 @kernel
 def mark_seen(hashes: U64, once: U64, twice: U64) -> int:
-    """Mark hashes in two bit maps: seen at least once, and at least twice (with false positives, no false negatives).
+    """Mark hashes in bit maps: seen once, and at least twice (with false positives, no false negatives).
 
-    Returns:
-        How many more rows now have a hash that was seen at least twice, the first row of each such hash included.
+    How many more rows now have a hash that was seen twice, the first row of each such hash included.
     """
     several = 0
     last = np.uint64(once.size * 64 - 1)
@@ -221,15 +217,10 @@ _DEPTH, _IN_STRING, _ESCAPED = 0, 1, 2
 
 @kernel
 def split_array(data: U8, state: I64, ends: I64) -> int:
-    """Find the commas and the bracket that end the elements of a JSON array.
+    """Find the commas and the bracket that end the elements of a JSON array, in pieces after the opening one.
 
-    Args:
-        data: next piece of the file, after the opening bracket.
-        state: (depth, inside a string, after a backslash); kept between pieces.
-        ends: result: places just after each element; must have room for len(data).
-
-    Returns:
-        Number of ends found; the last one is negative (-place) where the array closes.
+    `state` (depth, inside a string, after a backslash) is kept between pieces; `ends` has room for len(data). Gives the
+    number of ends; the last one is negative (-place) where the array closes.
     """
     found = 0
     for i in range(data.size):
@@ -258,13 +249,7 @@ def split_array(data: U8, state: I64, ends: I64) -> int:
 
 @allocating_kernel
 def windows(same: Any, times: Any, most: int) -> Any:
-    """Number of the group of each row; a group has rows of one kind within `most` of its first row.
-
-    Args:
-        same: whether a row has the kind of the row before, length rows.
-        times: of the rows, ascending within a kind.
-        most: longest time from the first row of a group to its last, in the unit of the times.
-    """
+    """Group of each row, in time order: rows of the kind of the one before (`same`), within `most` of the first."""
     group = np.empty(len(times), np.int64)
     number, first = -1, 0
     for row in range(len(times)):

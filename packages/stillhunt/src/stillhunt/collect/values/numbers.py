@@ -31,15 +31,7 @@ _DIGITS, _FLOAT_BYTES = (np.isin(np.arange(256), list(some)) for some in (b"0123
 
 
 def one_integer(value: Any, largest: int, *, prefix: str = "") -> int | None:
-    """One Python value as a count; None for null.
-
-    Args:
-        largest: greatest number the column holds.
-        prefix: letters that may stand before the digits ("AS" of "AS64500").
-
-    Raises:
-        BadValueError: not a whole number, negative, or too large.
-    """
+    """One value as a count up to `largest`, perhaps after `prefix`; None for null, a BadValueError for all else."""
     number = _one_number(value, prefix)
     if number is None:
         return None
@@ -55,11 +47,7 @@ def one_integer(value: Any, largest: int, *, prefix: str = "") -> int | None:
 
 
 def one_float(value: Any) -> float | None:
-    """One Python value as a sampling parameter; None for null and NaN.
-
-    Raises:
-        BadValueError: not a number, negative, or infinite.
-    """
+    """One value as a sampling parameter, None for null and NaN; a BadValueError if negative, infinite or no number."""
     number = _one_number(value, "")
     if number is None:
         return None
@@ -84,11 +72,8 @@ def _one_number(value: Any, prefix: str) -> int | float | None:
     if isinstance(value, Decimal):
         if value.is_nan():
             return None
-        return (
-            int(value)
-            if value.is_finite() and value == value.to_integral_value() and value.adjusted() < 40
-            else float(value)
-        )
+        whole = value.is_finite() and value == value.to_integral_value() and value.adjusted() < 40
+        return int(value) if whole else float(value)
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):

@@ -51,11 +51,7 @@ _USUAL = frozenset(
 
 
 def changes_answers(name: str, value: Any) -> bool:
-    """Whether a field of a call may change its answer.
-
-    Args:
-        value: the same; numbers may be text.
-    """
+    """Whether a field of a call, whose numbers may be text, may change its answer."""
     if value is None or value in ("", "null"):
         return False
     plain = _normalise_setting_name(name)
@@ -71,11 +67,7 @@ def changes_answers(name: str, value: Any) -> bool:
 
 
 def other_settings(body: Mapping[str, Any]) -> str | None:
-    """Names of the fields of a request body that may change its answer and have no column, such as "seed, stop".
-
-    Args:
-        body: of the request, or an object with its settings.
-    """
+    """Names of the fields of a request body that may change its answer and have no column, such as "seed, stop"."""
     return None if _USUAL.issuperset(body) else named(_iterate_changing_settings(body, _BELOW))
 
 
@@ -98,11 +90,7 @@ def setting_columns(record: Mapping[str, Any]) -> str | None:
 
 
 def named(*found: Iterator[str] | str | None) -> str | None:
-    """Names put together, sorted and bounded; None where there is none.
-
-    Args:
-        found: names, or texts that this function made.
-    """
+    """Names, or texts that this function made, put together, sorted and bounded; None where there is none."""
     names = {
         shorten(name, SETTING_NAME_CHARACTERS)
         for part in found

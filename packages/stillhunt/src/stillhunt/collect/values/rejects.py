@@ -51,7 +51,6 @@ milliseconds a row, so that a log with nothing but broken rows costs a few secon
 RAW_CHARACTERS = 200
 NAME_CHARACTERS = 200
 REASON_CHARACTERS = 400
-
 _MARGIN = RAW_CHARACTERS
 """Characters beside a cut that are read and not shown, so that no half of a secret is left: a half has another form."""
 _WINDOW = 4 * RAW_CHARACTERS
@@ -110,15 +109,9 @@ class Rejects:
     def add(
         self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1, account: str | None = None
     ) -> None:
-        """Reject one row, or a damaged part of a file.
+        """Reject `rows` rows of an account (None where nobody knows), or a damaged part of a file.
 
-        Args:
-            source: name of the file or table, not its full path.
-            place: line or row, and the column at fault if there is one.
-            reason: why, in words; redacted here, for it may quote a value.
-            raw: the row; what is shown of it is redacted, controls are escaped and the middle is cut out.
-            rows: how many rows are lost.
-            account: whose they are; None where nobody knows.
+        `source` is the file's name, not its path. Reason and raw row are redacted here, for they may quote a value.
         """
         self.rows += rows
         if account is not None:

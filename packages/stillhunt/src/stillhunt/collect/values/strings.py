@@ -20,7 +20,6 @@ from stillhunt.collect.values.fields import Column
 
 Changes = dict[str, int]
 """What became of values that could not be kept as they were, in words -> number of values."""
-
 NESTED = "an object or a list, kept as JSON text: map the column to a field in it (THEIRS.FIELD)"
 TOO_DEEP = "(nested too deeply)"
 _HASH_BYTES = 16
@@ -29,11 +28,7 @@ _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x
 
 
 def as_text(values: Column) -> tuple[pa.Array, int]:
-    """A column as large_string with valid UTF-8; numbers in decimal, nested values as JSON.
-
-    Returns:
-        The column, and the number of values in which broken UTF-8 was replaced.
-    """
+    """A column as large_string, nested values as JSON; and in how many values broken UTF-8 was replaced."""
     if isinstance(values, list):
         return _from_objects(values)
     kind = values.type
@@ -136,11 +131,7 @@ def nested_values(values: Column) -> int:
 
 
 def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
-    """Ids and other short fields, see `bounded_id`.
-
-    Returns:
-        The column as string with empty values as null; values that were cut; values with replaced UTF-8.
-    """
+    """Ids and other short fields (`bounded_id`), empty ones null; what was cut, and how many had broken UTF-8."""
     text, broken = as_text(values)
     changes: Changes = {}
     offsets, data = text_buffers(text)
@@ -157,12 +148,9 @@ def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
 
 
 def bounded_id(value: str, limit: int) -> str:
-    """A short text without control characters; of one that is too long the beginning, and a hash of all of it.
+    """A short text without control characters; beyond `limit` bytes (at least 64) its beginning, and a hash of all.
 
     Equal values stay equal and different ones different, however long they are.
-
-    Args:
-        limit: bytes allowed; at least 64.
     """
     data = value.encode()
     if len(data) <= limit:

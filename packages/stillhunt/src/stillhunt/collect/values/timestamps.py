@@ -27,14 +27,11 @@ NANOSECONDS_FROM = 10**17
 EARLIEST_REQUEST = int(datetime(2015, 1, 1, tzinfo=UTC).timestamp()) * 10**6
 """No language model was served earlier; an earlier time means a wrong unit or an unset clock."""
 EARLIEST_ACCOUNT = 0
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{0,30})?([eE][+-]?[0-9]{1,3})?")
 _ZONE_WORD = re.compile(r"\s*(?:UTC|GMT|Z|z)$")
 _UNIT_TICKS = {"s": (10**6, 1), "ms": (10**3, 1), "us": (1, 1), "ns": (1, 10**3)}
-
-
 Faults = dict[int, str]
 """Row within the batch -> why it is set aside."""
 
@@ -64,11 +61,7 @@ def time_range(earliest: int, future_days: float) -> TimeRange:
 
 
 def one_time(value: Any) -> int | None:
-    """Microseconds since 1970 of one Python value; None for null.
-
-    Raises:
-        BadValueError: the value is not a time.
-    """
+    """Microseconds since 1970 of one Python value, None for null; a BadValueError if it is no time."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
@@ -136,16 +129,14 @@ def many_times(values: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
     if pa.types.is_dictionary(kind):
         values = values.dictionary_decode()
         kind = values.type
-    valid = _mask_valid_values(values)
+    valid = np.asarray(values.is_valid().to_numpy(zero_copy_only=False), np.bool_)
     if pa.types.is_null(kind):
         return np.zeros(len(values), np.int64), valid
     if pa.types.is_timestamp(kind):
         return _convert_ticks(values, kind.unit), valid
     if pa.types.is_date(kind):
-        return _convert_ticks(
-            values.cast(pa.timestamp("s" if pa.types.is_date32(kind) else "ms")),
-            "s" if pa.types.is_date32(kind) else "ms",
-        ), valid
+        unit = "s" if pa.types.is_date32(kind) else "ms"
+        return _convert_ticks(values.cast(pa.timestamp(unit)), unit), valid
     if pa.types.is_integer(kind) and not pa.types.is_uint64(kind):
         return _int_micros(_read_integer_values(values.cast(pa.int64()))), valid
     if pa.types.is_floating(kind):
@@ -153,12 +144,6 @@ def many_times(values: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bo
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _text_micros(values, valid)
     return None
-
-
-def _mask_valid_values(values: pa.Array) -> npt.NDArray[np.bool_]:
-    if values.null_count == 0:
-        return np.ones(len(values), np.bool_)
-    return np.asarray(values.is_valid().to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _read_integer_values(values: pa.Array) -> npt.NDArray[np.int64]:

@@ -32,11 +32,9 @@ _OURS = re.compile(_PREFIX + r"([0-9]{1,10})-([0-9a-f]{8})-[a-z0-9_]{8}")
 
 
 def identity_key(state: Path) -> str:
-    """The key of the hashes of a state folder whose user gave none: drawn once, readable only by its owner.
+    """The key of hashes of a state folder whose user gave none: drawn once, readable only by its owner.
 
-    Raises:
-        OutputError: the key cannot be written, or the file is no key. An existing file is never overwritten, because
-            everything kept under its key would be lost silently.
+    An OutputError if it cannot be written or is no key: overwritten, everything kept under it would be lost silently.
     """
     path = state / KEY
     try:
@@ -87,12 +85,9 @@ def _no_key(path: Path, why: str) -> OutputError:
 
 
 def own_folder(state: Path | None) -> Path:
-    """A folder for this process; those of processes that died are cleared away.
+    """A folder for this process in `state`, else the system's temporary one; those of dead processes are cleared.
 
     Its name has the process and the machine, for a state folder may lie where several machines see it.
-
-    Args:
-        state: where it is made; the system's temporary folder when None.
     """
     base = Path(tempfile.gettempdir()) if state is None else state
     try:

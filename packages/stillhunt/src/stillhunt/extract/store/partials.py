@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
@@ -52,12 +51,7 @@ NOTES = ("marks", RELATIVE := "followers")
 
 @dataclass(frozen=True)
 class KeptInput:
-    """What was learned while an input was read, kept beside its segments.
-
-    Attributes:
-        known: what else was learned, as plain values that are returned unchanged.
-        cuts: (row, bytes) of each prompt from which resent history was cut.
-    """
+    """What was learned while an input was read, kept beside its segments; `cuts` are (row, bytes) of prompts."""
 
     rows: int
     known: Mapping[str, Any]
@@ -65,12 +59,7 @@ class KeptInput:
 
 
 class Partials:
-    """Segments of the inputs of one hunt.
-
-    Args:
-        config: settings; `state` is the folder that outlives the hunt, none when empty.
-        mapping: the log's names of our columns.
-    """
+    """Segments of the inputs of one hunt; `config.state` outlives the hunt, `mapping` is the log's names of columns."""
 
     def __init__(self, config: Config, mapping: Mapping[str, str] | None = None) -> None:
         self._state = Path(config.state) if config.state else None
@@ -85,14 +74,10 @@ class Partials:
         self._kept_rows: dict[int, int] = {}
 
     def recall(self, digests: Mapping[int, str]) -> tuple[dict[int, dict[str, pa.Table]], frozenset[int]]:
-        """What is kept of the history in inputs, whatever was cut there.
+        """What is kept of the history in inputs, by SHA-256 of each that has one, whatever was cut there.
 
-        Args:
-            digests: SHA-256 of each input that has one.
-
-        Returns:
-            (notes of inputs, as `keep` got them; those of them that were used together in one earlier hunt). Inputs
-            that this hunt had, and of which nothing is kept, are among the latter all the same.
+        Gives notes as `keep` got them, and which inputs were used together in one earlier hunt, those included of which
+        nothing is kept.
         """
         if self._state is None:
             return {}, frozenset()
@@ -116,11 +101,7 @@ class Partials:
         return notes, frozenset(index for index, own in self._inputs.items() if own in best)
 
     def expect(self, owed: Mapping[int, str]) -> dict[int, KeptInput]:
-        """Name the inputs; gives those whose segments are here already.
-
-        Args:
-            owed: for each input, a hash of what its content takes from other inputs.
-        """
+        """Name the inputs, each with a hash of what it takes from others; gives those whose segments are here."""
         if self._state is None:
             return {}
         self._names = {index: own + _name_part([owed[index]]) for index, own in self._inputs.items() if index in owed}
@@ -155,12 +136,7 @@ class Partials:
             raise self._no_room(error) from error
 
     def keep(self, origin_file: int, facts: KeptInput, rejects: pa.Table, notes: Mapping[str, pa.Table]) -> None:
-        """Keep what was made of one input for later hunts, if there is a folder for that.
-
-        Args:
-            facts: what was learned while it was read.
-            notes: what `recall` is to give of it, by NOTES.
-        """
+        """Keep what was learned of one input, and notes for `recall`, for later hunts, if there is a folder for it."""
         name = self._names.get(origin_file)
         if self._state is None or name is None or origin_file not in self._writers:
             return
@@ -188,11 +164,7 @@ class Partials:
         return table.set_column(0, REJECTS.arrow.field("source"), pa.array([name] * table.num_rows, pa.string()))
 
     def store(self) -> Store:
-        """All segments; none may be added after it.
-
-        Raises:
-            OutputError: there is no room for them, or what was written is no longer there.
-        """
+        """All segments; none may be added later. An OutputError if there is no room, or if what was written is gone."""
         try:
             for index, writer in self._writers.items():
                 if index not in self._kept:
@@ -229,9 +201,7 @@ class Partials:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

@@ -59,12 +59,7 @@ def partition_of(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
 
 
 def write_segment(path: Path, sketches: pa.Table, *, several: bool = False) -> None:
-    """Write one segment.
-
-    Args:
-        sketches: SKETCHES of one input file, or of several.
-        several: keep which row is of which file, by their places among these.
-    """
+    """Write one segment of SKETCHES; of `several` input files, keep which row is of which, by their places."""
     part = partition_of(sketches.column("account_key").to_numpy())
     order = np.argsort(part, kind="stable")
     edges = np.searchsorted(part[order], np.arange(PARTITIONS + 1)).tolist()
@@ -151,11 +146,7 @@ def damaged(path: Path, error: Exception) -> OutputError:
 
 
 def vanished(folder: Path, what: str) -> OutputError:
-    """What is said of the working folder of a hunt from which something is gone or was changed meanwhile.
-
-    Args:
-        folder: where the sketches of one input lay.
-    """
+    """The error for a hunt's working folder (of one input) from which something is gone or was changed meanwhile."""
     return OutputError(
         f"sketches that this hunt wrote are gone or changed: {what}",
         where=str(folder),
@@ -188,11 +179,7 @@ def _with_common_codes(chunks: list[pa.DictionaryArray]) -> list[pa.DictionaryAr
 
 
 class Segment:
-    """One segment, open for reading.
-
-    Args:
-        origins: index of the input file it was made from; of several, by their places in it.
-    """
+    """One segment, open for reading; `origins` are the input files it was made from, by their places in it."""
 
     def __init__(self, path: Path, origins: Sequence[int]) -> None:
         self.path = path
@@ -211,14 +198,7 @@ class Segment:
         self.rows = int(footer[-2])
 
     def read(self, partitions: Sequence[int], columns: Sequence[str]) -> list[pa.Table]:
-        """Requests of some partitions, in the order in which they were written.
-
-        Returns:
-            One table a partition that has any; strings of few values are coded.
-
-        Raises:
-            OutputError: it is gone, or not what was written.
-        """
+        """Requests of some partitions as they were written, a table each; an OutputError if gone or changed."""
         tables = []
         try:
             opened = self.path.open("rb")

@@ -40,20 +40,13 @@ passes of a small hunt would spend half of its time on opening the streams of 64
 SHARED_ID = "request_id: that of other calls of the account, so told apart by their content"
 """What became of ids that a client gave to several calls."""
 OF_REPEATS = ("request_key", "account_key", "content_hash", "origin_file", "origin_row")
-
 _SPREAD = 0x9E3779B97F4A7C15
 """Odd factor that keeps keys of accounts apart from keys of requests."""
-
 Keys = npt.NDArray[np.uint64]
 
 
 class SegmentWriter:
-    """Segments of one input file.
-
-    Args:
-        folder: receives them; created empty.
-        pool: writes them in the background; the thread of the caller does where None.
-    """
+    """Segments of one input file, in an empty folder; written by the pool, or by the caller's thread where None."""
 
     def __init__(self, folder: Path, pool: Executor | None = None) -> None:
         self._folder = folder
@@ -94,11 +87,7 @@ class SegmentWriter:
 
 
 class Store:
-    """Segments of all inputs of one hunt.
-
-    Args:
-        folders: index of each input file and the folder of its segments.
-    """
+    """Segments of all inputs of one hunt, by index and folder of each input file."""
 
     def __init__(self, folders: Sequence[tuple[int, Path]]) -> None:
         self._segments: list[Segment] = []
@@ -115,17 +104,10 @@ class Store:
         self._held: pa.Table | None = None
 
     def gather_small(self, folder: Path, state: Path | None) -> list[str]:
-        """Join small segments into few large ones: each pass opens each segment, and a log may have thousands of files.
+        """Join small segments into few large ones in `folder`: each pass opens all, and a log may have thousands.
 
         No result depends on it: within a partition, the rows stay in their order. A run of kept segments that will be
-        the same in the next hunt is kept as well.
-
-        Args:
-            folder: receives large segments; it must outlive this store.
-            state: folder of what is kept; None where nothing is.
-
-        Returns:
-            Names in `state` of what was joined.
+        the same in the next hunt is kept in `state` as well; gives the names of those.
         """
         small = [segment for segment in self._segments if segment.rows < SMALL_ROWS]
         if len(small) < MANY_SEGMENTS:
@@ -154,11 +136,7 @@ class Store:
         return kept
 
     def dataset(self, threads: int) -> LocalDataset:
-        """The sketches in account partitions.
-
-        Args:
-            threads: partitions worked on at a time.
-        """
+        """The sketches in account partitions, of which `threads` are worked on at a time."""
         groups = max(1, min(PARTITIONS, self.rows // WORKED_ROWS))
         bounds = np.linspace(0, PARTITIONS, groups + 1).astype(int)
         sources = [self._make_partition_source(range(first, last)) for first, last in pairwise(bounds.tolist())]
@@ -199,11 +177,7 @@ class Store:
         return table.filter(pa.array(keep))
 
     def settle_repeats(self) -> tuple[int, int]:
-        """Keep each call once, the first row of equal content; calls of an account that share an id stay, told apart.
-
-        Returns:
-            Number of calls that share their id with others of the account, and that of exact repeats.
-        """
+        """Keep each call once, the first of equal content, and tell apart those with one id; how many of both."""
         keys = np.empty(self.rows, np.uint64)
         first = 0
         for table in self._read_all(["request_key"]):
@@ -232,14 +206,7 @@ class Store:
 
 
 def settled_rows(table: pa.Table) -> tuple[Keys, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Rows that repeat a call, and those that share their id with other calls of their account.
-
-    Args:
-        table: `OF_REPEATS` of all rows with these request ids of these accounts.
-
-    Returns:
-        (request_key, which rows repeat an earlier one exactly, which of the others share their id).
-    """
+    """Of all rows of these ids (`OF_REPEATS`): keys, which exactly repeat an earlier one, which others share an id."""
     key, _account, content, file, row = (table.column(name).to_numpy() for name in OF_REPEATS)
     own = request_in_account(table)
     order = np.lexsort((row, file, content, own))
@@ -261,12 +228,7 @@ def request_in_account(table: pa.Table) -> Keys:
 
 
 def with_distinct_keys(table: pa.Table, shared: Keys) -> pa.Table:
-    """Rows with another request_key where several calls of an account share one, so that their order is fixed.
-
-    Args:
-        table: with the columns `OF_REPEATS`.
-        shared: keys of ids within their accounts.
-    """
+    """Rows (`OF_REPEATS`) with another request_key where calls of an account share one: their order is fixed."""
     if not len(shared):
         return table
     own = np.isin(request_in_account(table), shared)

@@ -26,7 +26,6 @@ CLASSES, WEIGHT_BITS = 8, 6
 WEIGHT_ZERO = 1 << (WEIGHT_BITS - 1)
 """What stands for a weight of 0: weights are stored as whole numbers of 6 bits from this one on."""
 ENTRY_TAG_SHIFT = CLASSES * WEIGHT_BITS
-
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _SLOTS_SHIFT, _ASKED_TAG_SHIFT, _TAG = np.uint64(SLOTS_SHIFT), np.uint64(ASKED_TAG_SHIFT), np.uint64(0xFFFF)
 _ENTRY_TAG_SHIFT, _WEIGHT_BITS = np.uint64(ENTRY_TAG_SHIFT), np.uint64(WEIGHT_BITS)
@@ -126,14 +125,7 @@ def judge_window(hashes: U64, first: int, stop: int, model: Asked, scratch: Aske
 
 @part
 def find_asked(hashes: U64, marks: U8, n: int, model: Asked, scratch: AskedScratch) -> int:
-    """Conduct flags of what a text asks for.
-
-    Args:
-        marks: marks of each token, see `Vocabulary.marks`.
-
-    Returns:
-        The flags of all windows together.
-    """
+    """Conduct flags of what a text asks for in any window, from the marks of its tokens (`Vocabulary.marks`)."""
     flags, free = signed(0), 0
     for block in range(0, n, 8):
         found = load64(marks, block) & _CUES

@@ -19,7 +19,6 @@ from numba.extending import intrinsic as numba_intrinsic
 from stillhunt.base.arrays import I32, I64, M1, M2, U8, U64
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
 CHUNK = 8192
 """Source bytes tokenised at a time."""
 ROOM = CHUNK // 2 + 256
@@ -50,7 +49,6 @@ NOTE_SIZE, NOTE_KIND = np.uint64(31), np.uint64(8)
 """Work.notes: the size of a token of up to 16 bytes, and from bit 8 on its kind where its bytes do not tell it. Size 0
 means that the hash is made already and stands in Work.firsts."""
 NUMBER_TOKEN = np.uint64(0x8E5D3A6FB1C24796) & ~KIND_MASK | KIND_NUMBER
-
 _BIT6 = np.uint64(0x4040404040404040)
 _LOW = np.uint64(0x0101010101010101)
 _U0, _U1, _U2, _U6, _U7, _U8, _U10 = (np.uint64(n) for n in (0, 1, 2, 6, 7, 8, 10))
@@ -286,11 +284,7 @@ def without_digits(x: np.uint64) -> bool:
 
 @part
 def hash_numbers(data: U8, begin: int, end: int, words: np.uint64) -> np.uint32:
-    """Hash of the runs of digits in data[begin:end], in their order; 0 for none.
-
-    Args:
-        words: hash of the text's words, without which no number can be guessed from the hash.
-    """
+    """Hash of the runs of digits in data[begin:end], 0 for none; without `words` no number can be guessed from it."""
     h, inside, at = words, False, begin
     while at < end:
         if at + 8 <= end and without_digits(load64(data, at)):
@@ -358,11 +352,7 @@ def hash_token(text: U8, begin: int, end: int) -> np.uint64:
 
 @part
 def lane_token(first: np.uint64, second: np.uint64, note: np.uint64, plain: bool) -> np.uint64:
-    """The hash that `hash_token` gives, of a token of at most 16 bytes, without a branch.
-
-    Args:
-        plain: whether the text is plain ASCII so far, which leaves less to be counted.
-    """
+    """The hash that `hash_token` gives, of at most 16 bytes (`plain`: ASCII so far), without a branch."""
     size = note & NOTE_SIZE
     low, high = low_bytes(min(size, _U8)), low_bytes(max(size, _U8) - _U8)
     x, y = first & low, second & high
@@ -379,11 +369,7 @@ def lane_token(first: np.uint64, second: np.uint64, note: np.uint64, plain: bool
 
 @part
 def hash_lanes(work: Work, place: int, count: int, number: int, plain: bool) -> np.uint64:
-    """Hash `count` tokens, given by work.firsts, seconds and notes, into work.hashes, as a loop that runs on vectors.
-
-    Returns:
-        Sum of the tokens that depends on their order; the first of them is token `number` of its text.
-    """
+    """Hash `count` tokens of work.firsts, seconds and notes into work.hashes, on vectors; gives their ordered sum."""
     total, key = _U0, np.uint64(number) * P1
     for block in range(0, count, LANES):
         for lane in range(LANES):

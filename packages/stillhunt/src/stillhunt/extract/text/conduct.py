@@ -34,9 +34,7 @@ CONDUCT_FLAGS: tuple[tuple[int, str, str], ...] = (
     (1 << 18, "CODED_ANSWER", "the answer contains code"),
 )
 """(bit, name, meaning) of every flag in SKETCHES.conduct."""
-
 BITS = {name: bit for bit, name, _ in CONDUCT_FLAGS}
-
 SYSTEM_FLAGS = sum(
     BITS[name]
     for name in (
@@ -46,10 +44,8 @@ SYSTEM_FLAGS = sum(
 )
 """Flags that a system prompt passes on to its request. Roles, output formats and the like are what system prompts are
 for, so there they say nothing."""
-
 ANYWHERE, AT_START, IN_SHORT_TEXT, AS_TAG, IN_QUOTES, AMONG_MARKS = range(6)
 """Where a feature must stand to show its flag; rows of `Lexicon.flags`."""
-
 SINGLE_RULES: tuple[tuple[str, int, str], ...] = (
     ("reasoning_asked", ANYWHERE, "REASONING"),
     ("trace_format_asked", ANYWHERE, "TRACE_FORMAT"),
@@ -70,7 +66,6 @@ SINGLE_RULES: tuple[tuple[str, int, str], ...] = (
     ("formula_word", AMONG_MARKS, "MATH"),
 )
 """(feature, where it must stand, flag)."""
-
 PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
     ("show_verb", "reasoning_noun", 6, "REASONING"),
     ("trace_field", "field_noun", 5, "TRACE_FORMAT"),
@@ -87,12 +82,7 @@ PAIR_RULES: tuple[tuple[str, str, int, str], ...] = (
 
 
 class LexiconRules(NamedTuple):
-    """What features of one kind of text show.
-
-    Attributes:
-        singles: (feature, where it must stand, flag).
-        pairs: (feature, feature, most tokens between their starts, flag).
-    """
+    """What features show: (feature, where it must stand, flag), and pairs with the most tokens between starts."""
 
     singles: tuple[tuple[str, int, str], ...]
     pairs: tuple[tuple[str, str, int, str], ...]
@@ -118,11 +108,7 @@ ANSWER_RULES = LexiconRules(
 
 
 def compile_rules(rules: LexiconRules) -> tuple[U32, I64, U64]:
-    """Rules as arrays for the kernel.
-
-    Returns:
-        Flags by place and feature; pairs as (feature, feature, distance, flag); by feature, the set of its partners.
-    """
+    """Rules for the kernel: flags by place and feature; pairs with distance and flag; by feature, its partners."""
     features = rules.features
     flags = np.zeros((6, 64), np.uint32)
     partners = np.zeros(64, np.uint64)

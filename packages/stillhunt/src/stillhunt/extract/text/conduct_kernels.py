@@ -82,13 +82,7 @@ def enclosure(before: int, after: int) -> int:
 def find_conduct(
     word_ids: U16, sizes: tuple[int, int, int], lexicon: Lexicon, work: Work, scratch: ConductScratch
 ) -> int:
-    """Flags of a text.
-
-    Args:
-        word_ids: vocabulary id of each bounded token.
-        sizes: number of bounded tokens, tokens of the whole text, bytes of the whole text.
-        work: scratch with the bytes around each token.
-    """
+    """Flags of a text from its bounded tokens; `sizes` are those, all its tokens, and its bytes."""
     n, total, size = sizes
     roots, keys, nodes, features = lexicon.roots, lexicon.keys, lexicon.nodes, lexicon.features
     starts, last = scratch.starts, scratch.last

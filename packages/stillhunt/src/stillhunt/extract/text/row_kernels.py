@@ -52,13 +52,10 @@ SYSTEM_HEAD, SYSTEM_TAIL = 48, 24
 WIDE_HEAD, WIDE_MIDDLE, WIDE_TAIL = 400, 200, 200
 """Tokens of the three regions that topics and conduct are read from."""
 BOUNDED = WIDE_HEAD + WIDE_MIDDLE + WIDE_TAIL
-
 ANSWER_HEAD, ANSWER_TAIL = 2048, 512
 """Bytes of an answer that are read."""
-
 PROMPT_SEED = np.uint64(0x5EED0005)
 """Seed of the hash over a prompt's bytes as they stand."""
-
 _MOST = 2**31 - 1
 _PROBE = BITS["EXTRACTION_PROBE"]
 """System prompts often forbid to reveal them, which the classifier cannot tell from asking for it."""
@@ -173,9 +170,7 @@ def copy_counts(source: I64, target: I64) -> None:
 def lay_regions(data: U8, span: tuple[int, int], table: U32, work: Work, seed: np.uint64) -> tuple[int, int, np.uint64]:
     """Tokenise one text and lay its bounded regions side by side at the start of work.hashes.
 
-    Returns:
-        Number of tokens of the text, number of tokens laid (at most BOUNDED), and hash of all tokens. Of texts longer
-        than the phrase regions, the phrase middle lies at SPARE_AT.
+    Gives its tokens, those laid, and the hash of all; the phrase middle of longer texts lies at SPARE_AT.
     """
     n, text_hash, phrase_at, wide_at, marks, tail = 0, _U0, 0, 0, signed(0), 0
     for reading in range(3):

@@ -29,10 +29,8 @@ TOPIC_WORDS = 24
 BUCKETS, BUCKET_WORDS = 4096, 8
 """Shape of the vocabulary: the top 12 bits of (token * multiplier) choose a bucket, the next 8 are the word's tag."""
 BUCKET_SHIFT, TAG_SHIFT = 52, 44
-
 STOP, CUE = np.uint8(1), np.uint8(2)
 """Mark of a stop word, and of a word around which the classifier of `asked_kernels.py` looks; no word is both."""
-
 _U0, _U1 = np.uint64(0), np.uint64(1)
 _BUCKET_SHIFT, _TAG_SHIFT, _TAG = np.uint64(BUCKET_SHIFT), np.uint64(TAG_SHIFT), np.uint64(255)
 _EACH_LOW, _EACH_HIGH = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
@@ -145,7 +143,6 @@ PHRASE_SLOTS = 1024
 """Slots of the set of phrases found; a text has at most 192."""
 EDGE = WINDOW - 1
 """Slots before the first and behind the last shingle of a region, for comparisons that reach over the edge."""
-
 _TOP, _NONE, _ONE = np.uint64(32), np.uint32(0), np.uint32(1)
 _SLOT_SHIFT = np.uint64(54)  # the top bits of a phrase choose its slot
 _PHRASE_KEY = np.uint64(0xA0761D6478BD642F)
@@ -166,11 +163,7 @@ class PhraseScratch(NamedTuple):
 
 @part
 def lay_shingles(hashes: U64, begin: int, stop: int, shingles: U64) -> int:
-    """Hash every phrase of a region: 4 words, or 6 characters where at least 3 of the 4 tokens are characters.
-
-    Returns:
-        Number of shingles laid into `shingles`; a phrase that would run out of the region has none.
-    """
+    """Hash every phrase of a region: 4 words, or 6 characters where most tokens are characters; gives their number."""
     n = max(stop - begin - WORD_SHINGLE + 1, 0)
     characters = 0
     for i in range(stop - begin):

@@ -17,33 +17,25 @@ import numpy.typing as npt
 
 SKETCH_VERSION = 4
 """Version of every hash and bucket in SKETCHES; sketches of two versions must not be compared."""
-
 SCRIPTS = (
     *("none", "latin", "greek", "cyrillic", "hebrew", "arabic", "devanagari", "indic", "thai", "lao", "khmer"),
     *("myanmar", "han", "japanese", "hangul", "other"),
 )
 """Script names; the index is the code in SKETCHES.script. Han beside kana counts as japanese."""
-
 SEPARATOR, LETTER, CHARACTER, IGNORED = 0, 1, 2, 3
 """Class of a code point: ends a word; part of a word; a word by itself; not seen at all."""
-
 CLASS_SHIFT, SCRIPT_SHIFT = 21, 24
 FOLDED_MASK = (1 << CLASS_SHIFT) - 1
-
 MATH_FIRST, MATH_STOP = 0x1D400, 0x1D800
 """Mathematical letters: look-alikes of plain ones that evasive text is written in, so they are folded too."""
-
 TABLE_SIZE = 0x10000 + MATH_STOP - MATH_FIRST
-
 _CODE_MARKS = "{}[];=<>\\`"
 _UNICODE = unicodedata.ucd_3_2_0
-
 _BORDERS = tomllib.loads((files(__package__) / "code_points.toml").read_text("utf-8"))
 _BLOCKS: list[tuple[int, int, str]] = _BORDERS["blocks"]
 
 # Scripts written without spaces: one character is one word.
 _UNSPACED = frozenset({"thai", "lao", "khmer", "myanmar", "han", "japanese"})
-
 _IGNORED_POINTS = frozenset(point for first, last in _BORDERS["ignored"] for point in range(first, last + 1))
 
 
@@ -59,11 +51,7 @@ def _strip_accents(character: str) -> str:
 
 
 def fold(character: str) -> str:
-    """The character that stands for it in a word: lower case, plain form, no accent, ASCII digit.
-
-    Returns:
-        One code point; the same one where folding would change the length or leave Unicode 3.2.
-    """
+    """The code point that stands for it in a word: lower case, plain, no accent, ASCII digit; or itself if not one."""
     if _UNICODE.category(character) == "Nd":
         return str(_UNICODE.digit(character))
     if character == "\u2019":
@@ -119,11 +107,7 @@ def _encode_code_point(code_point: int) -> int:
 
 @cache
 def code_point_table() -> npt.NDArray[np.uint32]:
-    """One entry per code point below 0x10000, then the mathematical letters.
-
-    Returns:
-        uint32 of length TABLE_SIZE: folded code point in bits 0-20, class in 21-23, script in 24-27.
-    """
+    """Per code point: folded in bits 0-20, class 21-23, script 24-27; the mathematical letters follow 0x10000."""
     table = np.zeros(TABLE_SIZE, dtype=np.uint32)
     han = SCRIPTS.index("han")
     hangul = SCRIPTS.index("hangul")

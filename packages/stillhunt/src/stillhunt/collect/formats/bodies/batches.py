@@ -25,8 +25,6 @@ from stillhunt.collect.values.json_values import at, decoded, first, is_list, nu
 
 BATCH = "batch"
 """Value of the column `channel`."""
-
-
 _PLAIN_REQUEST = record_type(
     "_PLAIN_REQUEST",
     ("custom_id",),

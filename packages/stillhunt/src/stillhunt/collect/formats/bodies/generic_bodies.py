@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.bodies import ASKED, add_answer, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.http import client_address, header_in, lower_case, user_agent
 from stillhunt.collect.formats.shared.plain_bodies import Answer, Body, answer_of_text, body_of_text
 from stillhunt.collect.formats.shared.traced import account_in, session_in, user_in
@@ -102,11 +102,8 @@ def _convert_body_record(record: Mapping[str, Any]) -> list[Row]:
     row["status"] = number(first_of(get, "status_code", "status", "statusCode")) or number(
         at(record, "response.status_code")
     )
-    row["response"] = answered.get("response")
-    row["input_tokens"] = answered.get("input_tokens")
-    row["output_tokens"] = answered.get("output_tokens")
-    row["links"] = call_links(edge=name) + answered.get("links", [])
-    return [row]
+    row["links"] = call_links(edge=name)
+    return [add_answer(row, answered)]
 
 
 _OURS = frozenset(REQUIRED_REQUEST_FIELDS)

@@ -37,8 +37,6 @@ from stillhunt.collect.values.json_values import as_json, decoded, first, first_
 
 NOBODY = frozenset(("default_user_id", "default_user", "None"))
 """Users that LiteLLM writes for a key without a user, such as the master key."""
-
-
 _ONE_VALUE = (
     *("id", "litellm_call_id", "trace_id", "session_id", "call_type", "status", "custom_llm_provider", "startTime"),
     *("model", "model_group", "prompt_tokens", "completion_tokens", "request_tags", "end_user"),
@@ -111,7 +109,7 @@ def _payload_rows(record: Record) -> list[Row]:
         "user_agent": _find_user_agent(record, metadata, headers),
         "links": call_links(call=call, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
-    _add_customer(row, metadata.get("user_api_key_user_id"), key)
+    row["account_id"], row["api_key_id"] = customer_of(metadata.get("user_api_key_user_id"), key)
     _add_outcome(row, record, get("error_information"))
     options = get("model_parameters")
     row.update(options_of_body(options if isinstance(options, Options) else _decode_mapping(options)))
@@ -145,7 +143,7 @@ def _spend_rows(record: Record) -> list[Row]:
         "user_agent": _find_user_agent(record, metadata, headers),
         "links": call_links(call=call or own, edge=headers.get("x-request-id"), response=None if own == call else own),
     }
-    _add_customer(row, get("user") or metadata.get("user_api_key_user_id"), key)
+    row["account_id"], row["api_key_id"] = customer_of(get("user") or metadata.get("user_api_key_user_id"), key)
     _add_outcome(row, record, metadata.get("error_information"))
     row.update({name: asked[name] for name in _OPTIONS if name in asked})
     if asked.get("prompt") or asked.get("messages"):
@@ -164,10 +162,6 @@ def _pass_over(record: Mapping[str, Any], key: Any) -> None:
     kind = record.get("call_type")
     if isinstance(kind, str) and kind not in _CALLS and _NO_CALLS.search(kind):
         raise PassedOverError(NOT_A_MODEL_CALL)
-
-
-def _add_customer(row: Row, user: Any, key: Any) -> None:
-    row["account_id"], row["api_key_id"] = customer_of(user, key)
 
 
 def _choose_litellm_model(record: Mapping[str, Any]) -> Any:
@@ -244,11 +238,8 @@ def _find_user_agent(record: Mapping[str, Any], metadata: Mapping[str, Any], hea
     if found:
         return found
     tags = decoded(record.get("request_tags"))
-    agents = [t.removeprefix(_AGENT_TAG) for t in tags if isinstance(t, str)] if is_list(tags) else []
-    given = (
-        [a for a, t in zip(agents, [t for t in tags if isinstance(t, str)], strict=True) if a != t] if agents else []
-    )
-    return max(given, key=len, default=None)
+    texts = [tag for tag in tags if isinstance(tag, str)] if is_list(tags) else []
+    return max((tag.removeprefix(_AGENT_TAG) for tag in texts if tag.startswith(_AGENT_TAG)), key=len, default=None)
 
 
 def _add_outcome(row: Row, record: Mapping[str, Any], error: Any) -> None:
@@ -257,11 +248,8 @@ def _add_outcome(row: Row, record: Mapping[str, Any], error: Any) -> None:
     failed = record.get("status") == "failure"
     if failed and not sent and not answered:
         sent = answered = None
-    row["input_tokens"], row["output_tokens"], row["status"] = (
-        sent,
-        answered,
-        _parse_error_status(error) if failed else 200,
-    )
+    row["input_tokens"], row["output_tokens"] = sent, answered
+    row["status"] = _parse_error_status(error) if failed else 200
 
 
 def _parse_error_status(error: Any) -> int | None:
@@ -346,10 +334,7 @@ def _decode_mapping(value: Any) -> Mapping[str, Any]:
 
 SOURCES = (
     load_source("litellm-callback", rows=_payload_rows, fields_read=_PAYLOAD, plain_record=_PLAIN_PAYLOAD),
-    load_source(
-        "litellm-spendlogs",
-        rows=_spend_rows,
-    ),
+    load_source("litellm-spendlogs", rows=_spend_rows),
 )
 
 

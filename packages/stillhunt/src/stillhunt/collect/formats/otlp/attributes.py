@@ -131,11 +131,7 @@ def _bound_nesting_depth(text: str) -> int:
 
 
 def _as_json(token: re.Match[str]) -> str:
-    """A token as JSON writes it.
-
-    Raises:
-        ValueError: JSON has no such token.
-    """
+    """A token as JSON writes it; a ValueError if JSON has no such token."""
     kind = token.lastgroup
     if kind == "single" or kind == "double":
         text = token[kind]

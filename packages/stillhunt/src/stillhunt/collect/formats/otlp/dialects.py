@@ -37,8 +37,6 @@ from stillhunt.collect.values.other_settings import named, other_settings
 _NO_MODEL = frozenset(("invoke_agent", "create_agent", "execute_tool", "invoke_workflow", "retrieval", "search_memory"))
 _INPUTS = ("gen_ai.input.messages", "langfuse.observation.input", "gen_ai.prompt", "ai.prompt.messages", "llm.prompts")
 _OUTPUTS = ("gen_ai.output.messages", "langfuse.observation.output", "gen_ai.completion", "ai.response.text")
-
-
 VENDOR_MODEL = "langfuse.observation.model.name"
 MODEL_ATTRIBUTES = frozenset(
     (
@@ -130,11 +128,7 @@ _NUMBERS = (
 
 
 def _extract_call_settings(attributes: Attributes, asked: Any, lists: Numbered) -> Row:
-    """Model, sampling, tools and tokens of a call.
-
-    Args:
-        asked: model in the request body, if known.
-    """
+    """Model, sampling, tools and tokens of a call; `asked` is the model in the request body, if known."""
     given = first(attributes, "llm.invocation_parameters", "langfuse.observation.model.parameters")
     given = None if given is None else decoded(given)
     row: Row = call_of_body(given) if isinstance(given, dict) else {}
@@ -213,11 +207,7 @@ def _extract_tool_definitions(attributes: Attributes, lists: Numbered) -> str | 
 
 
 def _extract_span_question(attributes: Attributes, lists: Numbered, *, plain: bool) -> Row:
-    """Messages or prompt, and system instructions.
-
-    Args:
-        plain: whether chats of the usual shape may be read with `plain_bodies`, which gives the prompt at once.
-    """
+    """Messages or prompt, and system instructions; `plain` chats may be read by `plain_bodies`, which is faster."""
     instructions = attributes.get("gen_ai.system_instructions")
     row: Row = {} if instructions is None else {"system_prompt": system_text(value_of(instructions))}
     for name in _INPUTS:
@@ -297,11 +287,7 @@ def _inference_messages(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         parts = numbered(one, "message.contents.") if content is None else None
         if parts:
             content = [
-                {
-                    "type": part.get("message_content.type"),
-                    "text": part.get("message_content.text"),
-                }
-                for part in parts
+                {"type": part.get("message_content.type"), "text": part.get("message_content.text")} for part in parts
             ]
         if content is not None or "message.role" in one:
             made.append({"role": str(one.get("message.role") or "user"), "content": content})
@@ -330,11 +316,7 @@ _ANSWERED = (
 
 
 def status_of(attributes: Attributes, failure: str | None) -> Any:
-    """HTTP status of a call; None if nothing shows it.
-
-    Args:
-        failure: message in the status of a failed span; None if the span did not fail.
-    """
+    """HTTP status of a call, None if nothing shows it; `failure` is the message in the status of a failed span."""
     if (code := number(attributes.get("error.code"))) is not None:
         return code
     kind = first(attributes, "error.type", "exception.type")

@@ -105,16 +105,10 @@ _EVENTS = msgspec.json.Decoder(list[_Event])
 
 
 def entries(record: Any, *, names: frozenset[str] | None = None, skip: SkipAttributes | None = None) -> Iterator[Entry]:
-    """Spans and log records of one record of a file, in their order.
+    """Spans and log records of one record of a file, in their order; None of `names` means all attributes.
 
-    Args:
-        record: an `Export`, or the bytes of a ResourceSpans or ResourceLogs message.
-        names: attributes that are needed, all when None; others may be left out.
-        skip: says of a trace id and a span id whether the attributes of that span are not needed.
-
-    Raises:
-        BrokenRecordError: the record is not an export request.
-        PassedOverError: it holds metrics.
+    Attributes of spans for which `skip` holds are left out. Raises BrokenRecordError where the record is no export
+    request, and PassedOverError where it holds metrics.
     """
     if isinstance(record, Export):
         if record.resource_spans is None and record.resource_logs is None:

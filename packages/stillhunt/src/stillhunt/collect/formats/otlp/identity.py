@@ -76,8 +76,6 @@ _AGENTS = ("user_agent.original", "http.user_agent", "http.request.header.user-a
 _HEADERS = ("http.request.header.x-request-id", "http.response.header.x-request-id")
 _STATUS = ("http.response.status_code", "http.status_code")
 PLACES = frozenset((*_USERS, *_SESSIONS, *_ADDRESSES, _FORWARDED, *_AGENTS, *_HEADERS, *_STATUS))
-
-
 CALL_IDS = ("litellm.call_id", "langfuse.observation.metadata.litellm_call_id")
 
 
@@ -96,17 +94,15 @@ def place_of(attributes: Attributes) -> Place:
     )
 
 
+_cached_address = lru_cache(_MAX_CACHED)(client_address)
+
+
 def _find_client_address(forwarded: Any) -> str | None:
     """The client's address; cached, because the same clients call again and again."""
     if isinstance(forwarded, list) and len(forwarded) == 1 and isinstance(forwarded[0], str):
         forwarded = forwarded[0]  # headers are lists
     if isinstance(forwarded, str) and len(forwarded) <= _MAX_CACHED_CHARACTERS:
         return _cached_address(forwarded)
-    return client_address(forwarded)
-
-
-@lru_cache(_MAX_CACHED)
-def _cached_address(forwarded: str) -> str | None:
     return client_address(forwarded)
 
 
@@ -126,11 +122,7 @@ def call_id_of(attributes: Attributes) -> str | None:
 
 
 def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
-    """Account, end user, client, session, status and links of a call.
-
-    Args:
-        tenants: whether service.namespace names the account.
-    """
+    """Account, end user, client, session, status and links of a call; with `tenants`, a namespace is the account."""
     attributes, resource = entry.attributes, entry.resource
     place = place_of(attributes)
     gateway = call_id_of(attributes)

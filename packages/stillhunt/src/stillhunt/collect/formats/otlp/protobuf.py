@@ -82,15 +82,7 @@ _key_values = _get_message_decoder("common.v1.KeyValueList")
 def protobuf_entries(
     data: bytes, names: frozenset[str] | None = None, skip: SkipAttributes | None = None
 ) -> Iterator[Entry]:
-    """Spans and log records of one ResourceSpans or ResourceLogs message, in their order.
-
-    Args:
-        names: attributes that are needed; all when None.
-        skip: see `entries`.
-
-    Raises:
-        BrokenRecordError: the bytes are no such message; entries before the damage were yielded.
-    """
+    """As `entries`, of one ResourceSpans or ResourceLogs message; those before a damage come before the error."""
     try:
         message = _resource_spans(data)
         resource = _collect_attributes(message.resource.attributes)
@@ -157,11 +149,7 @@ def _span_entry(span: Any, names: frozenset[str] | None, skip: SkipAttributes | 
 def _collect_attributes(
     pairs: Iterable[Any], names: frozenset[str] | None = None, depth: int = MAX_VALUE_DEPTH
 ) -> Attributes:
-    """Attributes that have a value, by name.
-
-    Args:
-        names: attributes that are needed; all when None.
-    """
+    """Attributes that have a value, by name; only those that are named, all when None."""
     made: Attributes = {}
     for pair in pairs:
         key = pair.key

@@ -84,10 +84,6 @@ def _iterate_readable_entries(records: Iterator[Record], names: frozenset[str] |
             yield from entries(record, names=names)
 
 
-def _gather_record_traces(records: Iterator[Record]) -> SpanIndex:
-    return gather_traces(_iterate_readable_entries(records, LEARNED_ATTRIBUTES))
-
-
 def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverError | BrokenRecordError]:
     without_context = 0
 
@@ -103,12 +99,7 @@ def _span_rows(record: Record, traces: SpanIndex) -> Iterator[Row | PassedOverEr
 
 
 def span_row(entry: Entry, traces: SpanIndex) -> Row:
-    """The model call that a span describes.
-
-    Raises:
-        PassedOverError: the span is not a model call, or not the one that counts.
-        BrokenRecordError: it is a model call without a time.
-    """
+    """The call that a span describes; a PassedOverError if none or repeated, a BrokenRecordError without a time."""
     if entry.log:
         raise PassedOverError(LOG_AMONG_SPANS)
     attributes = entry.attributes
@@ -136,14 +127,6 @@ def span_row(entry: Entry, traces: SpanIndex) -> Row:
         row["model"] = traces.model_names.get(str(vendor_model), row.get("model"))
     row.update(identity(entry, outer, tenants=traces.tenants))
     return row
-
-
-def _gather_logs(records: Iterator[Record]) -> Events:
-    return gather_events(_iterate_readable_entries(records))
-
-
-def _log_rows(record: Record, events: Events) -> Iterator[Row | PassedOverError | BrokenRecordError]:
-    return _iterate_entry_rows(record, lambda entry: event_row(entry, events))
 
 
 def with_events(entry: Entry) -> Attributes:
@@ -187,11 +170,7 @@ _ROLES = {
 
 @dataclass
 class _Waiting:
-    """Records of one call that have been read so far.
-
-    Attributes:
-        entries: by digest or number, until they are handed on.
-    """
+    """Records of one call that have been read so far: entries by digest or number, until they are handed on."""
 
     entries: dict[int, Entry] = field(default_factory=dict)
     seen: int = 0
@@ -202,11 +181,7 @@ class _Waiting:
 class Events:
     """How many log records each call has, and those of incomplete calls.
 
-    Attributes:
-        keys: of all spans with log records, sorted.
-        distinct: different records of each span.
-        total: records of each span, repeated ones included.
-        tenants: whether service.namespace names the account.
+    `keys` are sorted, of all spans with log records; `distinct` counts each one's different records, `total` all.
     """
 
     keys: npt.NDArray[np.uint64]
@@ -218,14 +193,9 @@ class Events:
     _view: memoryview[int] | None = None
 
     def put(self, entry: Entry) -> list[Entry]:
-        """Add a record.
+        """Add a record; gives all records of its call by time if this was the last, else mostly nothing.
 
-        Returns:
-            All records of its call in the order of time, if this was the last; records of the oldest incomplete call if
-            more than MAX_WAITING are kept; else nothing.
-
-        Raises:
-            PassedOverError: the same record was read before.
+        Above MAX_WAITING, gives those of the oldest incomplete call. A repeated one is a PassedOverError.
         """
         key = span_key(entry.trace, entry.span)
         if self._view is None:
@@ -276,12 +246,7 @@ def gather_events(entries: Iterator[Entry]) -> Events:
 
 
 def event_row(entry: Entry, events: Events) -> Row | None:
-    """The call that a log record completes; None while records of the call are missing.
-
-    Raises:
-        PassedOverError: the record belongs to no model call, or was read before.
-        BrokenRecordError: the call has no time.
-    """
+    """The call that a log record completes, None while others are missing; errors as those of `span_row`."""
     if not _is_message(entry):
         raise PassedOverError(NO_MESSAGE)
     if not entry.trace or not entry.span:
@@ -352,15 +317,15 @@ SOURCES = (
     load_source(
         "otlp",
         lambda sample: _holds_entry_kind(sample, "resourceSpans", logs=False),
-        gather=_gather_record_traces,
+        gather=lambda records: gather_traces(_iterate_readable_entries(records, LEARNED_ATTRIBUTES)),
         rows_within=_span_rows,
         record_type=Export,
     ),
     load_source(
         "otlp-logs",
         lambda sample: _holds_entry_kind(sample, "resourceLogs", logs=True),
-        gather=_gather_logs,
-        rows_within=_log_rows,
+        gather=lambda records: gather_events(_iterate_readable_entries(records)),
+        rows_within=lambda record, events: _iterate_entry_rows(record, lambda entry: event_row(entry, events)),
         record_type=Export,
     ),
 )

@@ -148,11 +148,7 @@ class SpanIndex:
 
 
 def gather_traces(entries: Iterator[Entry]) -> SpanIndex:
-    """Learn from all spans.
-
-    Args:
-        entries: of all inputs, with at least their LEARNED_ATTRIBUTES; log records are skipped.
-    """
+    """Learn from the spans of all inputs, which have at least their LEARNED_ATTRIBUTES; log records are skipped."""
     keys, parents, kinds = array("Q"), array("Q"), bytearray()
     calls, ids, starts, ends = array("Q"), array("Q"), array("Q"), array("Q")
     places: dict[int, Place] = {}
@@ -212,13 +208,7 @@ def numbers(values: array[int]) -> U64:
 
 
 def _build_span_index(
-    keys: U64,
-    parents: U64,
-    kinds: bytearray,
-    starts: U64,
-    ends: U64,
-    calls: U64,
-    ids: U64,
+    keys: U64, parents: U64, kinds: bytearray, starts: U64, ends: U64, calls: U64, ids: U64
 ) -> SpanIndex:
     unique, first_at, counts = np.unique(keys, return_index=True, return_counts=True)
     called = np.zeros(unique.size, np.bool_)

@@ -19,13 +19,7 @@ from stillhunt.collect.values.chat import content_text
 from stillhunt.collect.values.json_values import as_json, decode_json, decoded, first, first_of, is_list, items, number
 from stillhunt.collect.values.other_settings import other_settings
 
-_OTHER_LIMITS = (
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens_to_sample",
-    "maxOutputTokens",
-    "maxTokens",
-)
+_OTHER_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens_to_sample", "maxOutputTokens", "maxTokens")
 """Other names of max_tokens."""
 _CONFIGS = ("generationConfig", "generation_config", "inferenceConfig", "config")
 _RARE_OPTIONS = frozenset(
@@ -48,11 +42,7 @@ ASKED = frozenset(("messages", "contents", "prompt", "input"))
 
 
 def call_of_body(body: Any) -> Row:
-    """Columns of a call from its request body; columns that the body does not have are absent.
-
-    Args:
-        body: the decoded body, or its JSON text.
-    """
+    """Columns of a call from its request body, decoded or as JSON text; columns that it does not have are absent."""
     if not isinstance(body, dict):
         found = plain.body_of_text(body) if isinstance(body, str) else body
         if isinstance(found, plain.Body):
@@ -162,11 +152,7 @@ def _add_rare_options(row: Row, body: Mapping[str, Any]) -> None:
 
 
 def as_messages(messages: Sequence[Any]) -> list[Any]:
-    """Messages of any vendor's API as objects with role and content; a role that is missing is inferred.
-
-    Args:
-        messages: as found; anything that is not a message is left out.
-    """
+    """What are messages in any vendor's API, as objects with role and content; a missing role is inferred."""
     made: list[Any] = []
     for message in messages:
         if isinstance(message, dict):
@@ -231,11 +217,7 @@ _OTHER_ANSWERS = frozenset(("candidates", "output", "content", "delta"))
 
 
 def answer_of_body(body: Any) -> Row:
-    """Columns of a call from its answer: text, tokens and id; columns that the answer does not have are absent.
-
-    Args:
-        body: the decoded answer or its JSON text; for a stream the list of its events, or its text as it was sent.
-    """
+    """Text, tokens and id from an answer, its JSON text, or a stream's text or events; absent if it has none."""
     if not isinstance(body, dict):
         found = plain.answer_of_text(body) if isinstance(body, str) else body
         if isinstance(found, plain.Answer):
@@ -251,6 +233,15 @@ def answer_of_body(body: Any) -> Row:
     if isinstance(body, str):
         return {"response": body} if body else {}
     return _assemble_streamed_answer(items(body))
+
+
+def add_answer(row: Row, answered: Row, read: Any = None, written: Any = None) -> Row:
+    """The row with the text, the links and, where the log itself does not state them, the tokens of its answer."""
+    row["response"] = answered.get("response")
+    row["input_tokens"] = answered.get("input_tokens") if read is None else read
+    row["output_tokens"] = answered.get("output_tokens") if written is None else written
+    row["links"] = row.get("links", []) + answered.get("links", [])
+    return row
 
 
 def _assemble_streamed_answer(events: list[Mapping[str, Any]]) -> Row:

@@ -20,11 +20,7 @@ def user_agent(value: Any) -> Any:
 
 
 def header(headers: Any, *names: str) -> str | None:
-    """Value of the first of these HTTP headers that is present, whatever the case of its name.
-
-    Args:
-        headers: an object (name -> value), a list of {name, value}, or the JSON text of either.
-    """
+    """Value of the first of these headers, given as object, list of {name, value} or JSON, whatever their case."""
     return header_in(lower_case(headers), *names) if headers else None
 
 
@@ -87,7 +83,8 @@ def client_address(forwarded: Any, connection: Any = None) -> str | None:
     if isinstance(forwarded, str) and len(forwarded) <= MAX_CACHED_CHARACTERS:
         last_public, first_address, first_word = _cached_hops(forwarded)  # a client's calls repeat the same list
     else:
-        last_public, first_address, first_word = _parse_forwarded_hops(",".join(_select_header_texts(forwarded)))
+        texts = [text for text in (forwarded if is_list(forwarded) else [forwarded]) if isinstance(text, str)]
+        last_public, first_address, first_word = _parse_forwarded_hops(",".join(texts))
     return last_public or first_address or end or first_word
 
 
@@ -113,17 +110,8 @@ def _parse_forwarded_hops(forwarded: str) -> tuple[str | None, str | None, str |
 _cached_hops = lru_cache(MAX_CACHED)(_parse_forwarded_hops)
 
 
-def _select_header_texts(value: Any) -> list[str]:
-    found = value if isinstance(value, (list, tuple)) else [value]
-    return [text for text in found if isinstance(text, str)]
-
-
 def is_public(word: str) -> bool:
-    """Whether a text is an address that a client on the internet may have.
-
-    Args:
-        word: an address without a port.
-    """
+    """Whether a text is an address, without a port, that a client on the internet may have."""
     return _cached_is_public(word) if len(word) <= MAX_CACHED_CHARACTERS else _is_public(word)
 
 

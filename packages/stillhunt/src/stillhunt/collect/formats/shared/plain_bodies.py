@@ -166,13 +166,9 @@ def text_of(content: str | list[TextPart] | None) -> str:
 
 
 def add_chat(row: Row, messages: list[Message]) -> bool:
-    """Set prompt, turn and system prompt of a row to what `chat.settle_messages` would make of these messages.
+    """Set prompt, turn and system prompt as `chat.settle_messages` would; a turn or system prompt that is there stays.
 
-    Args:
-        row: changed in place; a turn or system prompt that it has already stays.
-
-    Returns:
-        False, with the row unchanged, if the messages are not in the usual order of roles.
+    False, with the row unchanged, if the messages are not in the usual order of roles.
     """
     run, before, system, turn = list[str](), list[str](), None, 0
     for message in messages:

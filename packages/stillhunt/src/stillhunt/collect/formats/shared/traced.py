@@ -12,11 +12,7 @@ from stillhunt.collect.values.json_values import as_json, decoded, first, is_lis
 
 
 def asked_in(value: Any) -> Row:
-    """Columns of a call from a tracer's `input`: text, messages, a request body, or values of a prompt template.
-
-    Args:
-        value: as found, or its JSON text.
-    """
+    """Columns of a call from a tracer's `input` or its JSON text: text, messages, a body, or values of a template."""
     if isinstance(value, str) and (body := body_of_text(value)) is not None:
         return call_of_body(body)
     value = decoded(value)
@@ -78,20 +74,12 @@ _ACCOUNTS = (
     *("account", "account_id", "accountId", "customer_id", "customerId", "tenant_id", "tenantId"),
     *("tenant", "customer"),
 )
-
-
 _USERS = ("user_id", "userId", "user", "_user", "end_user_id")
-
-
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId", "thread_id")
 
 
 def account_in(*tags: Any) -> str | None:
-    """Account named in tags; None if there is none.
-
-    Args:
-        tags: objects, or their JSON text; the first that names an account decides.
-    """
+    """Account named by the first tags, objects or JSON text, that name one; None if none does."""
     return _named_in(tags, _ACCOUNTS)
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.bodies import add_answer, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, session_in, user_in
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, load_source
 from stillhunt.collect.values.json_values import as_json, at, decoded, first, is_list, items, number, text
@@ -63,7 +63,7 @@ def _convert_invocation(entry: Mapping[str, Any]) -> Row:
     tagged = account_in(tags)
     user = user_in(tags)
     read, written = number(at(entry, "input.inputTokenCount")), number(at(entry, "output.outputTokenCount"))
-    return asked | {
+    row = asked | {
         "request_id": text(entry.get("requestId")),
         "timestamp": entry.get("timestamp"),
         "account_id": tagged or user or caller or owner,
@@ -71,20 +71,13 @@ def _convert_invocation(entry: Mapping[str, Any]) -> Row:
         "model": text(entry.get("modelId")) or asked.get("model"),
         "conversation_id": session_in(tags) or asked.get("conversation_id"),
         "end_user_id": asked.get("end_user_id") or (user if tagged else None),
-        "response": answered.get("response"),
-        "input_tokens": answered.get("input_tokens") if read is None else read,
-        "output_tokens": answered.get("output_tokens") if written is None else written,
         "status": _STATUS.get(str(entry.get("errorCode")), number(first(entry, "errorCode", "status"))),
-        "links": answered.get("links", []),
     }
+    return add_answer(row, answered, read, written)
 
 
 def call_of_vendor_body(body: Any) -> Row:
-    """Columns from a request body in the API of any vendor whose models Bedrock serves.
-
-    Args:
-        body: decoded, or its JSON text.
-    """
+    """Columns from a request body, decoded or JSON text, in the API of any vendor whose models Bedrock serves."""
     body = decoded(body)
     if not isinstance(body, dict):
         return {}
@@ -100,11 +93,7 @@ def call_of_vendor_body(body: Any) -> Row:
 
 
 def answer_of_vendor_body(body: Any) -> Row:
-    """Columns from an answer in the API of any vendor, complete or as the list of a stream's events.
-
-    Args:
-        body: decoded, its JSON text, or None.
-    """
+    """Columns from an answer of any vendor: decoded, JSON text, None, or the list of a stream's events."""
     body = decoded(body)
     if body is None:
         return {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.bodies import ASKED, answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.bodies import ASKED, add_answer, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.plain_bodies import answer_of_text, body_of_text
 from stillhunt.collect.formats.shared.traced import account_in, asked_in, session_in, user_in
 from stillhunt.collect.formats.source import PassedOverError, Row, Sample, load_source
@@ -49,12 +49,8 @@ def _convert_gateway_log(log: Mapping[str, Any]) -> Row:
     row["model"] = row.get("model") or text(first_of(get, "model", "Model"))
     row["conversation_id"] = session_in(tags) or row.get("conversation_id")
     row["end_user_id"] = row.get("end_user_id") or (user if account else None)
-    row["response"] = answered.get("response")
-    row["input_tokens"] = answered.get("input_tokens") if read is None else read
-    row["output_tokens"] = answered.get("output_tokens") if written is None else written
     row["status"] = number(first_of(get, "status_code", "StatusCode"))
-    row["links"] = answered.get("links", [])
-    return row
+    return add_answer(row, answered, read, written)
 
 
 def _convert_gateway_request(value: Any) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.bodies import add_answer, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, session_in
 from stillhunt.collect.formats.source import Row, load_source
 from stillhunt.collect.values.json_values import first_of, mapping, number, text
@@ -18,8 +18,6 @@ _KEYS = ("proxy_key_id", "helicone_proxy_key_id", "auth_hash")
 
 def _convert_helicone_record(record: Mapping[str, Any]) -> list[Row]:
     get, row = record.get, call_of_body(record.get("request_body"))
-    answer = get("response_body")
-    answered = answer_of_body(answer)
     properties = mapping(first_of(get, "properties", "request_properties"))
     user, key = text(first_of(get, "user_id", "request_user_id")), text(first_of(get, *_KEYS))
     account = account_in(properties) or user or key
@@ -35,22 +33,14 @@ def _convert_helicone_record(record: Mapping[str, Any]) -> list[Row]:
     row["end_user_id"] = row.get("end_user_id") or (user if user != account else None)
     row["country"] = text(get("country_code"))
     row["status"] = _read_http_status(first_of(get, "status", "response_status"))
-    row["response"] = answered.get("response")
-    row["input_tokens"] = _choose_token_count(record, answered, "prompt_tokens", "input_tokens")
-    row["output_tokens"] = _choose_token_count(record, answered, "completion_tokens", "output_tokens")
-    row["links"] = answered.get("links", [])
-    return [row]
+    answered = answer_of_body(get("response_body"))
+    return [add_answer(row, answered, number(get("prompt_tokens")), number(get("completion_tokens")))]
 
 
 def _read_http_status(value: Any) -> Any:
     """HTTP status; None for Helicone's negative numbers, which mean that a call was cancelled or never answered."""
     found = number(value)
     return found if found is not None and found > 0 else None
-
-
-def _choose_token_count(record: Mapping[str, Any], answered: Row, theirs: str, ours: str) -> Any:
-    value = number(record.get(theirs))
-    return answered.get(ours) if value is None else value
 
 
 SOURCES = (load_source("helicone", rows=_convert_helicone_record),)

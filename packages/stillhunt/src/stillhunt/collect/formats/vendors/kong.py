@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stillhunt.collect.formats.shared.bodies import answer_of_body, call_of_body
+from stillhunt.collect.formats.shared.bodies import add_answer, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.http import client_address, header
 from stillhunt.collect.formats.source import PassedOverError, Row, call_links, load_source
 from stillhunt.collect.values.json_values import at, first, number, text
@@ -22,14 +22,18 @@ def _iterate_kong_rows(record: Mapping[str, Any]) -> Iterator[Row]:
         raise PassedOverError(NO_AI_CALL)
     plugins = [inner for name, inner in sorted(ai.items()) if name != "payload" and isinstance(inner, dict)]
     asked = call_of_body(_first_at([ai, *plugins], "payload.request"))
-    answer = _first_at([*plugins, ai], "payload.response")
-    answered = answer_of_body(answer)
+    answered = answer_of_body(_first_at([*plugins, ai], "payload.response"))
+    used = [part.get("usage") for part in plugins]
+    read, written = (
+        next((found for one in used if (found := number(first(one, *names))) is not None), None)
+        for names in (("prompt_tokens", "prompt_token"), ("completion_tokens", "completion_token"))
+    )
     consumer = record.get("consumer")
     headers = at(record, "request.headers")
     address = client_address(header(headers, "x-forwarded-for"), text(first(record, "client_ip")))
     address = address or header(headers, "x-real-ip")
     name = text(at(record, "request.id")) or header(headers, "x-request-id", "x-kong-request-id")
-    yield asked | {
+    row = asked | {
         "request_id": name,
         "timestamp": first(record, "started_at"),
         "account_id": text(first(consumer, "custom_id", "username", "id"))
@@ -41,23 +45,14 @@ def _iterate_kong_rows(record: Mapping[str, Any]) -> Iterator[Row]:
         "client_ip": address,
         "user_agent": header(headers, "user-agent"),
         "status": number(at(record, "response.status")),
-        "response": answered.get("response"),
-        "input_tokens": _find_plugin_tokens(plugins, answered, "input_tokens", "prompt_tokens", "prompt_token"),
-        "output_tokens": _find_plugin_tokens(
-            plugins, answered, "output_tokens", "completion_tokens", "completion_token"
-        ),
-        "links": call_links(edge=name) + answered.get("links", []),
+        "links": call_links(edge=name),
     }
+    yield add_answer(row, answered, read, written)
 
 
 def _first_at(parts: Sequence[Mapping[str, Any]], path: str) -> Any:
     """Value at a path in the first part that has one."""
     return next((found for part in parts if (found := at(part, path)) not in (None, "")), None)
-
-
-def _find_plugin_tokens(plugins: Sequence[Mapping[str, Any]], answered: Row, ours: str, *theirs: str) -> Any:
-    found = next((n for part in plugins if (n := number(first(part.get("usage"), *theirs))) is not None), None)
-    return answered.get(ours) if found is None else found
 
 
 SOURCES = (load_source("kong", rows=_iterate_kong_rows),)

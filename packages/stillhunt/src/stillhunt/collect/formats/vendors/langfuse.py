@@ -36,12 +36,9 @@ _TRACE = ("userId", "user_id", "sessionId", "session_id", "metadata", "projectId
 
 @dataclass
 class LangfuseRecords:
-    """What the records of a log say about calls in other records.
+    """What records say about calls in others: latest values of traces, ids with a first event, and later events.
 
-    Attributes:
-        traces: id -> latest values of user, session and metadata.
-        created: ids of observations whose first event is in the log.
-        updates: id of an observation -> its later events, as (time, event id, body).
+    `updates` are events of an observation as (time, event id, body).
     """
 
     traces: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -50,11 +47,7 @@ class LangfuseRecords:
     _stamps: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def add_trace(self, stamp: tuple[str, str], body: Mapping[str, Any]) -> None:
-        """Add what a record says about a trace; the value with the latest stamp counts, in any order of records.
-
-        Args:
-            stamp: (time, event id) of the record.
-        """
+        """Add what a record says about a trace; the value with the latest stamp (time, event id) counts."""
         name = text(body.get("id"))
         for key in _TRACE:
             value = body.get(key)

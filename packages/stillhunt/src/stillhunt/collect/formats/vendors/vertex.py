@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stillhunt.collect.formats.shared.bodies import answer_of_body
+from stillhunt.collect.formats.shared.bodies import add_answer, answer_of_body
 from stillhunt.collect.formats.shared.traced import account_in, asked_in, session_in, user_in
 from stillhunt.collect.formats.source import Row, load_source
 from stillhunt.collect.values.json_values import as_json, decoded, first, first_of, is_list, items, text
@@ -24,7 +24,6 @@ def _convert_vertex_record(record: Mapping[str, Any]) -> list[Row]:
     answered = decoded(_join_payload_pieces(first_of(get, "full_response", "response_payload")))
     body = asked if isinstance(asked, dict) else {}
     row = _convert_vertex_body(body)
-    answer = answer_of_body(answered)
     tags = (body.get("labels"), get("metadata"))
     account, user = account_in(*tags), user_in(*tags)
     project = _PROJECT.search(str(get("endpoint") or get("model") or ""))
@@ -36,11 +35,7 @@ def _convert_vertex_record(record: Mapping[str, Any]) -> list[Row]:
     row["model"] = name.rsplit("/", 1)[-1] if name else None
     row["conversation_id"] = session_in(*tags) or row.get("conversation_id")
     row["end_user_id"] = row.get("end_user_id") or (user if account else None)
-    row["response"] = answer.get("response")
-    row["input_tokens"] = answer.get("input_tokens")
-    row["output_tokens"] = answer.get("output_tokens")
-    row["links"] = answer.get("links", [])
-    return [row]
+    return [add_answer(row, answer_of_body(answered))]
 
 
 def _convert_vertex_body(body: Mapping[str, Any]) -> Row:
