@@ -55,9 +55,8 @@ class DataFolder:
         self.tokens = self.path / TOKENS_FILE
         """Digests of the tokens, for a start while the database is away."""
         if not make and not self.spool.is_dir():
-            raise OutputError(
-                "the data folder is gone", where=str(self.path), next_step="see whether its disk is still mounted"
-            )
+            step = "see whether its disk is still mounted"
+            raise OutputError("the data folder is gone", where=str(self.path), next_step=step)
         try:
             for folder in (self.path, self.spool, self.state, self.snapshots):
                 if not folder.is_dir():

@@ -194,9 +194,13 @@ class SpoolFollower:
         self._take_signatures()
         for records, ending in self._tail.new_records():
             sketches = self._sketch_records(records, ending)
-            if sketches is not None:
-                self._unentered += self._follower.matcher.match(sketches) if self._armed else []
-                self._count_texts(sketches)
+            if sketches is None:
+                continue
+            if self._armed:
+                self._unentered += self._follower.matcher.match(sketches)
+            if self._texts is not None:
+                signs = self.arrivals.signs + self._texts.add_requests(sketches)
+                self.arrivals = self.arrivals._replace(signs=signs)
         self.arrivals = self.arrivals._replace(held_bytes=self._tail.held_bytes())
         if not self._unentered:
             return []
@@ -215,11 +219,6 @@ class SpoolFollower:
                 return None
             records = records[: whole_prefix(records[:COUNTED_BYTES], f".{ending}")]
         return self._follower.sketch(records, ending) if records else None
-
-    def _count_texts(self, sketches: pa.Table) -> None:
-        if self._texts is not None:
-            signs = self.arrivals.signs + self._texts.add_requests(sketches)
-            self.arrivals = self.arrivals._replace(signs=signs)
 
     def _take_signatures(self) -> None:
         snapshot = latest_snapshot(self._plan.data)
@@ -301,9 +300,7 @@ def follow(plan: HuntPlan, stop: threading.Event) -> None:
     follower = SpoolFollower(plan, database)
     try:
         while not stop.wait(LOOK_SECONDS):
-            with suppress(
-                StillhuntError, OSError
-            ):  # the database is busy, or a snapshot just went: the next look comes
+            with suppress(StillhuntError, OSError):  # busy database, or a snapshot just went: the next look comes
                 follower.look()
             sys.stdout.write(json.dumps(follower.arrivals) + "\n")
             sys.stdout.flush()

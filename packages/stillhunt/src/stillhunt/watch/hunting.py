@@ -88,11 +88,6 @@ CLOSING_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
-def window_start(now: int, days: float) -> int:
-    """Begin of the window, microseconds since 1970."""
-    return now - int(days * DAY)
-
-
 def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
     """Closed parts of the spool from the start of the window on; what is open is closed first.
 
@@ -185,7 +180,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             following = remove_unrecorded(folder, newest)
             if newest is not None:
                 folder.switch_latest(name_of(newest))
-            start = window_start(plan.now, config.watch.window_days)
+            start = plan.now - int(config.watch.window_days * DAY)
             watched = plan.watched if config.engine == "spark" else watched_files(plan.watched, start)
             inputs = [*map(str, window_parts(folder, start, plan.now)), *watched]
             if not inputs:
@@ -334,28 +329,18 @@ def signatures_at(snapshot: Snapshot, seed: int) -> SignatureSet:
 
 
 def _snapshot_row(case: Case, sequence: int, now: int) -> dict[str, Any]:
-    first, last = _find_time_ends(case.timeline["bucket"])
+    times, used = pc.min_max(case.timeline["bucket"].cast(pa.int64())), resource.getrusage(resource.RUSAGE_SELF)
     counts: dict[str, Any] = case.run["counts"]
     budget: dict[str, Any] = case.run["budget"]
     return {
         "sequence": sequence,
         "made_at": now or time.time_ns() // 1000,
-        "from_time": first,
-        "to_time": last,
+        "from_time": times["min"].as_py(),
+        "to_time": times["max"].as_py(),
         "requests": int(pc.sum(case.accounts["requests"]).as_py() or 0),
         "accounts": case.accounts.num_rows,
         "rejected": int(counts["rejects"]),
-        "cpu_seconds": _cpu_seconds(),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 3),
         "required_bits": float(budget["required_bits"]),
         "days": float(budget["days"]),
     }
-
-
-def _find_time_ends(times: pa.ChunkedArray) -> Sequence[int | None]:
-    ends = pc.min_max(times.cast(pa.int64()))
-    return ends["min"].as_py(), ends["max"].as_py()
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return round(used.ru_utime + used.ru_stime, 3)

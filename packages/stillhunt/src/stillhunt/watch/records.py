@@ -204,10 +204,8 @@ def raise_sender_bits(connection: Connection, bits: Mapping[tuple[str, str], flo
         Those that were entered, in order.
     """
     sender = LINKED_SENDERS.c
-    here = sender.campaign_id.in_({campaign for campaign, _ in bits})
-    known = {
-        (row.campaign_id, row.account_id): row.bits for row in connection.execute(select(LINKED_SENDERS).where(here))
-    }
+    here = select(LINKED_SENDERS).where(sender.campaign_id.in_({campaign for campaign, _ in bits}))
+    known = {(row.campaign_id, row.account_id): row.bits for row in connection.execute(here)}
     more = sorted(pair for pair, own in bits.items() if own > known.get(pair, 0.0))
     if more:
         same = and_(sender.campaign_id == bindparam("campaign"), sender.account_id == bindparam("account"))
@@ -297,11 +295,9 @@ def linked_accounts(database: WatchDatabase, campaign: str) -> list[dict[str, An
 
 def linked_counts(database: WatchDatabase) -> dict[str, int]:
     """Number of accounts that match the signature of each campaign and that no hunt has made members of it since."""
-    linked = LINKED_ACCOUNTS.c
-    member = and_(
-        CAMPAIGN_MEMBERS.c.campaign_id == linked.campaign_id, CAMPAIGN_MEMBERS.c.account_id == linked.account_id
-    )
-    still = ~select(CAMPAIGN_MEMBERS.c.account_id).where(member).exists()
+    linked, member = LINKED_ACCOUNTS.c, CAMPAIGN_MEMBERS.c
+    same = and_(member.campaign_id == linked.campaign_id, member.account_id == linked.account_id)
+    still = ~select(member.account_id).where(same).exists()
     statement = select(linked.campaign_id, func.count().label("accounts")).where(still).group_by(linked.campaign_id)
     return {row["campaign_id"]: row["accounts"] for row in database.read(statement.order_by(linked.campaign_id))}
 

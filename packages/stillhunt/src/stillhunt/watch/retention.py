@@ -122,9 +122,8 @@ def _expire_appeals(database: WatchDatabase, before: int, held: Held) -> None:
     columns = (APPEALS.c.appeal_id, APPEALS.c.filed_at, APPEALS.c.decided_at)
     old = database.read(select(*columns).where(APPEALS.c.decided_at < before, APPEALS.c.text != ""))
     over = [row["appeal_id"] for row in old if not held(row["filed_at"], row["decided_at"])]
-    _execute_atomic_statements(
-        database, [update(APPEALS).where(APPEALS.c.appeal_id == one).values(text="", note="") for one in over]
-    )
+    wordless = update(APPEALS).values(text="", note="")
+    _execute_all(database, [wordless.where(APPEALS.c.appeal_id == one) for one in over])
 
 
 def _expire_spool(spool: Path, now: int, before: int, held: Held) -> tuple[int, int]:
@@ -253,26 +252,18 @@ def _expire_campaigns(database: WatchDatabase, before: int, held: Held) -> int:
         and not held(end if row["first_seen"] is None else row["first_seen"], end)
     ]
     both = (CAMPAIGN_EVENTS, CAMPAIGN_ROWS)
-    _execute_atomic_statements(
-        database, [delete(table).where(table.c.campaign_id == name) for name in over for table in both]
-    )
+    _execute_all(database, [delete(table).where(table.c.campaign_id == name) for name in over for table in both])
     return len(over)
 
 
 def _expire_rows(folder: DataFolder, database: WatchDatabase, before: int, held: Held) -> None:
     """Rows of snapshots whose folders are gone; never that of the newest, after which the next one is numbered."""
-    newest = select(func.max(SNAPSHOT_ROWS.c.sequence)).scalar_subquery()
-    old = database.read(
-        select(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.made_at < before, SNAPSHOT_ROWS.c.sequence != newest)
-    )
-    over = [
-        row["sequence"]
-        for row in old
-        if not (folder.snapshots / name_of(row["sequence"])).exists() and not held(*_span_of(row))
-    ]
-    _execute_atomic_statements(
-        database, [delete(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.sequence == sequence) for sequence in over]
-    )
+    sequence = SNAPSHOT_ROWS.c.sequence
+    newest = select(func.max(sequence)).scalar_subquery()
+    old = database.read(select(SNAPSHOT_ROWS).where(SNAPSHOT_ROWS.c.made_at < before, sequence != newest))
+    gone = [row for row in old if not (folder.snapshots / name_of(row["sequence"])).exists()]
+    over = [row["sequence"] for row in gone if not held(*_span_of(row))]
+    _execute_all(database, [delete(SNAPSHOT_ROWS).where(sequence == one) for one in over])
 
 
 def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
@@ -284,11 +275,11 @@ def _span_of(row: Mapping[str, Any]) -> tuple[int, int]:
 def _expire_alerts(database: WatchDatabase, before: int, held: Held) -> int:
     old = database.read(select(ALERTS.c.alert_id, ALERTS.c.at).where(ALERTS.c.at < before))
     over = [row["alert_id"] for row in old if not held(row["at"], row["at"])]
-    _execute_atomic_statements(database, [delete(ALERTS).where(ALERTS.c.alert_id == alert_id) for alert_id in over])
+    _execute_all(database, [delete(ALERTS).where(ALERTS.c.alert_id == alert_id) for alert_id in over])
     return len(over)
 
 
-def _execute_atomic_statements(database: WatchDatabase, statements: Sequence[Executable]) -> None:
+def _execute_all(database: WatchDatabase, statements: Sequence[Executable]) -> None:
     """Execute all or none of some statements."""
     if statements:
         with database.write() as connection:

@@ -164,13 +164,8 @@ def count_hours(table: pa.Table, since: int) -> pa.Table:
     read["refused"] = pc.fill_null(pc.greater_equal(own["status"], 400), False).cast(pa.int64())
     groups = pa.table({**read, "hour": hour}).group_by(["account_id", "hour"])
     sums = ("refused", "input_tokens", "output_tokens")
-    counted = groups.aggregate(
-        [
-            ([], "count_all"),
-            *((name, "count_distinct") for name in _DIFFERENT.values()),
-            *((one, "sum") for one in sums),
-        ]
-    )
+    distinct = [(name, "count_distinct") for name in _DIFFERENT.values()]
+    counted = groups.aggregate([([], "count_all"), *distinct, *((one, "sum") for one in sums)])
     columns = {
         "account_id": accounts.take(counted["account_id"]),
         "hour": counted["hour"].cast(TIMESTAMP),

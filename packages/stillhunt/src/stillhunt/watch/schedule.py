@@ -170,11 +170,9 @@ class HuntSchedule:
         self.progress.hunts["failed" if failed else "nothing" if outcome.sequence is None else "ok"] += 1
         self.progress.last, self.progress.last_at = outcome, self._clock()
         doublings = min(self.progress.failures - 1, _MOST_DOUBLINGS)
-        wait = (
-            min(FIRST_RETRY_SECONDS * 2.0**doublings, self._interval)
-            if failed
-            else max(began + self._interval - self._clock(), 0.001)
-        )
+        wait = max(began + self._interval - self._clock(), 0.001)
+        if failed:
+            wait = min(FIRST_RETRY_SECONDS * 2.0**doublings, self._interval)
         self.progress.next_at = self._clock() + wait
         with suppress(Exception):  # a terminal that has gone must not end the hunts
             self._after(plan, outcome, self.progress.failures)

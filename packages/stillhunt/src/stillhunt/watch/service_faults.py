@@ -173,9 +173,8 @@ class KeptThread:
             finally:
                 steady.cancel()
             if self._faults is not None and not self._stopping():
-                self._faults.begin(
-                    self._fault, f"the thread '{self._name}' fell and is started again; the log says why"
-                )
+                what = f"the thread '{self._name}' fell and is started again; the log says why"
+                self._faults.begin(self._fault, what)
             threading.Event().wait(self._wait)
             self._wait = min(2 * self._wait, LONGEST_PAUSE)
 

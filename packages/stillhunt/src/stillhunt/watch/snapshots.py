@@ -50,9 +50,8 @@ class Snapshot:
         Args:
             name: of the file at fault; "" for the whole.
         """
-        return CaseError(
-            "the snapshot is damaged", where=str(self.path / name), next_step="wait for the next hunt, or start one"
-        )
+        step = "wait for the next hunt, or start one"
+        return CaseError("the snapshot is damaged", where=str(self.path / name), next_step=step)
 
 
 def name_of(sequence: int) -> str:

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from stillhunt.base.config_alerts import AlertFile, AlertSettings
+from stillhunt.base.config_alerts import AlertFile
 from stillhunt.watch.alerts.sending import AlertChannel, DeliveryError, Due, shown_name
 from stillhunt.watch.alerts.siem import as_ecs, as_ocsf
 
@@ -58,9 +58,4 @@ def file_name(path: str) -> str:
     return shown_name("file", Path(path).name, path)
 
 
-def files_of(settings: AlertSettings) -> list[LineFile]:
-    """The files to which alerts are appended."""
-    return [LineFile(one) for one in settings.files]
-
-
-FILES = AlertChannel("files", "JSON lines for a SIEM", files_of)
+FILES = AlertChannel("files", "JSON lines for a SIEM", lambda settings: [LineFile(one) for one in settings.files])

@@ -9,7 +9,7 @@ from email.policy import SMTP
 from email.utils import formatdate
 
 from stillhunt.base import formatting
-from stillhunt.base.config_alerts import AlertSettings, EmailSettings
+from stillhunt.base.config_alerts import EmailSettings
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.sending import AlertChannel, DeliveryError, Due
 
@@ -75,9 +75,8 @@ def message_of(due: Due, settings: EmailSettings, now: float) -> EmailMessage:
     return message
 
 
-def mail_servers_of(settings: AlertSettings) -> list[MailServer]:
-    """The mail server that takes alerts, if one is named."""
-    return [MailServer(settings.email)] if settings.email.host else []
-
-
-EMAIL = AlertChannel("email", "e-mail through an SMTP server", mail_servers_of)
+EMAIL = AlertChannel(
+    "email",
+    "e-mail through an SMTP server",
+    lambda settings: [MailServer(settings.email)] if settings.email.host else [],
+)

@@ -88,10 +88,8 @@ def _insert_alert(connection: Connection, alert: Alert, settings: AlertSettings)
     connection.execute(insert(ALERTS).values(**row, body=body))
     receivers = [name for name, kinds in receivers_of(settings).items() if not kinds or alert.kind in kinds]
     if receivers:
-        waiting = [
-            {"alert_id": alert.alert_id, "channel": name, "tries": 0, "next_try": alert.at} for name in receivers
-        ]
-        connection.execute(insert(DELIVERIES), waiting)
+        waiting = {"alert_id": alert.alert_id, "tries": 0, "next_try": alert.at}
+        connection.execute(insert(DELIVERIES), [{**waiting, "channel": name} for name in receivers])
 
 
 def due_for(database: WatchDatabase, receiver: str, now: int, limits: SendingLimits) -> list[Due]:
@@ -123,10 +121,8 @@ def note_failed(
 ) -> None:
     """Record that an alert did not reach a receiver, and when it is tried again."""
     wait = min(limits.first_wait * 2.0 ** min(due.tries, 32), limits.longest_wait)
-    given_up = due.tries + 1 >= limits.most_tries
-    _record_delivery_try(
-        database, due, receiver, next_try=None if given_up else now + int(wait * SECOND), failure=failure
-    )
+    next_try = None if due.tries + 1 >= limits.most_tries else now + int(wait * SECOND)
+    _record_delivery_try(database, due, receiver, next_try=next_try, failure=failure)
 
 
 def _record_delivery_try(database: WatchDatabase, due: Due, receiver: str, **values: Any) -> None:

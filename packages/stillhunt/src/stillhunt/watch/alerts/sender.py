@@ -88,17 +88,14 @@ class Sender:
         while not self._stopping.is_set():
             try:
                 with self._folder.role(SENDER_ROLE):
-                    self._send_to_all()
+                    for thread in self._to_each:
+                        if not thread.is_alive():
+                            thread.start()
+                    self._stopping.wait()
+                    for thread in self._to_each:
+                        thread.join(_JOIN_SECONDS)
             except OutputError:
                 self._stopping.wait(self._limits.poll)  # another process sends; this one takes over when it ends
-
-    def _send_to_all(self) -> None:
-        for thread in self._to_each:
-            if not thread.is_alive():
-                thread.start()
-        self._stopping.wait()
-        for thread in self._to_each:
-            thread.join(_JOIN_SECONDS)
 
     def _send_to(self, receiver: AlertReceiver) -> None:
         while not self._stopping.is_set():

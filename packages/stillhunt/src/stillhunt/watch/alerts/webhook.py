@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from stillhunt._version import __version__
-from stillhunt.base.config_alerts import AlertSettings, WebhookSettings
+from stillhunt.base.config_alerts import WebhookSettings
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
 from stillhunt.watch.alerts.sending import AlertChannel, DeliveryError, Due, shown_name
 
@@ -57,12 +57,11 @@ def webhook_name(url: str) -> str:
     return shown_name("webhook", urlsplit(url).hostname or "", url)
 
 
-def webhooks_of(settings: AlertSettings) -> list[Webhook]:
-    """The web addresses to which alerts are posted."""
-    return [Webhook(one) for one in settings.webhooks]
-
-
-WEBHOOKS = AlertChannel("webhooks", "signed HTTP posts, for Slack and others, too", webhooks_of)
+WEBHOOKS = AlertChannel(
+    "webhooks",
+    "signed HTTP posts, for Slack and others, too",
+    lambda settings: [Webhook(one) for one in settings.webhooks],
+)
 
 
 def signature(secret: str, body: bytes, at: int) -> str:

@@ -192,11 +192,7 @@ class WatchDatabase:
         why = error.orig if isinstance(error, DBAPIError) else "too many wait for it"
         if getattr(why, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return LostDatabaseError(f"the database is damaged: {why}", self._shown)
-        return OutputError(
-            f"the database cannot be used: {why}",
-            where=self._shown,
-            next_step=_STEP,
-        )
+        return OutputError(f"the database cannot be used: {why}", where=self._shown, next_step=_STEP)
 
     @contextmanager
     def changing_tables(self) -> Iterator[tuple[Connection, int]]:

@@ -21,6 +21,18 @@ ADDED_TABLES = {
 """Tables that each version has added, and that an older one does not have."""
 ADDED_COLUMNS = {7: {"cases": ("look_at", "due_at")}}
 """Columns that each version has added to tables that were there, by table; a downgrade forgets what is in them."""
+ADDED_INDEXES = {
+    6: {
+        "decisions": (
+            "decisions_of_account",
+            "decisions_of_campaign",
+            "decisions_by_made_at",
+            "decisions_by_expires_at",
+            "decisions_by_undoes",
+        )
+    }
+}
+"""Indexes that each version has added to tables that were there, by table."""
 
 
 @dataclass(frozen=True)

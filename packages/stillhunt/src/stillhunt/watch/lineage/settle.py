@@ -43,9 +43,9 @@ REASONS: Mapping[str, str] = tomllib.loads(resources.files(__package__).joinpath
 """Event -> its reason, in which figures stand."""
 
 
-def _state_event_reason(event: str, members: Mapping[str, int], **figures: Any) -> str:
+def _make_event(name: str, event: str, others: tuple[str, ...], members: Mapping[str, int], **figures: Any) -> Event:
     size = {"accounts": len(members), "requests": sum(members.values())}
-    return fill(REASONS[event], **{**size, **figures})
+    return Event(name, event, others, fill(REASONS[event], **{**size, **figures}))
 
 
 def _format_lineage_minute(moment: int) -> str:
@@ -181,33 +181,20 @@ def _events_of_found(hunt: _Hunt, column: int) -> list[Event]:
             return []
         parent = _find_parent_campaign(hunt, column)
         if parent is None:
-            return [Event(name, "born", (), _state_event_reason("born", campaign.members, verdict=campaign.verdict))]
+            return [_make_event(name, "born", (), campaign.members, verdict=campaign.verdict)]
         other = hunt.known[parent].campaign_id
         share = hunt.pairs[parent, column].share_of_found
-        return [
-            Event(name, "split", (other,), _state_event_reason("split", campaign.members, parent=other, share=share))
-        ]
+        return [_make_event(name, "split", (other,), campaign.members, parent=other, share=share)]
     row = hunt.matched[column]
     before, events = hunt.known[row], []
     if before.status != ACTIVE and campaign.verdict != "none":
         same = [requests for account, requests in campaign.members.items() if account in before.members]
         figures = {"same": len(same), "share": sum(same) / max(sum(campaign.members.values()), 1)}
-        events.append(
-            Event(
-                name, "returned", (), _state_event_reason("returned", campaign.members, status=before.status, **figures)
-            )
-        )
+        events.append(_make_event(name, "returned", (), campaign.members, status=before.status, **figures))
     if before.verdict != campaign.verdict:
         probability = formatting.probability(campaign.score)
         verdicts = {"before": before.verdict, "after": campaign.verdict}
-        events.append(
-            Event(
-                name,
-                "verdict",
-                (),
-                _state_event_reason("verdict", campaign.members, probability=probability, **verdicts),
-            )
-        )
+        events.append(_make_event(name, "verdict", (), campaign.members, probability=probability, **verdicts))
     return events
 
 
@@ -235,14 +222,14 @@ def _event_of_missing(hunt: _Hunt, row: int, absorbed: int | None, window_start:
     if absorbed is not None:
         other, pair = hunt.id_of(absorbed), hunt.pairs[row, absorbed]
         figures = {"other": other, "share": pair.share_of_known, "requests": pair.known}
-        return Event(one.campaign_id, MERGED, (other,), _state_event_reason("merged", {}, **figures))
+        return _make_event(one.campaign_id, MERGED, (other,), {}, **figures)
     if one.last_seen is not None and one.last_seen < window_start:
         times = {"last": _format_lineage_minute(one.last_seen), "start": _format_lineage_minute(window_start)}
-        return Event(one.campaign_id, ENDED, (), _state_event_reason("ended", {}, **times))
+        return _make_event(one.campaign_id, ENDED, (), {}, **times)
     if one.status == DORMANT:
         return None
     until = "" if one.last_seen is None else f" until {_format_lineage_minute(one.last_seen)}"
-    return Event(one.campaign_id, DORMANT, (), _state_event_reason("dormant", one.latest_members, until=until))
+    return _make_event(one.campaign_id, DORMANT, (), one.latest_members, until=until)
 
 
 def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Settled:
@@ -263,11 +250,9 @@ def with_returns(settled: Settled, returned: Mapping[str, ReturnEvidence]) -> Se
 
 
 def _explain_return(evidence: ReturnEvidence) -> str:
-    strongest = max(zip(evidence.kinds.values(), evidence.statements, strict=True), key=lambda pair: pair[0])[1]
-    return (
-        f"Other accounts, and {formatting.bits(evidence.bits)} bits that it is campaign {evidence.campaign_id} again: "
-        f"{strongest}"
-    )
+    _, strongest = max(zip(evidence.kinds.values(), evidence.statements, strict=True), key=lambda pair: pair[0])
+    again = f"{formatting.bits(evidence.bits)} bits that it is campaign {evidence.campaign_id} again"
+    return f"Other accounts, and {again}: {strongest}"
 
 
 _ID_COLUMNS = ("campaign_id", "tied_to")

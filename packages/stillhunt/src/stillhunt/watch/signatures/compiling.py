@@ -78,9 +78,8 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
     candidates = pa.array(sorted(set(tables["members"]["account_id"].to_pylist())), pa.string())
     known = np.unique(np.concatenate(phrases))
     styles = {name: np.unique(hashes) for name, hashes in style_hashes(found).items()}
-    senders = {
-        name: np.unique(np.concatenate([one.senders[name].hashes for one in materials])) for name in SENDER_FEATURES
-    }
+    shown = {name: [one.senders[name].hashes for one in materials] for name in SENDER_FEATURES}
+    senders = {name: np.unique(np.concatenate(hashes)) for name, hashes in shown.items()}
     honest = passes.HonestSide(candidates, config.seed, known, styles, senders)
     counts = Counts(sketches.gather(passes.count_honest, passes.HONEST_COUNTS, honest, passes.COUNTED_COLUMNS))
     drafts: dict[str, Signature] = {}
@@ -168,35 +167,14 @@ def _settle_signature(
     linked = bits >= round(bar * MICRO)
     caught = int((linked & own).sum())
     if caught < MATCHING.least_caught * len(campaign.members):
-        return _explain_unsigned(
-            campaign,
-            "few_caught",
-            caught=caught,
-            all=len(campaign.members),
-            bar=bar,
-            highest=highest,
-            withdraws=highest >= MATCHING.account_bits,
-        )
+        withdraws, few = highest >= MATCHING.account_bits, {"caught": caught, "all": len(campaign.members)}
+        return _explain_unsigned(campaign, "few_caught", withdraws=withdraws, **few, bar=bar, highest=highest)
     rate = _measure_false_matches(matched, linked & (group == passes.STATING) & ~alike, alike, counts)
     if rate.per_million > MATCHING.allowed_per_million:
-        return _explain_unsigned(
-            campaign,
-            "links_honest",
-            linked=rate.linked,
-            matched=rate.matched,
-            requests=rate.requests,
-            withdraws=True,
-        )
-    links = fill_sentence(
-        "links",
-        usual=usual,
-        caught=caught,
-        all=len(campaign.members),
-        first=FIRST_REQUESTS,
-        bar=bar,
-        honest=counts.total(passes.CHOOSING)[1],
-        highest=highest,
-    )
+        figures = {"linked": rate.linked, "matched": rate.matched, "requests": rate.requests}
+        return _explain_unsigned(campaign, "links_honest", withdraws=True, **figures)
+    figures = {"caught": caught, "all": len(campaign.members), "honest": counts.total(passes.CHOOSING)[1]}
+    links = fill_sentence("links", **figures, usual=usual, first=FIRST_REQUESTS, bar=bar, highest=highest)
     choosing, stating = (group == passes.CHOOSING) & ~alike, (group == passes.STATING) & ~alike
     alone, sentences = _compute_request_threshold(most, own, choosing, stating, draft.harvest_bits)
     reasons = [*draft.reasons, links, *sentences, *rate_sentences(rate)]
@@ -217,9 +195,8 @@ def _compute_request_threshold(
     reached = most >= round(bar * MICRO)
     if (reached & stating).any() or not (reached & own).any():
         return NO_REQUEST, []
-    return bar, [
-        fill_sentence("alone", bar=bar, caught=int((reached & own).sum()), all=int(own.sum()), highest=highest)
-    ]
+    caught = int((reached & own).sum())
+    return bar, [fill_sentence("alone", bar=bar, caught=caught, all=int(own.sum()), highest=highest)]
 
 
 def _measure_false_matches(matched: Ints, linked: Flags, alike: Flags, counts: Counts) -> FalseMatches:

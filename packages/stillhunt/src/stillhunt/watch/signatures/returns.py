@@ -103,13 +103,8 @@ def _weigh_returned_template(old: Signature, harvested: pa.Table) -> tuple[float
     stranger = min(max((rate.linked + 1.0) / (rate.accounts + 2.0), _STRANGER_SHARE), 0.5)
     kept = RETURNED.kept_share
     bits = linked * math.log2(kept / stranger) + (accounts - linked) * math.log2((1.0 - kept) / (1.0 - stranger))
-    text = fill(
-        "The signature of campaign {name} links {linked:#} of {accounts:account}; of strangers about {rate:%}",
-        name=old.campaign_id,
-        linked=linked,
-        accounts=accounts,
-        rate=stranger,
-    )
+    said = "The signature of campaign {name} links {linked:#} of {accounts:account}; of strangers about {rate:%}"
+    text = fill(said, name=old.campaign_id, linked=linked, accounts=accounts, rate=stranger)
     return _clamp_return_bits(bits, RETURNED.template_bits), text
 
 
@@ -205,9 +200,8 @@ def harvested_requests(
     harvest = tables["harvest"]
     names = pa.array(list(number), pa.string())
     harvest = harvest.filter(pc.is_in(harvest["campaign_id"], value_set=names))
-    account_of = dict(
-        zip(tables["slices"]["slice_id"].to_pylist(), tables["slices"]["account_id"].to_pylist(), strict=True)
-    )
+    slices, accounts = (tables["slices"][name].to_pylist() for name in ("slice_id", "account_id"))
+    account_of = dict(zip(slices, accounts, strict=True))
     wanted = passes.HarvestedRequests(
         harvest["request_id"].combine_chunks(),
         pa.array([account_of[one] for one in harvest["slice_id"].to_pylist()], pa.string()),

@@ -250,6 +250,5 @@ def _find_signature_fault(signature: Signature) -> str:
 
 
 def _make_signature_file_error(what: str, where: str) -> CaseError:
-    return CaseError(
-        f"the signature file cannot be used: {what}", where=where, next_step="wait for the next hunt, or start one"
-    )
+    step = "wait for the next hunt, or start one"
+    return CaseError(f"the signature file cannot be used: {what}", where=where, next_step=step)

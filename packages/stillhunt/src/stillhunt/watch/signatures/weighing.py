@@ -17,7 +17,7 @@ from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.link.requests.arrays import Array, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
-from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, STYLE_FEATURES, Signature
+from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
 
 PHRASE_COLUMNS = ("phrases", "system_phrases")
 STYLE_COLUMNS = (*SAMPLING_PARAMETERS, "model", "user_agent", "tls_fingerprint")
@@ -55,11 +55,9 @@ def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
 
 def style_hashes(table: pa.Table) -> dict[str, Hashes]:
     """Hash of each request's value of each feature of style; unknown is a value like others."""
-    agents = _hash_feature_column(table.column("user_agent"), "client")
-    found = (_hash_sampling_settings(table), _hash_feature_column(table.column("model"), "model"), agents)
-    return dict(
-        zip(STYLE_FEATURES, (*found, _hash_feature_column(table.column("tls_fingerprint"), "tls")), strict=True)
-    )
+    columns = {"model": "model", "client": "user_agent", "tls": "tls_fingerprint"}
+    found = {feature: _hash_feature_column(table.column(name), feature) for feature, name in columns.items()}
+    return {"settings": _hash_sampling_settings(table), **found}
 
 
 def distinct(keys: Array) -> Array:
@@ -299,9 +297,8 @@ class Weigher:
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
         self._count = len(signatures)
-        self._styles = [
-            {name: _Weights(own.values, own.other) for name, own in one.style.items()} for one in signatures
-        ]
+        styles = [one.style for one in signatures]
+        self._styles = [{name: _Weights(own.values, own.other) for name, own in one.items()} for one in styles]
         self._senders = [SenderTable(one) for one in signatures]
         self._phrases = PhraseTable(signatures)
         self._known = self._phrases.known.astype(np.uint64)

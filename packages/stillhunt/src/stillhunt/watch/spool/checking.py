@@ -6,6 +6,7 @@ A steady spool costs a look at the size and the change time of each file; only w
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -127,7 +128,8 @@ def _compare_part(path: Path, entry: PartEntry, *, every: bool) -> tuple[str, Pa
     if not path.exists() or (stamp == entry.stamp and not every):
         return "", entry
     try:
-        digest = _sha256_at(path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return f"part {entry.part} cannot be read ({error.strerror}): {_describe_held_records(entry)}", entry
     if entry.sha256 and digest != entry.sha256:
@@ -155,15 +157,13 @@ def _adopt_unknown_part(name: str, path: Path) -> tuple[str, PartEntry]:
 def _iterate_stuck_parts(spool: Path) -> Iterator[Damage]:
     """Parts that nobody holds, and that could not be closed all the same: no hunt reads them."""
     for path in open_parts(spool):
+        name = path.relative_to(spool).as_posix()
         try:
             handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
         except OSError as error:
-            yield Damage(
-                _get_relative_part_name(spool, path),
-                f"part {_get_relative_part_name(spool, path)} cannot be opened: {error.strerror}",
-            )
+            yield Damage(name, f"part {name} cannot be opened: {error.strerror}")
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -172,14 +172,7 @@ def _iterate_stuck_parts(spool: Path) -> Iterator[Damage]:
         finally:
             os.close(handle)
         if path.exists():
-            yield Damage(
-                _get_relative_part_name(spool, path),
-                f"part {_get_relative_part_name(spool, path)} cannot be closed, so no hunt reads it",
-            )
-
-
-def _get_relative_part_name(spool: Path, path: Path) -> str:
-    return path.relative_to(spool).as_posix()
+            yield Damage(name, f"part {name} cannot be closed, so no hunt reads it")
 
 
 def _stat_part(path: Path) -> os.stat_result | None:
@@ -188,14 +181,6 @@ def _stat_part(path: Path) -> os.stat_result | None:
         with suppress(OSError):
             return one.stat()
     return None
-
-
-def _sha256_at(path: Path) -> str:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return sha256_of(handle)
-    finally:
-        os.close(handle)
 
 
 def _describe_held_records(entry: PartEntry) -> str:

@@ -150,9 +150,8 @@ class Committer:
             except Exception as error:  # whatever it is: the thread must go on, and nobody may wait for ever
                 failure = _as_os_error(error)
                 self._failed_at = self._clock()
-                self._faults.begin(
-                    WRITES, f"what is sent cannot be written and is refused: {failure.strerror or failure}"
-                )
+                why = failure.strerror or failure
+                self._faults.begin(WRITES, f"what is sent cannot be written and is refused: {why}")
             for one in together:
                 one.done(failure)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _NAME = re.compile(r"part-(\d{8})-(\d{4})(\d\d)(\d\d)T(\d\d)")
 """Begin of a part's name: its number in its source, and the clock's hour when it was made."""
 _PIECE_BYTES = 1 << 20
-_HEAD = 20
+HEAD = 20
 """Bytes that hold the tag and the length of a field, two varints."""
 _ENTRY = 0x0A
 """Tag of field 1, length-delimited: ResourceSpans or ResourceLogs in an export request."""
@@ -100,13 +100,7 @@ def whole_prefix(data: bytes, name: str) -> int:
     """
     if ".pb" not in name:
         return data.rfind(b"\n") + 1
-    at = 0
-    while at < len(data):
-        used, ours = _measure_field(data[at : at + _HEAD])
-        if not ours or at + used > len(data):
-            break
-        at += used
-    return at
+    return _whole_fields(lambda at: data[at : at + HEAD], 0, len(data))
 
 
 def whole_bytes(handle: int, name: str, start: int = 0) -> int:
@@ -119,7 +113,9 @@ def whole_bytes(handle: int, name: str, start: int = 0) -> int:
         start: begin of a record; what is before it is not looked at.
     """
     size = os.fstat(handle).st_size
-    return _whole_fields(handle, start, size) if ".pb" in name else _whole_lines(handle, start)
+    if ".pb" in name:
+        return _whole_fields(lambda at: os.pread(handle, HEAD, at), start, size)
+    return _whole_lines(handle, start)
 
 
 def _whole_lines(handle: int, start: int) -> int:
@@ -134,10 +130,10 @@ def _whole_lines(handle: int, start: int) -> int:
     return end
 
 
-def _whole_fields(handle: int, at: int, size: int) -> int:
+def _whole_fields(head_at: Callable[[int], bytes], at: int, size: int) -> int:
     """End of the last whole export request entry; only those are ever written."""
     while at < size:
-        used, ours = _measure_field(os.pread(handle, _HEAD, at))
+        used, ours = measure_field(head_at(at))
         if not ours or at + used > size:
             break
         at += used
@@ -167,14 +163,14 @@ def fields_of(message: bytes, begin: int = 0, end: int | None = None) -> Iterato
     """
     at, end = begin, len(message) if end is None else end
     while at < end:
-        used, entry = _measure_field(message[at : at + _HEAD])
+        used, entry = measure_field(message[at : at + HEAD])
         if used == 0:
             raise ValueError("a field that no OTLP export request has")
         yield at, at + used, entry
         at += used
 
 
-def _measure_field(head: bytes) -> tuple[int, int]:
+def measure_field(head: bytes) -> tuple[int, int]:
     """Bytes of the field that begins here, 0 where it is none; and of its tag and length if it is an entry, else 0."""
     tag, tag_bytes = _decode_varint(head)
     value, value_bytes = _decode_varint(head[tag_bytes:])
@@ -215,9 +211,8 @@ def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
     source = spool / stream.source
     hours = list(_iterate_visible_folders(source)) if source.exists() else []
     # A clock that was set back does not bring a part into an hour that may be deleted already.
-    hour = max(
-        [now.astimezone(UTC).strftime(HOUR_NAME), *(path.name for path in hours if _HOUR_NAME.fullmatch(path.name))]
-    )
+    known = [path.name for path in hours if _HOUR_NAME.fullmatch(path.name)]
+    hour = max([now.astimezone(UTC).strftime(HOUR_NAME), *known])
     earlier = (_NAME.match(path.name) for folder in hours for path in folder.iterdir())
     number = 1 + max((int(name[1]) for name in earlier if name), default=0)
     folder = source / hour

@@ -12,19 +12,20 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData, ResourceLogs
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 
 from stillhunt.base.formatting import REPLACEMENT, visible_id
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.ledger import PART_ERASED, PartEntry, SpoolLedger
+from stillhunt.watch.spool.parts import HEAD, measure_field
 
 ERASED = "[erased account]"
 
@@ -63,9 +64,6 @@ _NAMES_CALL = re.compile(
 )
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.:@-]+")  # nothing that JSON has to escape
 _FEW_IDS = 100  # above it, each looked for in each line takes longer than reading the fields
-_ENTRY_TAG = 0x0A
-_LONGEST_VARINT = 10
-_SIGNALS: dict[str, Callable[[], Any]] = {"traces": ResourceSpans, "logs": ResourceLogs}
 _SCOPES = {"scopeSpans": "spans", "scopeLogs": "logRecords"}
 
 
@@ -88,9 +86,8 @@ class SubjectIds:
         An id of plain characters stands in the line as it is, unless an escape writes one of them in another way.
         """
         if len(self._sought) <= len(self.calls):
-            self._sought = tuple(
-                one.encode() if _PLAIN_ID.fullmatch(one) else b"" for one in (self.account, *self.calls)
-            )
+            ids = (self.account, *self.calls)
+            self._sought = tuple(one.encode() if _PLAIN_ID.fullmatch(one) else b"" for one in ids)
         return len(self._sought) > _FEW_IDS or b"\\u" in line or any(one in line for one in self._sought)
 
     def names(self, key: str, value: str) -> bool:
@@ -194,23 +191,12 @@ def _iterate_export_entries(data: bytes) -> Iterator[bytes]:
     """Entries of an export request, each with its tag and length; what cannot be read is one piece at the end."""
     at = 0
     while at < len(data):
-        length, begin = _varint_at(data, at + 1)
-        if data[at] != _ENTRY_TAG or begin > len(data) or begin + length > len(data):
+        used, ours = measure_field(data[at : at + HEAD])
+        if not ours or at + used > len(data):
             yield data[at:]
             return
-        yield data[at : begin + length]
-        at = begin + length
-
-
-def _varint_at(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for place in range(_LONGEST_VARINT):
-        if at + place >= len(data):
-            break
-        value |= (data[at + place] & 0x7F) << (7 * place)
-        if data[at + place] < 0x80:
-            return value, at + place + 1
-    return 0, len(data) + 1
+        yield data[at : at + used]
+        at += used
 
 
 def read_export_entry(path: Path, entry: bytes) -> Any:
@@ -219,10 +205,10 @@ def read_export_entry(path: Path, entry: bytes) -> Any:
     Raises:
         DecodeError: it is none.
     """
-    resource = _SIGNALS["logs" if "-logs." in path.name else "traces"]()
-    _, begin = _varint_at(entry, 1)
-    resource.ParseFromString(entry[begin:])
-    return resource
+    _, head = measure_field(entry[:HEAD])
+    if not head:
+        raise DecodeError("no entry of an export request")
+    return (ResourceLogs if "-logs." in path.name else ResourceSpans).FromString(entry[head:])
 
 
 def _entry_without(entry: bytes, path: Path, ids: SubjectIds) -> tuple[bytes, int]:
@@ -245,8 +231,8 @@ def _entry_without(entry: bytes, path: Path, ids: SubjectIds) -> tuple[bytes, in
     left = any(scope.spans if signal == "traces" else scope.log_records for scope in scopes)
     if not left:
         return b"", taken
-    content = resource.SerializeToString()
-    return bytes([_ENTRY_TAG]) + _encode_varint(len(content)) + content, taken
+    whole = TracesData(resource_spans=[resource]) if signal == "traces" else LogsData(resource_logs=[resource])
+    return whole.SerializeToString(), taken
 
 
 def _call_fields(call: Any, signal: str) -> Iterator[tuple[str, str]]:
@@ -278,14 +264,6 @@ def _proto_value(key: str, value: Any) -> Iterator[tuple[str, str]]:
             waiting += [(name, inner) for inner in one.array_value.values]
         elif kind == "kvlist_value":
             waiting += [(inner.key, inner.value) for inner in one.kvlist_value.values]
-
-
-def _encode_varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
 
 
 def rewrite_part(path: Path, ids: SubjectIds, ledger: SpoolLedger) -> int:

@@ -149,9 +149,8 @@ def _find_account_rows(database: WatchDatabase, kind: _Kind, account: str) -> li
     if table is SAVED_FILTERS:  # its query is what stands in a URL
         forms = {account, quote(account, safe=""), quote_plus(account)}
         return [row for row in database.read(select(table)) if any(form in row["query"] for form in forms)]
-    return [
-        row for row in database.read(select(table)) if any(mentions.found_in(row[name] or "") for name in kind.columns)
-    ]
+    rows = database.read(select(table))
+    return [row for row in rows if any(mentions.found_in(row[name] or "") for name in kind.columns)]
 
 
 _EXCHANGE = 2

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from alembic import op
+from functools import partial
+
+from stillhunt.watch.database.migrations.steps import delete_tables, make_tables
 
 revision = "0005"
 down_revision = "0004"
-
-
-def upgrade() -> None:
-    """Make the table."""
-    op.create_table(
-        "linked_senders",
-        sa.Column(
-            "campaign_id", sa.String(64), sa.ForeignKey("campaigns.campaign_id", ondelete="CASCADE"), primary_key=True
-        ),
-        sa.Column("account_id", sa.Text, primary_key=True),
-        sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("bits", sa.Float, nullable=False),
-    )
-
-
-def downgrade() -> None:
-    """Delete the table."""
-    op.drop_table("linked_senders")
+upgrade, downgrade = partial(make_tables, 5), partial(delete_tables, 5)
