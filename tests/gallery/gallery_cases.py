@@ -103,7 +103,7 @@ class GalleryCase:
         shown: least verdict of a campaign; most of an honest group.
         kinds: kinds of operation that a group put up for review may be; empty = any.
         found: share of a campaign's accounts that must be shown.
-        world: honest cases with the same word share a world.
+        world: cases with the same word share a world; campaigns share none with honest groups.
         customer_table: whether the provider hands over a table of its customers.
         allowed: the organisation is under contract, and the settings say so.
         wrong: why the verdict is another one today; empty where it is right.

@@ -27,6 +27,7 @@ class Outcome:
         shown: those in a group with the verdict act or review.
         kinds: kinds of operation of these groups.
         others_flagged: accounts of nobody's campaign that are flagged.
+        joined: accounts of other cases that are shown as members of these groups.
         strangers: accounts of no case that are shown as members of these groups.
     """
 
@@ -34,6 +35,7 @@ class Outcome:
     flagged: float
     kinds: frozenset[str]
     others_flagged: int
+    joined: int
     strangers: int
 
     @property
@@ -72,6 +74,7 @@ def outcome_of(case: GalleryCase) -> Outcome:
         flagged=len(flagged & own) / len(own),
         kinds=frozenset(kinds[one] for one in groups),
         others_flagged=len(flagged.difference(*members.values())),
+        joined=len(beside & frozenset().union(*(some for name, some in members.items() if name != case.name))),
         strangers=len(beside.difference(*members.values())),
     )
 
@@ -89,6 +92,7 @@ def named(campaign: bool) -> list[object]:
 def test_campaign_is_shown(case: GalleryCase) -> None:
     outcome = outcome_of(case)
     assert outcome.others_flagged == 0, outcome
+    assert outcome.joined == 0, outcome  # two operations in one world are two
     assert outcome.shown >= case.found, outcome
     assert RANK[outcome.verdict] >= RANK[case.shown], outcome
     assert case.shown != "act" or outcome.flagged >= LEAST_FLAGGED, outcome
@@ -108,6 +112,11 @@ def test_honest_group_is_left_alone(case: GalleryCase) -> None:
 def test_gallery_has_as_many_honest_groups_as_campaigns() -> None:
     assert [case.campaign for case in CASES.values()] == [True] * 16 + [False] * 16
     assert not [case.name for case in CASES.values() if case.campaign and case.shown == "none"]
+
+
+def test_campaigns_and_honest_groups_share_no_world() -> None:
+    for case in CASES.values():
+        assert {CASES[name].campaign for name in world_of(case)} == {case.campaign}
 
 
 def test_accounts_share_what_the_case_says() -> None:

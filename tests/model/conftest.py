@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,3 +45,11 @@ def _one_thread() -> None:
     import torch  # nothing of it where all is skipped
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def remembers_frozen_models() -> Iterator[None]:
+    from model.remembered import remembered
+
+    with remembered():
+        yield

@@ -21,6 +21,10 @@ from starlette.routing import Route
 from stillhunt_model.nets.net import Net, plain_ids, prompt_ids
 
 Handler = Callable[[Request], Awaitable[Response]]
+Drawn = dict[tuple[float, ...], list[str]]
+"""Replies by prompt, length and temperature; the seed of a request says which of them it gets."""
+DRAWN_TOGETHER = 16
+"""Replies to one prompt that are drawn when it is first sent: they cost hardly more than one."""
 
 
 @dataclass
@@ -85,6 +89,7 @@ def serve_net(
         down: numbers of the requests that fail.
     """
     lock = threading.Lock()
+    drawn: Drawn = {}
 
     async def body_of(request: Request) -> dict[str, Any]:
         return json.loads(await request.body())
@@ -103,7 +108,7 @@ def serve_net(
         if body.get("echo") and not echoes:
             return JSONResponse({"error": {"message": "echo is not supported"}}, 400)
         with lock:
-            choice = _completion(net, body)
+            choice = _completion(net, body, drawn)
         return JSONResponse({"object": "text_completion", "choices": [choice]})
 
     async def chat(request: Request) -> Response:
@@ -112,17 +117,17 @@ def serve_net(
             return JSONResponse({"error": {"message": "no key"}}, 401)
         with lock:
             (ids,) = prompt_ids(net, [body["messages"][-1]["content"]])
-            text = _continued(net, ids, body)
+            text = _continued(net, ids, body, drawn)
         return JSONResponse({"choices": [{"message": {"role": "assistant", "content": text}}]})
 
     with serve(("/v1/chat/completions", chat), ("/v1/completions", complete)) as served:
         yield served
 
 
-def _completion(net: Net, body: dict[str, Any]) -> dict[str, Any]:
+def _completion(net: Net, body: dict[str, Any], drawn: Drawn) -> dict[str, Any]:
     (ids,) = plain_ids(net, [body["prompt"]])
     if not body.get("echo"):
-        return {"index": 0, "text": _continued(net, ids, body), "finish_reason": "length"}
+        return {"index": 0, "text": _continued(net, ids, body, drawn), "finish_reason": "length"}
     with torch.no_grad():
         logits = net.model(input_ids=torch.tensor([ids])).logits[0, :-1]
     chosen = torch.log_softmax(logits, -1).gather(-1, torch.tensor(ids[1:]).unsqueeze(-1)).squeeze(-1).tolist()
@@ -140,17 +145,24 @@ def _completion(net: Net, body: dict[str, Any]) -> dict[str, Any]:
     return {"index": 0, "text": body["prompt"], "logprobs": logprobs, "finish_reason": "length"}
 
 
-def _continued(net: Net, ids: list[int], body: dict[str, Any]) -> str:
-    temperature = body.get("temperature", 1.0)
-    drawn = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature > 0 else {"do_sample": False}
-    torch.manual_seed(body.get("seed", 0))
+def _continued(net: Net, ids: list[int], body: dict[str, Any], drawn: Drawn) -> str:
+    temperature, tokens = body.get("temperature", 1.0), max(1, min(body["max_tokens"], net.longest - len(ids)))
+    key = (*ids, tokens, temperature)
+    if key not in drawn:
+        drawn[key] = _draw_together(net, ids, tokens, temperature)
+    return drawn[key][body.get("seed", 0) % len(drawn[key])]
+
+
+def _draw_together(net: Net, ids: list[int], tokens: int, temperature: float) -> list[str]:
+    way = {"do_sample": True, "temperature": temperature, "top_k": 0, "num_return_sequences": DRAWN_TOGETHER}
+    torch.manual_seed(0)
     with torch.no_grad():
         made = net.model.generate(
             input_ids=torch.tensor([ids]),
             attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-            max_new_tokens=max(1, min(body["max_tokens"], net.longest - len(ids))),
+            max_new_tokens=tokens,
             pad_token_id=net.tokenizer.pad_token_id,
             eos_token_id=net.tokenizer.eos_token_id,
-            **drawn,
+            **(way if temperature > 0 else {"do_sample": False}),
         )
-    return str(net.tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True))
+    return [str(text) for text in net.tokenizer.batch_decode(made[:, len(ids) :], skip_special_tokens=True)]

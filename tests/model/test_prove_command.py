@@ -25,6 +25,7 @@ from stillhunt_model.orders.register import OrderRegister
 from stillhunt_model.proof.trials import TRIALS_FILE
 from stillhunt_model.tasks.harvest_texts import texts_digest
 
+pytestmark = pytest.mark.usefixtures("remembers_frozen_models")
 CLI = CliRunner()
 KEY = "sk-very-long-31"
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from prose import prose_pairs, prose_world
 
 from model.model_server import Served, serve_net
 from model.prove_scene import SIZE, fingerprint, prove_scene
+from model.remembered import forget
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
 from stillhunt_model.marks.keys import new_mark_secret
@@ -47,6 +49,7 @@ from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
+pytestmark = pytest.mark.usefixtures("remembers_frozen_models")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -69,6 +72,7 @@ def test_a_student_is_found_out_for_the_campaign_that_it_learned_from(tmp_path: 
     assert strongest(found).harvest.campaign_id == "c-1"
     assert found[0].verdict.corrected == pytest.approx(4 * found[0].results[0].p / TEST_WEIGHTS[CONTROLS_TEST])
     assert suspect.asked == sum(one.results[0].queries for one in found) <= 400
+    forget()
     again = proven(local("student"), tmp_path)
     assert [one.results for one in again] == [one.results for one in found]
     assert [one.place.number for one in again] == [3, 4]
@@ -225,6 +229,14 @@ def control_result(campaign: CampaignHarvest, name: str = "stranger") -> ProofRe
     return ControlAnswersTest().run(local(name), campaign, context)
 
 
+@cache
+def later_teacher() -> Net:
+    """A version of the teacher that learned a little more than the one that answered."""
+    later = copied(prove_scene().teacher)
+    train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
+    return later
+
+
 def copied(net: Net) -> Net:
     """A copy that can be trained."""
     copy = tiny_net(SIZE, net.tokenizer, 0, "copy")
@@ -252,8 +264,7 @@ def test_answers_of_another_temperature_accuse_nobody() -> None:
 def test_another_version_of_the_teacher_accuses_nobody() -> None:
     """The named teacher learned a little more than the one that answered; who answered prefers its own words."""
     scene = prove_scene()
-    later = copied(scene.teacher)
-    train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
+    later = later_teacher()
     context = replace(scene.context(Path()), queries=400, teacher=later, teacher_fingerprint="later")
     earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(800))
     found = ControlAnswersTest().run(earlier, scene.harvest(), context)
@@ -268,8 +279,7 @@ def test_another_version_of_the_teacher_accuses_nobody() -> None:
 
 def test_the_teacher_tells_the_answers_of_a_later_version_and_not_its_own() -> None:
     scene = prove_scene()
-    later = copied(scene.teacher)
-    train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
+    later = later_teacher()
     rows = [one for some in (*scene.answers.values(), scene.honest) for one in some]
     controls = draw_controls(scene.teacher, rows, 9, 3, AnswerMark())
     said = generate(later, [one.prompt for one in rows], Sampling(24, seed=8))
@@ -303,8 +313,7 @@ def test_honest_answers_that_are_shorter_than_every_harvested_one_leave_nothing_
 def test_short_honest_answers_do_not_let_another_version_accuse() -> None:
     """The trap: as many honest answers, of one token each, would see no difference that the harvested ones see."""
     scene = prove_scene()
-    later = copied(scene.teacher)
-    train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
+    later = later_teacher()
     context = replace(scene.context(Path()), queries=400, teacher=later, teacher_fingerprint="later")
     short = tuple(replace(one, max_tokens=2) for one in scene.honest[:29]) + scene.honest[29:]
     earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(400))
@@ -379,6 +388,7 @@ def test_the_result_is_canonical_and_holds_no_texts(tmp_path: Path) -> None:
     scene = prove_scene()
     texts = []
     for folder in (tmp_path / "one", tmp_path / "two"):
+        forget()
         suspect = local("student")
         found = proven(suspect, folder)
         document = proof_document(suspect, found, scene.context(folder))

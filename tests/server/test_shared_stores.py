@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +30,7 @@ from stillhunt_server.receiving.object_records import RECORDS, FetchedNames, Rec
 from stillhunt_server.receiving.sinks import OBJECT_PACE, RecordSink, SharedSink, StoredTogether
 from stillhunt_server.receiving.stores import fetching_stored, open_sink
 from stillhunt_server.receiving.traffic import Limits, Traffic
+from watch.forked_code import Forked, forking
 from watch.small_world import lines
 
 pytestmark = pytest.mark.service
@@ -100,98 +99,83 @@ def test_a_hunter_that_comes_back_fetches_only_what_is_new(shared: Shared, tmp_p
     assert len(spooled(folder)) == len(sent)
 
 
-RECEIVER = """
-import json, sys
+CHILDREN = """
+import os, signal, threading
+os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+import nats.aio.msg
 from pathlib import Path
 from stillhunt.base.config import Config
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
+from stillhunt_server.receiving import kafka_topic, nats_inlet, object_records
+from stillhunt_server.receiving.brokers import Intake
 from stillhunt_server.receiving.sinks import StoredTogether
-from stillhunt_server.receiving.stores import open_sink
-config = Config.load({"serve": json.loads(sys.argv[2])}, environ={})
-with open_sink(config.serve, DataFolder(Path(sys.argv[1])), ServiceFaults()) as sink:
-    for line in sys.stdin.buffer:
-        together = StoredTogether()
-        together.submit(sink, Stream("gateway-eu", "jsonl", "jsonl"), line, 1)
-        together.wait()
-        print("acknowledged", flush=True)
+from stillhunt_server.receiving.stores import fetching_stored, open_sink
+from stillhunt_server.receiving.traffic import Limits, Traffic
+
+def killed(*_given, **_named):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def receive(folder, settings, lines, acknowledged):
+    config = Config.load({"serve": settings}, environ={})
+    with open_sink(config.serve, DataFolder(Path(folder)), ServiceFaults()) as sink, open(acknowledged, "ab") as notes:
+        for line in lines:
+            together = StoredTogether()
+            together.submit(sink, Stream("gateway-eu", "jsonl", "jsonl"), line, 1)
+            if line is lines[-1]:
+                killed()
+            together.wait()
+            notes.write(line)
+            notes.flush()
+
+def hunt(folder, settings):
+    config, folder = Config.load({"serve": settings}, environ={}), DataFolder(Path(folder))
+    object_records.FetchedNames.note = killed
+    async def killed_later(_message):
+        killed()
+    nats.aio.msg.Msg.ack = killed_later
+    nats_inlet.NatsInlet.__init__.__defaults__ = (nats_inlet.PACE._replace(acknowledge_seconds=2.0),)
+    class Dying(kafka_topic.Consumer):
+        commit = killed
+    kafka_topic.Consumer = Dying
+    faults = ServiceFaults()
+    intake = Intake(Limits(config.serve, folder.spool), Traffic(), DeadLetters(folder.dead_letters), faults)
+    with fetching_stored(config, folder, intake):
+        threading.Event().wait(60)
 """
-"""A receiver that says when a record lasts, so that a test can kill it behind one."""
+"""A receiver that notes which records last and is killed behind the last one, of which nobody will ever know; and a
+hunter that dies between the sync of its spool and its note, or its acknowledgement."""
 
 
-def test_what_a_killed_receiver_acknowledged_is_there(shared: Shared, tmp_path: Path) -> None:  # noqa: F811 - a fixture
-    words = [sys.executable, "-c", RECEIVER, str(tmp_path / "r"), json.dumps(shared.settings)]
-    pipe = subprocess.PIPE
-    sent, acknowledged = lines()[:4], 0
-    with subprocess.Popen(words, stdin=pipe, stdout=pipe) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        for line in sent[:3]:
-            process.stdin.write(line)
-            process.stdin.flush()
-            assert process.stdout.readline() == b"acknowledged\n"
-            acknowledged += 1
-        process.stdin.write(sent[3])  # of which nobody will ever know here
-        process.stdin.flush()
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Forked]:
+    with forking(CHILDREN) as run:
+        yield run
+
+
+def test_what_a_killed_receiver_acknowledged_is_there(shared: Shared, forked: Forked, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+    sent, notes = list(lines()[:4]), tmp_path / "acknowledged"
+    ended = forked(f"receive({str(tmp_path / 'r')!r}, {shared.settings!r}, {sent!r}, {str(notes)!r})")
+    assert ended == -signal.SIGKILL
+    assert notes.read_bytes().splitlines(keepends=True) == sent[:3]
     with receiving(shared.config(), tmp_path / "r2") as sink:  # the sender sends it again, to another receiver
         store_all(sink, CALLS, sent[3], 1)
     with hunter(shared.config(), tmp_path / "h") as (folder, _, _faults):
         until(lambda: set(spooled(folder)) == set(sent))
 
 
-HUNTER = """
-import json, os, signal, sys, threading
-from pathlib import Path
-from stillhunt.base.config import Config
-from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.spool.dead_letters import DeadLetters
-from stillhunt_server.receiving import object_records
-from stillhunt_server.receiving.brokers import Intake
-from stillhunt_server.receiving.stores import fetching_stored
-from stillhunt_server.receiving.traffic import Limits, Traffic
-
-def killed(*_given, **_named):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-if sys.argv[3] == "objects":
-    object_records.FetchedNames.note = killed
-elif sys.argv[3] == "nats":
-    import nats.aio.msg
-    async def killed_later(_message):
-        killed()
-    nats.aio.msg.Msg.ack = killed_later
-    from stillhunt_server.receiving import nats_inlet
-    nats_inlet.NatsInlet.__init__.__defaults__ = (nats_inlet.PACE._replace(acknowledge_seconds=2.0),)
-else:
-    from stillhunt_server.receiving import kafka_topic
-    class Dying(kafka_topic.Consumer):
-        commit = killed
-    kafka_topic.Consumer = Dying
-config = Config.load({"serve": json.loads(sys.argv[2])}, environ={})
-folder, traffic, faults = DataFolder(Path(sys.argv[1])), Traffic(), ServiceFaults()
-intake = Intake(Limits(config.serve, folder.spool), traffic, DeadLetters(folder.dead_letters), faults)
-with fetching_stored(config, folder, intake):
-    threading.Event().wait(60)
-"""
-"""A hunter that dies between the sync of its spool and its note, or its acknowledgement."""
-
-
 @pytest.mark.slow
 def test_a_hunter_killed_between_sync_and_note_counts_each_request_once(
     shared: Shared,  # noqa: F811 - a fixture
+    forked: Forked,
     tmp_path: Path,
 ) -> None:
-    sent, store = lines()[:300], str(shared.settings["store"])
+    sent = lines()[:300]
     with receiving(shared.config(), tmp_path / "r") as sink:
         store_all(sink, CALLS, b"".join(sent), len(sent))
-    kind = store if store in ("nats", "kafka") else "objects"
-    words = [sys.executable, "-c", HUNTER, str(tmp_path / "h"), json.dumps(shared.settings), kind]
-    died = subprocess.run(words, timeout=90, check=False)
-    assert died.returncode == -signal.SIGKILL
+    assert forked(f"hunt({str(tmp_path / 'h')!r}, {shared.settings!r})") == -signal.SIGKILL
     with hunter(shared.config(), tmp_path / "h") as (folder, traffic, _):
         until(lambda: traffic.total() == len(sent), seconds=90)
         copies = len(spooled(folder))
