@@ -101,11 +101,7 @@ class WorkHours(_Strict):
 
 
 class ActorSettings(_Strict):
-    """Sampling settings that an actor uses; one of the values of each list that is given.
-
-    Attributes:
-        temperature, top_p, max_tokens: values; an empty list says nothing.
-    """
+    """Sampling settings that an actor uses: one of the values of each list; an empty list says nothing."""
 
     temperature: tuple[float, ...] = ()
     top_p: tuple[float, ...] = ()

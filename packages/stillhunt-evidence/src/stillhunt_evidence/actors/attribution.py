@@ -27,7 +27,8 @@ def what_is_missing(first: ActorComparison, *, named: bool) -> Iterator[str]:
     whose = first.name if named else _UNNAMED
     for mark in first.marks:
         if not mark.known:
-            yield formatting.sentence(f"{mark.kind.replace('_', ' ')}: {_lowercase_first_letter(mark.statement)}")
+            said = mark.statement[:1].lower() + mark.statement[1:]
+            yield formatting.sentence(f"{mark.kind.replace('_', ' ')}: {said}")
     costly = {mark.source for mark in first.weight.by_source.values() if mark.costly}
     wanted = [text for source, text in _COSTLY.items() if source not in costly]
     if not named and wanted:
@@ -65,10 +66,6 @@ def alternatives(
         yield "Its accounts are a pool that other campaigns use, too; a pool may serve several operators."
     if case.sets_of(seen.campaign_id, "two_operators"):
         yield "It was found together with another campaign, as one group of two operators; some accounts may be wrong."
-
-
-def _lowercase_first_letter(statement: str) -> str:
-    return statement[:1].lower() + statement[1:]
 
 
 _UNNAMED = "the first compared actor"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -190,6 +191,7 @@ def runs_of_words(text: str, length: int) -> Runs:
 
 
 _OF_CAMPAIGNS = ("origins", "cited", "samples", "timeline", "taken", "phrases")
+_KIND = ("campaign_id", "kind")
 
 
 def seen_case(case: Case, hashes: Iterable[str]) -> SeenCase:
@@ -200,8 +202,13 @@ def seen_case(case: Case, hashes: Iterable[str]) -> SeenCase:
     """
     rows = {row["campaign_id"]: row for row in case.tables["campaigns"].to_pylist()}
     found = [name for name, row in rows.items() if row["verdict"] != "none"]
-    members = _by_campaign(case.member_details)
-    views = {name: _by_campaign(_select_rows_of_campaigns(case.views[name], found)) for name in _OF_CAMPAIGNS}
+    members = _group_rows(case.member_details, "campaign_id")
+    wanted = pa.array(found, pa.string())
+    own = {name: case.views[name] for name in _OF_CAMPAIGNS}
+    views = {
+        name: _group_rows(table.filter(pc.is_in(table["campaign_id"], value_set=wanted)), "campaign_id")
+        for name, table in own.items()
+    }
     addresses = _group_seen_addresses(case.addresses, sorted(set(hashes)))
     campaigns = {
         name: SeenCampaign(
@@ -218,29 +225,19 @@ def seen_case(case: Case, hashes: Iterable[str]) -> SeenCase:
 
 def _group_seen_addresses(table: pa.Table, hashes: list[str]) -> dict[str, dict[str, SeenAddresses]]:
     """Addresses by campaign and kind; only rows with one of the hashes become objects."""
-    known = _by_kind(table.filter(pc.is_in(table["hash"], value_set=pa.array(hashes, pa.string()))))
+    known = _group_rows(table.filter(pc.is_in(table["hash"], value_set=pa.array(hashes, pa.string()))), *_KIND)
     sums = table.group_by(["campaign_id", "kind", "account_id"]).aggregate([("requests", "sum")])
     found: dict[str, dict[str, SeenAddresses]] = defaultdict(dict)
-    for (campaign, kind), rows in _by_kind(sums).items():
+    for (campaign, kind), rows in _group_rows(sums, *_KIND).items():
         accounts = sorted(row["account_id"] for row in rows)
         requests = sum(row["requests_sum"] for row in rows)
         found[campaign][kind] = SeenAddresses(requests, accounts, known.get((campaign, kind), ()))
     return found
 
 
-def _by_kind(table: pa.Table) -> dict[tuple[str, str], list[Row]]:
-    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+def _group_rows(table: pa.Table, *columns: str) -> dict[Any, list[Row]]:
+    """Value of a column, or values of several, -> its rows."""
+    key_of, found = itemgetter(*columns), defaultdict(list)
     for row in table.to_pylist():
-        found[row["campaign_id"], row["kind"]].append(row)
-    return found
-
-
-def _select_rows_of_campaigns(table: pa.Table, campaigns: list[str]) -> pa.Table:
-    return table.filter(pc.is_in(table["campaign_id"], value_set=pa.array(campaigns, pa.string())))
-
-
-def _by_campaign(table: pa.Table) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in table.to_pylist():
-        found[row["campaign_id"]].append(row)
+        found[key_of(row)].append(row)
     return found

@@ -104,15 +104,8 @@ def _build_tie_mark(way: Sequence[Row], known: str) -> Mark:
         f"It is tied to {formatting.shorten(known, 40)}, a known campaign of the actor{over}, by "
         f"{formatting.distance_bits(bits)} beyond chance ({said}){loose}"
     )
-    return Mark(
-        OPERATOR_TIE,
-        "tie",
-        costly,
-        min(bits, MARK_RULES.tie_cap if costly else MARK_CAPS["loose_tie"]),
-        None,
-        True,
-        statement,
-    )
+    cap = MARK_RULES.tie_cap if costly else MARK_CAPS["loose_tie"]
+    return Mark(OPERATOR_TIE, "tie", costly, min(bits, cap), None, True, statement)
 
 
 def _is_costly(row: Row) -> bool:
@@ -185,7 +178,8 @@ def _skills_mark(on: ActorOnCampaign) -> Mark:
     coverage = skill_coverage(on.seen, on.actor.skills)
     if coverage is None:
         return Mark("skills", "skills", False, 0.0, None, False, _NO_SKILLS)
-    rate = _skill_rate(on, on.actor.skills)
+    stated = any_of([on.stated("skill")] * len(set(on.actor.skills)))
+    rate = base_rate(stated, (skill_coverage(one, on.actor.skills) for one in on.others))
     bits = _known_share_bits(coverage.share, rate, MARK_CAPS["skill"])
     wanted = formatting.join_some(sorted(on.actor.skills), 4)
     statement = (
@@ -193,11 +187,6 @@ def _skills_mark(on: ActorOnCampaign) -> Mark:
         f"{formatting.percent(rate)} of other campaigns are like that"
     )
     return Mark("skills", "skills", False, bits, coverage.share, True, statement)
-
-
-def _skill_rate(on: ActorOnCampaign, skills: Sequence[str]) -> float:
-    stated = any_of([on.stated("skill")] * len(set(skills)))
-    return base_rate(stated, (skill_coverage(one, skills) for one in on.others))
 
 
 def _known_share_bits(share: float, rate: float, cap: float) -> float:
@@ -252,10 +241,7 @@ def _no_release(fitting: list[PublishedModel], as_of: date | None, ended: date) 
         statement = f"The file does not reach {days} beyond the campaign's end, and has no fitting model of that time"
         return Mark(RELEASE, "purpose", False, 0.0, None, False, statement)
     chance = _chance_of_release(fitting, as_of)
-    bits = max(
-        math.log2((1.0 - _RELEASE_SHARE) / (1.0 - min(chance, _RELEASE_SHARE))),
-        -MARK_RULES.against_cap,
-    )
+    bits = max(math.log2((1.0 - _RELEASE_SHARE) / (1.0 - min(chance, _RELEASE_SHARE))), -MARK_RULES.against_cap)
     statement = f"It published no model with these skills within {days} of the campaign's end"
     return Mark(RELEASE, "purpose", False, bits, 0.0, True, statement)
 

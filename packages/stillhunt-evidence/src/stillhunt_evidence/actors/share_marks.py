@@ -176,16 +176,8 @@ class ShareKind:
         if coverage is None:
             return Mark(self.name, self.source, False, 0.0, None, False, self.lacks)
         rate = base_rate(stated, map(seeing, on.others if compared is None else compared))
-        bits = coverage_bits(coverage, rate, self.cap)
-        return Mark(
-            self.name,
-            self.source,
-            False,
-            bits,
-            coverage.share,
-            True,
-            self._compose_share_statement(coverage, rate, values),
-        )
+        bits, statement = coverage_bits(coverage, rate, self.cap), self._compose_share_statement(coverage, rate, values)
+        return Mark(self.name, self.source, False, bits, coverage.share, True, statement)
 
     def _compose_share_statement(self, coverage: MarkCoverage, rate: float, values: str) -> str:
         who = formatting.sentence_case(formatting.part_of(coverage.with_mark, coverage.accounts, "account"))
@@ -230,13 +222,9 @@ def share_marks(on: ActorOnCampaign, texts: KnownTexts) -> Iterator[Mark]:
     yield from _network_marks(on)
     actor = on.actor
     if actor.countries:
-        rate, codes = on.stated("country"), frozenset(actor.countries)
-        yield COUNTRY.weigh(
-            _make_origin_measure("country", codes.__contains__),
-            on,
-            _compute_rate_of_any(rate, len(codes)),
-            _join_short_values(sorted(codes)),
-        )
+        codes = frozenset(actor.countries)
+        rate, seeing = any_of([on.stated("country")] * len(codes)), _make_origin_measure("country", codes.__contains__)
+        yield COUNTRY.weigh(seeing, on, rate, _join_short_values(sorted(codes)))
     if actor.client:
         names = {one.family.casefold() for one in actor.client}
         rate = any_of(one.common or on.stated("client") for one in actor.client)
@@ -268,13 +256,8 @@ def _network_marks(on: ActorOnCampaign) -> Iterator[Mark]:
         wanted = network_test(networks)
         stated = on.stated("own_network" if own else "network")
         rate = any_of(one.common or stated for one in networks)
-        names = sorted(f"AS{one.asn}" if one.asn else f"'{one.name}'" for one in networks)
-        mark = kind.weigh(
-            _make_origin_measure("network", wanted),
-            on,
-            rate,
-            f"({_join_short_values(names)})" if own else _join_short_values(names),
-        )
+        names = _join_short_values(sorted(f"AS{one.asn}" if one.asn else f"'{one.name}'" for one in networks))
+        mark = kind.weigh(_make_origin_measure("network", wanted), on, rate, f"({names})" if own else names)
         yield _weigh_own_network(mark, on, wanted) if own else mark
 
 
@@ -343,25 +326,15 @@ def _sign_up_marks(on: ActorOnCampaign) -> Iterator[Mark]:
         values = frozenset(getattr(on.actor.sign_up, field))
         if not values:
             continue
-        kind = ShareKind(
-            column,
-            "sign_up",
-            MARK_CAPS["sign_up"],
-            verbs,
-            f"The table of accounts has no column {column}",
-            "other campaigns and groups",
-        )
+        lacks = f"The table of accounts has no column {column}"
+        kind = ShareKind(column, "sign_up", MARK_CAPS["sign_up"], verbs, lacks, "other campaigns and groups")
         compared = [*on.others, *on.case.groups.values()]
-        rate = _compute_rate_of_any(on.stated("sign_up"), len(values))
+        rate = any_of([on.stated("sign_up")] * len(values))
         yield kind.weigh(_make_column_measure(column, values), on, rate, _join_short_values(sorted(values)), compared)
 
 
 def _make_column_measure(column: str, values: frozenset[str]) -> Seeing:
     return lambda seen: seen.column_coverage(column, values.__contains__)
-
-
-def _compute_rate_of_any(rate: float, values: int) -> float:
-    return any_of([rate] * values)
 
 
 def _join_short_values(values: list[str], last: str = "and") -> str:

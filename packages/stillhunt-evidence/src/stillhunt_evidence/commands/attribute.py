@@ -49,7 +49,9 @@ def attribute(
         ("What remains possible", found.alternatives),
         ("What is missing for more certainty", found.missing),
     ):
-        _print_list(console, title, lines)
+        if lines:
+            console.print(f"\n{title}")
+            print_columns(console, [(" ", line) for line in lines])
     shown = [one for one in found.actors if one.probability >= _LEAST_PROBABILITY][:_ACTORS_IN_FULL] or found.actors[:1]
     console.print("\nNamed, and compared actors" if found.named is not None else "\nNot named: compared actors")
     for one in shown:
@@ -57,12 +59,6 @@ def attribute(
     rest = len(found.actors) - len(shown)
     console.print(f"\nSomebody who is not in the file: {formatting.probability(found.somebody_else)}.", end="")
     console.print(f" {formatting.plural(rest, 'other actor')} in the file." if rest else "")
-
-
-def _print_list(console: Console, title: str, lines: tuple[str, ...]) -> None:
-    if lines:
-        console.print(f"\n{title}")
-        print_columns(console, [(" ", line) for line in lines])
 
 
 def _print_actor(console: Console, one: ActorComparison) -> None:

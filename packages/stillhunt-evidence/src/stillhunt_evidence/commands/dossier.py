@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow.compute as pc
 import typer
 
 from stillhunt import CaseError, Config, ConfigError, InputError
@@ -113,7 +114,8 @@ def dossier(
     digest = write_pack(pack, place, force=force)
     output_console().print(safe_lines(f"{digest}  {place}"), soft_wrap=True)
     if who is not None:
-        write_whole(who, [names.who_is_who(_list_campaign_members(found, name))])
+        members = found.members.filter(pc.equal(found.members["campaign_id"], name))["account_id"].to_pylist()
+        write_whole(who, [names.who_is_who(members)])
     if not quiet:
         for line in _list_pack_notes(place, own.fingerprint, "" if full else names.one("campaign", name)):
             message_console().print(safe_lines(line), soft_wrap=True)
@@ -158,15 +160,6 @@ def _read_narrative_text(file: Path | None, data: Path | None, settings_file: Pa
         return ""
     with opened_database(data, settings_file) as database:
         return read_work(database, campaign).narrative
-
-
-def _list_campaign_members(case: Case, campaign: str) -> list[str]:
-    members = case.members
-    return [
-        account
-        for account, own in zip(members["account_id"].to_pylist(), members["campaign_id"].to_pylist(), strict=True)
-        if own == campaign
-    ]
 
 
 def _list_pack_notes(out: Path, fingerprint: str, called: str) -> list[str]:

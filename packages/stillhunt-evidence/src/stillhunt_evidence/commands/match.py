@@ -84,7 +84,11 @@ def match_sketch(
     content = signed_sketches(sketch_file(campaigns, circle, key, own, sketches), signer, public)
     write_whole(out, [content])
     rows = [
-        {"name": opaque_name(own, one.campaign_id), "campaign_id": one.campaign_id, **_count_features_by_kind(one)}
+        {
+            "name": opaque_name(own, one.campaign_id),
+            "campaign_id": one.campaign_id,
+            **{f"{kind}s": len(features) for kind, features in one.kinds.items()},
+        }
         for one in campaigns
     ]
     if as_json:
@@ -211,10 +215,6 @@ def _read_case_features(folder: Path, ids: list[str] | None) -> tuple[list[Campa
     case = Case.read(folder)
     names = [resolve_id(case.tables, one, ("campaign",))[1] for one in ids or ()]
     return campaign_features(case, names), sketches_of_case(case)
-
-
-def _count_features_by_kind(campaign: CampaignFeatures) -> dict[str, int]:
-    return {f"{kind}s": len(features) for kind, features in campaign.kinds.items()}
 
 
 def _print_pairs(found: Iterable[tuple[str, str | int, PairScore]], *, every_pair: bool, as_json: bool) -> None:

@@ -130,14 +130,13 @@ def learn(secret: MatchSecret, response: MatchResponse, where: str) -> list[Aske
     for number, theirs in enumerate(response.campaigns, 1):
         sets = {kind: getattr(theirs, kind) for kind in FEATURE_KINDS}
         sizes = {kind: len(points_of(one.own, where)) for kind, one in sets.items()}
+        places = {kind: _find_common_places(psi, client, one, secret, kind, where) for kind, one in sets.items()}
         if counts_only:
-            counts = {
-                kind: len(_find_common_places(psi, client, one, secret, kind, where)) for kind, one in sets.items()
-            }
+            counts = {kind: len(common) for kind, common in places.items()}
             found += [_build_counted_pair(one, number, counts, sizes) for one in secret.campaigns]
         else:
-            common = {kind: _find_common_values(psi, client, one, secret, kind, where) for kind, one in sets.items()}
-            found += [_build_revealed_pair(one, number, common, sizes) for one in secret.campaigns]
+            values = {kind: {getattr(secret, kind)[place] for place in common} for kind, common in places.items()}
+            found += [_build_revealed_pair(one, number, values, sizes) for one in secret.campaigns]
     return sorted(found, key=lambda pair: (-pair.score.bits, pair.mine, pair.theirs))
 
 
@@ -210,13 +209,6 @@ def _find_common_places(
         return list(range(min(size, sent)))
     places = _run_library_call(lambda: client.GetIntersection(setup, response), where)
     return [int(one) for one in places if 0 <= int(one) < sent]
-
-
-def _find_common_values(
-    psi: Any, client: Any, answered: AnsweredSet, secret: MatchSecret, kind: str, where: str
-) -> set[int]:
-    sent: list[int] = getattr(secret, kind)
-    return {sent[place] for place in _find_common_places(psi, client, answered, secret, kind, where)}
 
 
 def _build_revealed_pair(

@@ -36,6 +36,7 @@ def archive_parts(entries: Mapping[str, bytes]) -> Iterator[bytes]:
     names = sorted(entries)
     if len(names) > MOST_ENTRIES or sum(len(content) for content in entries.values()) > MOST_PACK_BYTES:
         raise PackError("this is too much for one evidence pack", next_step="make packs of single campaigns")
+    fixed = (_CENTRAL_MARK, _VERSION, _VERSION, _FLAGS, _STORED, _TIME, _DATE)
     directory, offset = [], 0
     for name in names:
         if not NAME.fullmatch(name):
@@ -44,19 +45,10 @@ def archive_parts(entries: Mapping[str, bytes]) -> Iterator[bytes]:
         checked = (zlib.crc32(content), len(content), len(content), len(encoded))
         yield _LOCAL.pack(_LOCAL_MARK, _VERSION, _FLAGS, _STORED, _TIME, _DATE, *checked, 0) + encoded
         yield content
-        directory.append(_pack_central_header(encoded, checked, offset))
+        directory.append(_CENTRAL.pack(*fixed, *checked, 0, 0, 0, 0, 0, offset) + encoded)
         offset += _LOCAL.size + len(encoded) + len(content)
     yield from directory
-    yield _pack_end_record(len(names), sum(map(len, directory)), offset)
-
-
-def _pack_central_header(name: bytes, checked: tuple[int, int, int, int], offset: int) -> bytes:
-    fixed = (_CENTRAL_MARK, _VERSION, _VERSION, _FLAGS, _STORED, _TIME, _DATE)
-    return _CENTRAL.pack(*fixed, *checked, 0, 0, 0, 0, 0, offset) + name
-
-
-def _pack_end_record(entries: int, size: int, offset: int) -> bytes:
-    return _END.pack(_END_MARK, 0, 0, entries, entries, size, offset, 0)
+    yield _END.pack(_END_MARK, 0, 0, len(names), len(names), sum(map(len, directory)), offset, 0)
 
 
 def read_archive(path: Path) -> dict[str, bytes]:

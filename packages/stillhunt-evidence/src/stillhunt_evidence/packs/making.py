@@ -165,11 +165,9 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
         README_FILE: readme_text(header),
         REPORT_FILE: report_page(cut),
     }
-    narrative, attribution, proof = (
-        _clean_narrative(order),
-        _prepare_attribution(order),
-        _prepare_campaign_proof(order, header),
-    )
+    narrative, called = _clean_narrative(order), order.discretion.names.one("campaign", order.campaign_id)
+    attribution = None if order.attribution is None else {**order.attribution, "campaign_id": called}
+    proof = order.proof and proof_of_campaign(order.proof, order.campaign_id, called, header["harvest"])
     if narrative:
         files[NARRATIVE_FILE] = narrative.encode()
     if attribution is not None:
@@ -240,21 +238,6 @@ def _clean_narrative(order: PackOrder) -> str:
     if not text:
         return ""
     return (redacted(text) if order.discretion.names.key is not None else text) + "\n"
-
-
-def _prepare_attribution(order: PackOrder) -> Mapping[str, Any] | None:
-    """What is said of actors, with the campaign as the pack calls it."""
-    if order.attribution is None:
-        return None
-    return {**order.attribution, "campaign_id": order.discretion.names.one("campaign", order.campaign_id)}
-
-
-def _prepare_campaign_proof(order: PackOrder, header: Mapping[str, Any]) -> ProofDocument | None:
-    """What the proof says of the campaign, as the pack calls it."""
-    if order.proof is None:
-        return None
-    shown = order.discretion.names.one("campaign", order.campaign_id)
-    return proof_of_campaign(order.proof, order.campaign_id, shown, header["harvest"])
 
 
 def kept_pack_path(data: Path, campaign_id: str, now: datetime) -> Path:

@@ -87,13 +87,13 @@ def canonical_json(value: Any) -> bytes:
 
 def make_manifest(header: Mapping[str, Any], files: Mapping[str, bytes]) -> Manifest:
     """The manifest of files."""
-    link = _digest_content(_format_manifest_line(HEADER_NAME, canonical_json(dict(header))))
-    records = []
+    lines = [_format_manifest_line(HEADER_NAME, canonical_json(dict(header)))]
+    link, records = _digest_content(lines[0]), []
     for name in sorted(files):
-        link = _digest_content(link.encode() + _format_manifest_line(name, files[name]))
-        digest = hashlib.sha256(files[name]).hexdigest()
-        records.append(FileRecord(name, len(files[name]), digest, link))
-    return Manifest(dict(header), records, merkle_root(_list_manifest_lines(header, files)))
+        lines.append(_format_manifest_line(name, files[name]))
+        link = _digest_content(link.encode() + lines[-1])
+        records.append(FileRecord(name, len(files[name]), _digest_content(files[name]), link))
+    return Manifest(dict(header), records, merkle_root(lines))
 
 
 def statement_of(manifest: Manifest, stamp: bytes | None) -> bytes:
@@ -162,15 +162,8 @@ def _hash_merkle_tree(lines: Sequence[bytes]) -> bytes:
     return hashlib.sha256(b"\x01" + _hash_merkle_tree(lines[:left]) + _hash_merkle_tree(lines[left:])).digest()
 
 
-def _list_manifest_lines(header: Mapping[str, Any], files: Mapping[str, bytes]) -> list[bytes]:
-    return [
-        _format_manifest_line(HEADER_NAME, canonical_json(dict(header))),
-        *(_format_manifest_line(name, files[name]) for name in sorted(files)),
-    ]
-
-
 def _format_manifest_line(name: str, content: bytes) -> bytes:
-    return f"{hashlib.sha256(content).hexdigest()}  {name}\n".encode()
+    return f"{_digest_content(content)}  {name}\n".encode()
 
 
 def _digest_content(content: bytes) -> str:

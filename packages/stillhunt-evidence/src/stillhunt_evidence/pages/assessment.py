@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from stillhunt.case import CampaignModel
 from stillhunt.tools import formatting
@@ -12,43 +12,20 @@ from stillhunt_evidence.pages.error_rates import ChangedSettings, measured_share
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 
 
-@dataclass(frozen=True)
-class Assessment:
-    """What stands wherever a verdict is said.
-
-    Attributes:
-        likelihood: the probability in words.
-        measured: how many groups with such a probability were campaigns, or why that is not said.
-        settings: the settings that differ from the defaults, in a sentence; empty where none does.
-        caution: that nobody may act on the finding, in a sentence; empty for the verdict act.
-        as_likely: whether the leading alternative is about as likely as the claim.
-    """
-
-    verdict: str
-    verdict_words: str
-    probability: str
-    likelihood: str
-    measured: str
-    settings: str
-    caution: str
-    leading: str
-    as_likely: bool
-
-
-def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: ChangedSettings) -> Assessment:
-    """What stands wherever a verdict on the campaign is said."""
+def assess(model: CampaignModel, alternatives: Sequence[Alternative], changed: ChangedSettings) -> dict[str, Any]:
+    """What stands wherever a verdict on the campaign is said, by the names that the template has for it."""
     leading = alternatives[0] if alternatives else None
-    return Assessment(
-        verdict=model.verdict,
-        verdict_words=PAGE_TEXTS["verdict_words"][model.verdict],
-        probability=model.probability,
-        likelihood=model.likelihood,
-        measured=measured_share(model.row["score"]) if changed.rates_hold else changed.not_measured,
-        settings=changed.sentence,
-        caution=PAGE_TEXTS["not_to_act_on"].get(model.verdict, ""),
-        leading=f"{formatting.sentence_case(leading.name)}: {leading.odds}" if leading else not_weighed(model),
-        as_likely=leading is not None and leading.as_likely,
-    )
+    return {
+        "verdict": model.verdict,
+        "verdict_words": PAGE_TEXTS["verdict_words"][model.verdict],
+        "probability": model.probability,
+        "likelihood": model.likelihood,
+        "measured": measured_share(model.row["score"]) if changed.rates_hold else changed.not_measured,
+        "settings": changed.sentence,
+        "caution": PAGE_TEXTS["not_to_act_on"].get(model.verdict, ""),
+        "leading": f"{formatting.sentence_case(leading.name)}: {leading.odds}" if leading else not_weighed(model),
+        "as_likely": leading is not None and leading.as_likely,
+    }
 
 
 def not_weighed(model: CampaignModel) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from stillhunt.case import LEAST_BITS, NAME_CHARS, CampaignModel, Case, coverage_parts, family_label
@@ -13,7 +12,7 @@ from stillhunt.verdicts import FAMILY_OF, OTHERS, SIGN_KINDS
 from stillhunt_evidence.pages.alternatives import ONE_OPERATOR, Alternative, PartOfOdds, operators_of
 from stillhunt_evidence.pages.assessment import not_weighed
 from stillhunt_evidence.pages.drawings import FitBar, fit_bars
-from stillhunt_evidence.pages.error_rates import ChangedSettings, ErrorRate, error_rates, evidence_bits
+from stillhunt_evidence.pages.error_rates import ChangedSettings, error_rates, evidence_bits
 from stillhunt_evidence.pages.facts import DossierFacts
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS
 from stillhunt_evidence.pages.trained_models import training_sentences
@@ -29,96 +28,39 @@ _NO_PARTS = "The rules of another version weighed it, so its parts are not shown
 _ALL_DEFAULTS = "Those of the search, the score and the seed are all the defaults."
 
 
-@dataclass(frozen=True)
-class AlternativeRow:
-    """One explanation as a row: what its odds are made of, and what would settle it."""
-
-    name: str
-    parts: tuple[str, ...]
-    settles: str
-    bits: str
-    odds: str
-    bar: FitBar
-
-
-@dataclass(frozen=True)
-class InputRow:
-    """One input of the hunt, safe to show."""
-
-    name: str
-    sha256: str
-    bytes: str
-    rows: str
-
-
-@dataclass(frozen=True)
-class CounselPage:
-    """What counsel's page says; every field is bounded and safe to show.
-
-    Attributes:
-        not_weighed: why the case has no explanations beside the claim; empty where it has.
-        counted, explained: findings that count against the leading explanation, and findings for the claim that it
-            explains, with their bits.
-        caution: whom no odds can tell.
-        zero: position of zero in the bars.
-        rates: rates of error; none where the settings are not the defaults.
-    """
-
-    shows: tuple[str, ...]
-    consistent: tuple[str, ...]
-    not_shown: tuple[str, ...]
-    not_weighed: str
-    counted: tuple[str, ...]
-    explained: tuple[str, ...]
-    caution: str
-    alternatives: tuple[AlternativeRow, ...]
-    zero: float
-    against: tuple[tuple[str, str], ...]
-    rates: tuple[ErrorRate, ...]
-    withheld: str
-    not_covered: tuple[str, ...]
-    inputs: tuple[InputRow, ...]
-    more_inputs: int
-    custody: tuple[tuple[str, str], ...]
-    redacted: tuple[str, ...]
-    not_examined: tuple[str, ...]
-    trained: tuple[str, ...]
-    fairness: tuple[str, ...]
-
-
 def counsel_page(
     case: Case,
     model: CampaignModel,
     alternatives: Sequence[Alternative],
     facts: DossierFacts,
     changed: ChangedSettings,
-) -> CounselPage:
-    """What counsel's page says."""
+) -> dict[str, Any]:
+    """What counsel's page says, by the names that the template has for it; every text is bounded and safe to show."""
     bars, zero = fit_bars(alternatives)
-    rows = tuple(_alternative_row(one, bar) for one, bar in zip(alternatives, bars, strict=True))
+    rows = [_alternative_row(one, bar) for one, bar in zip(alternatives, bars, strict=True)]
     budget: Mapping[str, Any] = case.run.get("budget", {})
-    return CounselPage(
-        shows=_describe_shown_facts(model),
-        consistent=_describe_consistent_claims(case, model, alternatives),
-        not_shown=tuple(formatting.sentence(one) for one in model.limits),
-        not_weighed="" if alternatives else not_weighed(model),
-        counted=_in_full(alternatives[0].against) if alternatives else (),
-        explained=_in_full(alternatives[0].explained) if alternatives else (),
-        caution=PAGE_TEXTS["keys_caution"],
-        alternatives=rows,
-        zero=zero,
-        against=_list_findings_against(model),
-        rates=error_rates(model.row["score"], evidence_bits(model), budget, changed),
-        withheld=changed.withheld,
-        not_covered=tuple(PAGE_TEXTS["not_covered"]),
-        inputs=_build_input_rows(facts),
-        more_inputs=max(0, len(facts.inputs) - _INPUTS_SHOWN),
-        custody=(*_build_custody_rows(facts), ("Settings", changed.sentence or _ALL_DEFAULTS)),
-        redacted=_describe_redactions(facts),
-        not_examined=_not_examined(case, model),
-        trained=training_sentences(facts.proof),
-        fairness=tuple(PAGE_TEXTS["fairness"]),
-    )
+    return {
+        "shows": _describe_shown_facts(model),
+        "consistent": _describe_consistent_claims(case, model, alternatives),
+        "not_shown": tuple(formatting.sentence(one) for one in model.limits),
+        "not_weighed": "" if alternatives else not_weighed(model),
+        "counted": _in_full(alternatives[0].against) if alternatives else (),
+        "explained": _in_full(alternatives[0].explained) if alternatives else (),
+        "caution": PAGE_TEXTS["keys_caution"],
+        "alternatives": rows,
+        "zero": zero,
+        "against": _list_findings_against(model),
+        "rates": error_rates(model.row["score"], evidence_bits(model), budget, changed),
+        "withheld": changed.withheld,
+        "not_covered": tuple(PAGE_TEXTS["not_covered"]),
+        "inputs": _build_input_rows(facts),
+        "more_inputs": max(0, len(facts.inputs) - _INPUTS_SHOWN),
+        "custody": (*_build_custody_rows(facts), ("Settings", changed.sentence or _ALL_DEFAULTS)),
+        "redacted": _describe_redactions(facts),
+        "not_examined": _not_examined(case, model),
+        "trained": training_sentences(facts.proof),
+        "fairness": tuple(PAGE_TEXTS["fairness"]),
+    }
 
 
 def _describe_shown_facts(model: CampaignModel) -> tuple[str, ...]:
@@ -146,20 +88,20 @@ def _describe_consistent_claims(
     return tuple(said)
 
 
-def _alternative_row(one: Alternative, bar: FitBar) -> AlternativeRow:
+def _alternative_row(one: Alternative, bar: FitBar) -> dict[str, Any]:
     if one.prior_bits is None:
         parts: tuple[str, ...] = (_NO_PARTS,)
     else:
         before = f"Before any evidence {formatting.bits(one.prior_bits)}."
         parts = (before, *_by_family("Against it", one.against, 1), *_by_family("For it", one.for_it, -1))
-    return AlternativeRow(
-        name=one.name,
-        parts=parts,
-        settles=one.explanation.settles,
-        bits=formatting.bits(one.odds_bits),
-        odds=one.odds,
-        bar=bar,
-    )
+    return {
+        "name": one.name,
+        "parts": parts,
+        "settles": one.explanation.settles,
+        "bits": formatting.bits(one.odds_bits),
+        "odds": one.odds,
+        "bar": bar,
+    }
 
 
 def _by_family(label: str, parts: Sequence[PartOfOdds], sign: int) -> tuple[str, ...]:
@@ -193,16 +135,16 @@ def _list_findings_against(model: CampaignModel) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _build_input_rows(facts: DossierFacts) -> tuple[InputRow, ...]:
-    return tuple(
-        InputRow(
-            formatting.shorten(one.name, NAME_CHARS),
-            formatting.shorten(one.sha256, _DIGEST_CHARS) or "not taken",
-            formatting.count(one.bytes),
-            formatting.count(one.rows),
-        )
+def _build_input_rows(facts: DossierFacts) -> list[dict[str, str]]:
+    return [
+        {
+            "name": formatting.shorten(one.name, NAME_CHARS),
+            "sha256": formatting.shorten(one.sha256, _DIGEST_CHARS) or "not taken",
+            "bytes": formatting.count(one.bytes),
+            "rows": formatting.count(one.rows),
+        }
         for one in facts.inputs[:_INPUTS_SHOWN]
-    )
+    ]
 
 
 def _build_custody_rows(facts: DossierFacts) -> tuple[tuple[str, str], ...]:

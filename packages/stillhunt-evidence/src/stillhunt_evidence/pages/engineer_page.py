@@ -47,32 +47,6 @@ _FINDINGS_SHOWN = 60
 
 
 @dataclass(frozen=True)
-class EvidenceRow:
-    """One finding with its bits before and after caps; `null` is what it is compared with, `bar` x and width."""
-
-    family: str
-    kind: str
-    statement: str
-    null: str
-    raw: str
-    bits: str
-    requests: str
-    notes: str
-    side: str
-    bar: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class FamilyRow:
-    """The bits of one family before and after caps, and its cap."""
-
-    family: str
-    raw: str
-    bits: str
-    cap: str
-
-
-@dataclass(frozen=True)
 class TextTable:
     """A table of texts that are safe to show: heads, rows, and how many rows are not shown."""
 
@@ -81,81 +55,54 @@ class TextTable:
     more: int
 
 
-@dataclass(frozen=True)
-class EngineerPage:
-    """What the engineer's page says; every field is bounded and safe to show.
-
-    Attributes:
-        families: bits by family, before and after caps.
-        prior, total: the rows before and after the findings.
-        others: the row of the explanations beside the leading one; None where they take nothing.
-        explanations: the sum of the odds against each explanation.
-    """
-
-    evidence: tuple[EvidenceRow, ...]
-    families: tuple[FamilyRow, ...]
-    prior: EvidenceRow
-    others: EvidenceRow | None
-    total: EvidenceRow
-    explanations: TextTable
-    parameters: tuple[tuple[str, str], ...]
-    cited: TextTable
-    members: TextTable
-    origins: TextTable
-    taken: TextTable
-    samples: tuple[tuple[str, str], ...]
-    settings: str
-    files: tuple[tuple[str, str], ...]
-    dictionary: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...]
-
-
 def engineer_page(
     case: Case, model: CampaignModel, alternatives: Sequence[Alternative], facts: DossierFacts
-) -> EngineerPage:
-    """What the engineer's page says."""
+) -> dict[str, Any]:
+    """What the engineer's page says, by the names that the template has for it; every text is bounded and safe."""
     campaign_id = model.row["campaign_id"]
     own = pc.and_(pc.equal(case.evidence["campaign_id"], campaign_id), pc.is_null(case.evidence["account_id"]))
     rows = case.evidence.filter(own).to_pylist()
     prior, odds = model.total.prior_bits, model.total.log2_odds
     others = math.fsum(row["bits"] for row in rows if row["family"] == OTHERS)
     scale = max(1.0, abs(prior), abs(odds), *(abs(row["bits"]) for row in rows))
-    return EngineerPage(
-        evidence=_build_evidence_rows(rows, scale),
-        families=_build_family_rows(rows, model),
-        prior=_sum_row(next((row["statement"] for row in rows if row["family"] == PRIOR), "Prior"), prior, scale),
-        others=_sum_row("What the other explanations change", others, scale) if others else None,
-        total=_sum_row("Log2 odds", odds, scale),
-        explanations=_build_explanations_table(alternatives),
-        parameters=_list_verdict_parameters(case, model),
-        cited=_build_cited_table(_of_campaign(case.cited, campaign_id)),
-        members=_build_members_table(case, campaign_id),
-        origins=_build_origins_table(_of_campaign(case.origins, campaign_id)),
-        taken=_build_taken_table(case, model),
-        samples=tuple(
+    return {
+        "evidence": _build_evidence_rows(rows, scale),
+        "families": _build_family_rows(rows, model),
+        "prior": _sum_row(next((row["statement"] for row in rows if row["family"] == PRIOR), "Prior"), prior, scale),
+        "others": _sum_row("What the other explanations change", others, scale) if others else None,
+        "total": _sum_row("Log2 odds", odds, scale),
+        "explanations": _build_explanations_table(alternatives),
+        "parameters": _list_verdict_parameters(case, model),
+        "cited": _build_cited_table(_of_campaign(case.cited, campaign_id)),
+        "members": _build_members_table(case, campaign_id),
+        "origins": _build_origins_table(_of_campaign(case.origins, campaign_id)),
+        "taken": _build_taken_table(case, model),
+        "samples": tuple(
             (formatting.shorten(one["request_id"], ID_CHARS), formatting.shorten(one["text"], _EXCERPT_CHARS))
             for one in _of_campaign(case.samples, campaign_id).slice(0, _SAMPLES_SHOWN).to_pylist()
         ),
-        settings=_format_hunt_settings(case.run),
-        files=tuple(
+        "settings": _format_hunt_settings(case.run),
+        "files": tuple(
             (formatting.shorten(one.name, NAME_CHARS), formatting.shorten(one.description, _DESCRIPTION_CHARS))
             for one in facts.files[:_FILES_SHOWN]
         ),
-        dictionary=_build_data_dictionary(),
-    )
+        "dictionary": _build_data_dictionary(),
+    }
 
 
 def _of_campaign(table: pa.Table, campaign_id: str) -> pa.Table:
     return table.filter(pc.equal(table["campaign_id"], campaign_id))
 
 
-def _build_evidence_rows(rows: Sequence[Mapping[str, Any]], scale: float) -> tuple[EvidenceRow, ...]:
+def _build_evidence_rows(rows: Sequence[Mapping[str, Any]], scale: float) -> list[dict[str, Any]]:
     findings = [row for row in rows if row["family"] not in (PRIOR, OTHERS, *LIMIT_FAMILIES)]
     ordered = sorted(findings, key=lambda row: (-row["bits"], row["family"], row["kind"], row["statement"]))
     shown = ordered if len(ordered) <= _FINDINGS_SHOWN else sorted(ordered, key=lambda r: -abs(r["bits"]))
-    return tuple(_evidence_row(row, scale) for row in shown[:_FINDINGS_SHOWN])
+    return [_evidence_row(row, scale) for row in shown[:_FINDINGS_SHOWN]]
 
 
-def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
+def _evidence_row(row: Mapping[str, Any], scale: float) -> dict[str, Any]:
+    """A finding with its bits before and after caps; `null` is what it is compared with, `bar` has x and width."""
     kind, raw = all_kinds().get(row["kind"]), row.get("raw_bits")
     notes = []
     if row.get("independent"):
@@ -167,24 +114,24 @@ def _evidence_row(row: Mapping[str, Any], scale: float) -> EvidenceRow:
         notes.append("act only with evidence of one operator")
     if row["bits"] == 0 and not raw:
         notes.append("says who the holders are" if row["kind"] in SIGN_KINDS else "insufficient data")
-    return EvidenceRow(
-        family=formatting.shorten(family_label(row["family"]), NAME_CHARS),
-        kind=formatting.shorten(row["kind"], NAME_CHARS),
-        statement=formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS)),
-        null=formatting.sentence(kind.null.honest.replace("`", "")) if kind else "",
-        raw="" if raw is None else formatting.bits(raw),
-        bits=formatting.bits(row["bits"]),
-        requests=formatting.count(row["request_count"]) if row["request_count"] else "",
-        notes=", ".join(notes),
-        side="for" if row["bits"] > 0 else "against" if row["bits"] < 0 else "none",
-        bar=_place_evidence_bar(row["bits"], scale),
-    )
+    return {
+        "family": formatting.shorten(family_label(row["family"]), NAME_CHARS),
+        "kind": formatting.shorten(row["kind"], NAME_CHARS),
+        "statement": formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS)),
+        "null": formatting.sentence(kind.null.honest.replace("`", "")) if kind else "",
+        "raw": "" if raw is None else formatting.bits(raw),
+        "bits": formatting.bits(row["bits"]),
+        "requests": formatting.count(row["request_count"]) if row["request_count"] else "",
+        "notes": ", ".join(notes),
+        "side": "for" if row["bits"] > 0 else "against" if row["bits"] < 0 else "none",
+        "bar": _place_evidence_bar(row["bits"], scale),
+    }
 
 
-def _sum_row(name: str, bits: float, scale: float) -> EvidenceRow:
-    """The row of the prior or of the total."""
+def _sum_row(name: str, bits: float, scale: float) -> dict[str, Any]:
+    """The row of the prior, of the other explanations or of the total."""
     shown = formatting.shorten(name, _STATEMENT_CHARS)
-    return EvidenceRow(shown, "", "", "", "", formatting.bits(bits), "", "", "sum", _place_evidence_bar(bits, scale))
+    return {"family": shown, "bits": formatting.bits(bits), "bar": _place_evidence_bar(bits, scale)}
 
 
 def _place_evidence_bar(bits: float, scale: float) -> tuple[float, float]:
@@ -194,7 +141,8 @@ def _place_evidence_bar(bits: float, scale: float) -> tuple[float, float]:
     return (half if bits >= 0 else round(half - width, 1)), width
 
 
-def _build_family_rows(rows: Sequence[Mapping[str, Any]], model: CampaignModel) -> tuple[FamilyRow, ...]:
+def _build_family_rows(rows: Sequence[Mapping[str, Any]], model: CampaignModel) -> list[dict[str, str]]:
+    """The bits of each family before and after caps, and its cap."""
     caps = model.run.settings.family_cap_bits
     made = []
     for name, bits in model.total.family_bits.items():
@@ -204,14 +152,14 @@ def _build_family_rows(rows: Sequence[Mapping[str, Any]], model: CampaignModel) 
         known = [value for value in raw if value is not None]
         cap = getattr(caps, name, None)
         made.append(
-            FamilyRow(
-                family=formatting.shorten(family_label(name), NAME_CHARS),
-                raw=formatting.bits(math.fsum(known)) if len(known) == len(raw) else "",
-                bits=formatting.bits(bits),
-                cap=formatting.number(cap) if cap is not None else "",
-            )
+            {
+                "family": formatting.shorten(family_label(name), NAME_CHARS),
+                "raw": formatting.bits(math.fsum(known)) if len(known) == len(raw) else "",
+                "bits": formatting.bits(bits),
+                "cap": formatting.number(cap) if cap is not None else "",
+            }
         )
-    return tuple(made)
+    return made
 
 
 def _build_explanations_table(alternatives: Sequence[Alternative]) -> TextTable:
@@ -246,26 +194,11 @@ def _list_verdict_parameters(case: Case, model: CampaignModel) -> tuple[tuple[st
 
 def _build_taken_table(case: Case, model: CampaignModel) -> TextTable:
     rows = taken_rows(case, model, _TAKEN_SHOWN)
-    heads = (
-        "By",
-        "Value",
-        "Requests",
-        "Useful answers",
-        "Output tokens",
-        *(["At list price"] if model.run.priced else []),
-    )
-    shown = tuple(
-        (
-            row.aspect,
-            row.value,
-            row.requests,
-            row.samples,
-            row.output_tokens,
-            *([row.list_value] if row.list_value else []),
-        )
-        for row in rows
-    )
-    return TextTable(heads, shown, max(0, _of_campaign(case.taken, model.row["campaign_id"]).num_rows - len(shown)))
+    heads = ["By", "Value", "Requests", "Useful answers", "Output tokens", *(["At list price"] * model.run.priced)]
+    cells = ([row.aspect, row.value, row.requests, row.samples, row.output_tokens, row.list_value] for row in rows)
+    shown = tuple(tuple(row if row[-1] else row[:-1]) for row in cells)
+    every = _of_campaign(case.taken, model.row["campaign_id"]).num_rows
+    return TextTable(tuple(heads), shown, max(0, every - len(shown)))
 
 
 def _format_hunt_settings(run: Mapping[str, Any]) -> str:
@@ -305,24 +238,13 @@ def _build_members_table(case: Case, campaign_id: str) -> TextTable:
     members = _of_campaign(case.members, campaign_id)
     ordered = members.sort_by([("requests", "descending"), ("account_id", "ascending")]).slice(0, MEMBERS_SHOWN)
     wanted = ordered["account_id"].combine_chunks()
-    details = {
-        row["account_id"]: row
-        for row in _of_campaign(case.member_details, campaign_id)
-        .filter(pc.is_in(_of_campaign(case.member_details, campaign_id)["account_id"], value_set=wanted))
-        .to_pylist()
-    }
-    rows = tuple(_member_row(row, details.get(row["account_id"], {})) for row in ordered.to_pylist())
-    heads = (
-        "Account",
-        "Role",
-        "Requests",
-        "Share of its traffic",
-        "Probability",
-        "First and last request (UTC)",
-        "Clients",
-        "Countries",
-    )
-    return TextTable(heads, rows, max(0, members.num_rows - len(rows)))
+    details = _of_campaign(case.member_details, campaign_id)
+    known = details.filter(pc.is_in(details["account_id"], value_set=wanted)).to_pylist()
+    detail_of = {row["account_id"]: row for row in known}
+    rows = tuple(_member_row(row, detail_of.get(row["account_id"], {})) for row in ordered.to_pylist())
+    heads = ["Account", "Role", "Requests", "Share of its traffic", "Probability"]
+    heads += ["First and last request (UTC)", "Clients", "Countries"]
+    return TextTable(tuple(heads), rows, max(0, members.num_rows - len(rows)))
 
 
 def _member_row(row: Mapping[str, Any], detail: Mapping[str, Any]) -> tuple[str, ...]:

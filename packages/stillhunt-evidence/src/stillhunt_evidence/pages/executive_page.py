@@ -13,7 +13,7 @@ from stillhunt.tools import formatting
 from stillhunt.verdicts import LIMIT_FAMILIES
 from stillhunt_evidence.pages.alternatives import Alternative
 from stillhunt_evidence.pages.assessment import leading_sentences
-from stillhunt_evidence.pages.drawings import CertaintyDrawing, certainty_drawing
+from stillhunt_evidence.pages.drawings import certainty_drawing
 from stillhunt_evidence.pages.error_rates import (
     ChangedSettings,
     calibration_sentence,
@@ -43,28 +43,14 @@ class TakenRow:
     list_value: str
 
 
-@dataclass(frozen=True)
-class ExecutivePage:
-    """What the executive's page says; every field is bounded and safe to show."""
-
-    figures: tuple[tuple[str, str], ...]
-    narrative: tuple[str, ...]
-    certainty: CertaintyDrawing
-    how_sure: tuple[str, ...]
-    instead: tuple[str, ...]
-    taken: tuple[TakenRow, ...]
-    who: tuple[str, ...]
-    unknown: tuple[str, ...]
-    decide: tuple[str, ...]
-
-
 def executive_page(
     case: Case,
     model: CampaignModel,
     alternatives: Sequence[Alternative],
     facts: DossierFacts,
     changed: ChangedSettings,
-) -> ExecutivePage:
+) -> dict[str, Any]:
+    """What the executive's page says, by the names that the template has for it; every text is bounded and safe."""
     """What the executive's page says."""
     settings, row = model.run.settings, model.row
     words = f"{model.likelihood}, {model.probability}"
@@ -73,17 +59,17 @@ def executive_page(
         if changed.rates_hold
         else (changed.withheld,)
     )
-    return ExecutivePage(
-        figures=_list_key_figures(model),
-        narrative=paragraphs(facts.narrative),
-        certainty=certainty_drawing(row["score"], settings.review_probability, settings.act_probability, words),
-        how_sure=(_verdict_meaning(model), *rates),
-        instead=leading_sentences(model, alternatives),
-        taken=taken_rows(case, model),
-        who=who_sentences(facts),
-        unknown=tuple(formatting.sentence(one) for one in model.limits),
-        decide=_list_decisions_to_make(model),
-    )
+    return {
+        "figures": _list_key_figures(model),
+        "narrative": paragraphs(facts.narrative),
+        "certainty": certainty_drawing(row["score"], settings.review_probability, settings.act_probability, words),
+        "how_sure": (_verdict_meaning(model), *rates),
+        "instead": leading_sentences(model, alternatives),
+        "taken": taken_rows(case, model),
+        "who": who_sentences(facts),
+        "unknown": tuple(formatting.sentence(one) for one in model.limits),
+        "decide": _list_decisions_to_make(model),
+    }
 
 
 def _list_key_figures(model: CampaignModel) -> tuple[tuple[str, str], ...]:

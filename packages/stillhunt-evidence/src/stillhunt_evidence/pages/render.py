@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -17,28 +16,18 @@ from stillhunt import CaseError
 from stillhunt.case import CampaignModel, Case
 from stillhunt.tools import formatting
 from stillhunt_evidence.pages.alternatives import alternatives_of
-from stillhunt_evidence.pages.assessment import Assessment, assess
-from stillhunt_evidence.pages.counsel_page import CounselPage, counsel_page
+from stillhunt_evidence.pages.assessment import assess
+from stillhunt_evidence.pages.counsel_page import counsel_page
 from stillhunt_evidence.pages.drawings import FIT_WIDE, PLOT_HEIGHT, PLOT_WIDTH, TimelineDrawing, timeline_drawing
-from stillhunt_evidence.pages.engineer_page import EngineerPage, engineer_page
+from stillhunt_evidence.pages.engineer_page import engineer_page
 from stillhunt_evidence.pages.error_rates import changed_settings
-from stillhunt_evidence.pages.executive_page import ExecutivePage, executive_page
+from stillhunt_evidence.pages.executive_page import executive_page
 from stillhunt_evidence.pages.facts import DossierFacts
 from stillhunt_evidence.pages.page_texts import PAGE_TEXTS, rests, rests_on_row
 
 _ROOM = resources.files("stillhunt_evidence.pages")
 _BUCKETS_SHOWN = 300
 _CLAIM_CHARS = 900
-
-
-@dataclass(frozen=True)
-class Cover:
-    """What the cover says, and what the heads of all pages repeat."""
-
-    campaign: str
-    claim: str
-    period: str
-    signer: str
 
 
 def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
@@ -59,34 +48,29 @@ def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
         )
     alternatives = alternatives_of(case, model)
     style, changed = _read_template_asset("dossier.css"), changed_settings(case.run).of_claim(model)
-    pages: dict[str, Assessment | CounselPage | EngineerPage | ExecutivePage] = {
-        "assessment": assess(model, alternatives, changed),
-        "executive": executive_page(case, model, alternatives, facts, changed),
-        "counsel": counsel_page(case, model, alternatives, facts, changed),
-        "engineer": engineer_page(case, model, alternatives, facts),
-    }
-    return (
-        _create_jinja_environment()
-        .get_template("dossier.html")
-        .render(
-            policy=_build_content_policy(style),
-            style=Markup(style),  # noqa: S704 - our own file
-            cover=_build_dossier_cover(model, facts),
-            timeline=_draw_campaign_timeline(case, model),
-            words=PAGE_TEXTS["words"].items(),
-            **pages,
-        )
+    environment = _create_jinja_environment()
+    return environment.get_template("dossier.html").render(
+        policy=_build_content_policy(style),
+        style=Markup(style),  # noqa: S704 - our own file
+        cover=_build_dossier_cover(model, facts),
+        assessment=assess(model, alternatives, changed),
+        executive=executive_page(case, model, alternatives, facts, changed),
+        counsel=counsel_page(case, model, alternatives, facts, changed),
+        engineer=engineer_page(case, model, alternatives, facts),
+        timeline=_draw_campaign_timeline(case, model),
+        words=PAGE_TEXTS["words"].items(),
     )
 
 
-def _build_dossier_cover(model: CampaignModel, facts: DossierFacts) -> Cover:
+def _build_dossier_cover(model: CampaignModel, facts: DossierFacts) -> dict[str, str]:
+    """What the cover says, and what the heads of all pages repeat."""
     row = model.row
-    return Cover(
-        campaign=model.name,
-        claim=formatting.shorten(model.claim, _CLAIM_CHARS),
-        period=formatting.period(row["first_seen"], row["last_seen"]),
-        signer=formatting.shorten(facts.signer, 160),
-    )
+    return {
+        "campaign": model.name,
+        "claim": formatting.shorten(model.claim, _CLAIM_CHARS),
+        "period": formatting.period(row["first_seen"], row["last_seen"]),
+        "signer": formatting.shorten(facts.signer, 160),
+    }
 
 
 def _draw_campaign_timeline(case: Case, model: CampaignModel) -> TimelineDrawing | None:

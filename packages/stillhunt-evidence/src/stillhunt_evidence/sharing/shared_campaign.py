@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from stillhunt.tools import formatting
@@ -136,16 +136,8 @@ class SharedValues:
 
     def aspects(self) -> dict[str, tuple[SharedValue, ...]]:
         """The values by the name of their aspect, without empty ones."""
-        named = {
-            "skill": self.skills,
-            "model": self.models,
-            "language": self.languages,
-            "client": self.clients,
-            "network": self.networks,
-            "country": self.countries,
-            "settings": self.settings,
-        }
-        return {name: values for name, values in named.items() if values}
+        names = ("skill", "model", "language", "client", "network", "country", "settings")
+        return {name: own for name, one in zip(names, fields(self), strict=True) if (own := getattr(self, one.name))}
 
 
 @dataclass(frozen=True)
@@ -168,12 +160,12 @@ class SharedCampaign:
     last_seen: datetime
     counts: SharedCounts
     values: SharedValues
-    hashes: tuple[SharedHash, ...]
-    families: tuple[str, ...]
-    findings: tuple[SharedFinding, ...]
-    techniques: tuple[AtlasTechnique, ...]
-    measures: tuple[RecommendedMeasure, ...]
-    operator: str
+    hashes: tuple[SharedHash, ...] = ()
+    families: tuple[str, ...] = ()
+    findings: tuple[SharedFinding, ...] = ()
+    techniques: tuple[AtlasTechnique, ...] = ()
+    measures: tuple[RecommendedMeasure, ...] = ()
+    operator: str = ""
 
     @property
     def short(self) -> str:

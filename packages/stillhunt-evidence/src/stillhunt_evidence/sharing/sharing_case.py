@@ -349,20 +349,5 @@ def _round_time_to_step(time: datetime, step: timedelta, *, up: bool) -> datetim
 
 def _build_withdrawn_campaign(uid: str, at: datetime) -> SharedCampaign:
     """A campaign that is withdrawn, and of which the case knows nothing more."""
-    nothing = SharedValues((), (), (), (), (), (), ())
-    return SharedCampaign(
-        uid=uid,
-        kind="not_known",
-        verdict="none",
-        probability=0.0,
-        first_seen=at,
-        last_seen=at,
-        counts=SharedCounts(0, 0, 0, 0, 0),
-        values=nothing,
-        hashes=(),
-        families=(),
-        findings=(),
-        techniques=(),
-        measures=(),
-        operator="",
-    )
+    none, nothing = SharedCounts(0, 0, 0, 0, 0), SharedValues((), (), (), (), (), (), ())
+    return SharedCampaign(uid, "not_known", "none", 0.0, at, at, none, nothing)

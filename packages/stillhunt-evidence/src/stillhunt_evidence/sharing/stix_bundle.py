@@ -139,7 +139,8 @@ class _StixWriter:
 
     def objects(self) -> list[dict[str, Any]]:
         share = self._share
-        made = [self._build_sender_identity(), *extension_objects()]
+        identity = {"name": share.sender, "identity_class": "organization"}
+        made = [{**_public_object("identity", self._sender), **identity}, *extension_objects()]
         techniques = {one.id: one for campaign in share.campaigns for one in campaign.techniques}
         measures = {one.key: one for campaign in share.campaigns for one in campaign.measures}
         made += [_attack_pattern(techniques[name]) for name in sorted(techniques)]
@@ -187,13 +188,6 @@ class _StixWriter:
             common["revoked"] = True
         return common
 
-    def _build_sender_identity(self) -> dict[str, Any]:
-        return {
-            **_public_object("identity", self._sender),
-            "name": self._share.sender,
-            "identity_class": "organization",
-        }
-
     def _build_mitigates_relation(self, measure: RecommendedMeasure, technique: AtlasTechnique) -> dict[str, Any]:
         source, target = _course_of_action_id(measure), _attack_pattern_id(technique)
         uid = public_uuid("relationship", "mitigates", source, target)
@@ -205,10 +199,8 @@ class _StixWriter:
         }
 
     def _intrusion_set(self, operator: SharedOperator) -> dict[str, Any]:
-        campaigns, bits = (
-            formatting.plural(len(operator.campaigns), "campaign"),
-            formatting.distance_bits(operator.bits),
-        )
+        campaigns = formatting.plural(len(operator.campaigns), "campaign")
+        bits = formatting.distance_bits(operator.bits)
         ties = " ".join(f"{one}." for one in operator.sentences)
         return {
             # an operator may have campaigns that are not withdrawn with these
