@@ -45,8 +45,9 @@ from stillhunt_model.training.run import TrainingRecipe, train
 PUBLIC = mark_key(b"s" * 32, "", "public")
 COUNTS = (500, 1000, 2000, 5000, 10_000)
 """Marked answers of the first group that the student has learned; of the second a quarter."""
-EPOCHS, RATE, SPOKEN, READ = 2, 1.5e-3, 100_000, 500
-"""Epochs of each part, learning rate, tokens of free text, and harvested prompts and answers that are asked and read."""
+EPOCHS, RATE, SPOKEN, READ = 2, 1.5e-3, 50_000, 500
+"""Epochs of each part, learning rate, tokens of free text, and harvested answers whose prompts are asked and that are
+read."""
 PEOPLE = ("sharegpt_user", "oasst", "alpaca_cot_flan", "p3_t0_templated")
 LEAST_TOKENS, VOCABULARY, KEYS = 200, 8192, 20
 BARS = (0.05, 0.01, 1e-3, 1e-4, 1e-5)
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("what", choices=["strength", "people", "curve"])
     parser.add_argument("--width", type=int, default=GROUP_LAYER.width, help="of the group's contexts, for `curve`")
+    parser.add_argument("--most", type=int, default=COUNTS[-1], help="marked answers of the first group, for `curve`")
     parser.add_argument("--answers", type=int, default=200, help="for `strength`")
     parser.add_argument("--texts", type=int, default=20_000, help="for `people`")
     options = parser.parse_args()
@@ -200,12 +202,12 @@ def curve_rows(options: argparse.Namespace, done: Sequence[dict[str, Any]]) -> I
     world, layer = SmallWorld(options.out), Layer(options.width, GROUP_LAYER.rounds)
     teacher = world.net("teacher-0")
     gate = gate_of(teacher.tokenizer)
-    most = COUNTS[-1]
+    most = options.most
     prompts = list(dict.fromkeys(one.prompt for one in world.texts.asked + world.texts.own))[: most + most // 4]
     first = harvested(options.out, teacher, gate, prompts[:most], "a", layer)
     second = harvested(options.out, teacher, gate, prompts[most:], "b", layer)
     student, learned = world.net("base-0"), 0
-    for count in COUNTS:
+    for count in (one for one in COUNTS if one <= most):
         begun, path = time.process_time(), options.out / f"standing-{options.width}-{count}.pt"
         pairs = first[learned:count] + second[learned // 4 : count // 4]
         source = random.Random(count)  # noqa: S311  # texts are no secret
@@ -218,7 +220,8 @@ def curve_rows(options: argparse.Namespace, done: Sequence[dict[str, Any]]) -> I
         learned = count
         if any((row["width"], row["answers"]) == (options.width, count) for row in done):
             continue
-        found = student_scores(student, teacher, gate, layer, first[:count], [one.prompt for one in world.texts.base])
+        taken = {"a": source.sample(first[:count], READ), "b": second[: count // 4][-READ:]}
+        found = student_scores(student, teacher, gate, layer, taken, [one.prompt for one in world.texts.base])
         row = {"what": "curve", "width": options.width, "rounds": layer.rounds, "answers": count}
         yield row | {"found": found, "cpu_seconds": round(time.process_time() - begun)}
 
@@ -242,7 +245,7 @@ def harvested(out: Path, teacher: Net, gate: Gate, prompts: Sequence[str], group
 
 
 def student_scores(
-    student: Net, teacher: Net, gate: Gate, layer: Layer, harvest: Sequence[TextPair], own: Sequence[str]
+    student: Net, teacher: Net, gate: Gate, layer: Layer, taken: dict[str, list[TextPair]], own: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     """p-values of the keys, by what is looked at.
 
@@ -251,14 +254,14 @@ def student_scores(
         teacher: whose answers they were.
         gate: of their tokenizer.
         layer: of the groups' marks.
-        harvest: answers of the first group.
+        taken: group -> answers that the student learned.
         own: other prompts.
     """
-    free = list(own[: SPOKEN // ANSWER_TOKENS])
-    asked = [one.prompt for one in harvest[:READ]]
     keys = {"a": group_key("a"), "b": group_key("b"), "stranger": group_key("c"), "public": PUBLIC}
+    harvested_prompts = [one.prompt for one in taken["a"]]
+    asked = {"free text": own[: SPOKEN // ANSWER_TOKENS], "replies to harvested prompts": harvested_prompts}
     found: dict[str, dict[str, float]] = {}
-    for name, prompts in (("free text", free), ("replies to harvested prompts", asked)):
+    for name, prompts in asked.items():
         said = generate(student, prompts, Sampling(ANSWER_TOKENS, seed=3))
         replies = [(prompt, "", text) for prompt, text in zip(prompts, said, strict=True)]
         found[name] = {
@@ -266,9 +269,8 @@ def student_scores(
             for group, key in keys.items()
         }
         found[name]["tokens"] = sum(map(len, plain_ids(student, said)))
-    read = list(harvest[:READ])
     found["reading harvested answers"] = {
-        group: read_mark(student, [teacher], read, KeyedMark(key, layer, gate)).p
+        group: read_mark(student, [teacher], taken.get(group, taken["a"]), KeyedMark(key, layer, gate)).p
         for group, key in keys.items()
         if group != "public"
     }
