@@ -110,8 +110,7 @@ def parameters_page() -> str:
         import_module(f"stillhunt.{reader}")
     for reader in ("actors.parameters", "matching.parameters", "sharing.parameters", "packs.proof_file"):
         import_module(f"stillhunt_evidence.{reader}")
-    for reader in ("marks", "proof"):
-        import_module(f"stillhunt_model.{reader}.parameters")
+    import_module("stillhunt_model.proof.parameters")
     parts = [
         "# Parameters",
         GENERATED,

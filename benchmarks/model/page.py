@@ -12,13 +12,12 @@ import argparse
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from typing import Any
 
-from canaries_tables import canary_innocents, canary_power
 from damage_tables import point_cells, world_cells
 from innocents_tables import innocents_part, text_only_part
-from prove_tables import BARS, corrected, innocent_table, power_table, stopped_by_honest, without_canaries
+from prove_tables import BARS, corrected, innocent_table, power_table, stopped_by_honest
 
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.proof.parameters import P
@@ -60,28 +59,6 @@ which most models agree, so that shares scatter more than the number of tests su
 
 {innocents}
 """
-CANARIES = """### Canaries
-
-Real texts with capitals and commas; harvested answers are excerpts of some 40 words around a wording, as they were
-before with the key's wordings. A thief of 1.3 million parameters, which learned other texts before, is trained over two
-epochs on 2,000 texts, among them the harvests of six campaigns: 400, 200, 100, 40 and 20 answers, and 100 in which it
-exchanged 30 % of the words. It is innocent of four more, of 100 answers each: it learned the texts of one as they were
-before canaries, those of another one with another key, and nothing of two. The teacher has 2.0 million parameters, kin
-the thief's size; both learned little. *Base* is the model from which the thieves started. p-values are corrected for
-1,000 pairs of suspect and campaign. *Named* says in how many models the p-value is smaller than those of all four
-campaigns of which the model has no harvest.
-
-{power}
-
-Innocent pairs of model and campaign; every one was also tried with {keys} keys that nobody used. Expected are 5 %,
-1 % and 0.1 % of the tests below the bars, or fewer.
-
-{innocents}
-
-How many choices there are: {sample:,} answers of a chat model have {choices:.0f} for each 100 answers of {words:.0f}
-words on average, and {with_choice:.0%} of the answers have one. The same wording after the same word counts once:
-{distinct}.
-"""
 DISTIL = """## Distil
 
 Share of the way from the untrained student to the teacher, over held-out questions with a result that a program
@@ -117,15 +94,21 @@ prompts. Each answer has nine control answers. p-values are those of single test
 """
 MARKS = """## Mark
 
-Prose of a tiny teacher, with marks and without. An open position is one on which the mark acted. The p-value is the
-median over stretches of 1,000 tokens.
+A teacher of a third of a million parameters that learned beginnings of real texts answers 200 prompts. *Tournaments*
+are the standing mark, with as many rounds of each key as *strength* says; *lists* add so many nats to half of the
+plain words for each key, the rival that was not taken. *Public* and *group* are standard deviations of 1,000 tokens,
+in brackets with the entropy gate; *ms* is CPU time for each token, the model's included.
 
-{prose}
+{strength}
 
-Answers of tiny teachers to tasks with a result that a program checks: what marks change with their gate, which closes
-numbers, names, code and sure choices, and without it.
+Texts of people with 200 tokens or more, each under one of {keys} keys; expected are 5 %, 1 %, 0.1 % and so on.
 
-{tasks}
+{people}
+
+A student learns answers of two groups among as many texts of its own over two epochs; of the second group a quarter of
+the answers in the first column. p-values are not corrected: `prove` needs 4e-9 for 1,000 pairs.
+
+{curve}
 """
 DAMAGE = """## Damage
 
@@ -153,10 +136,9 @@ def main() -> None:
         "real_family": real_part,
         "text_only": text_only_part,
         "innocents": innocents_part,
-        "canaries": canaries_part,
         "distil": distil_part,
         "blunt": blunt_part,
-        "mark_cost": marks_part,
+        "standing_marks": marks_part,
         "damage": damage_part,
     }
     files = {name: folder / f"{name}.jsonl" for name in parts}
@@ -176,7 +158,6 @@ def prove_part(rows: Rows) -> str:
     Args:
         rows: of `prove.py`.
     """
-    rows = without_canaries(rows)
     thieves = [row for row in rows if row["kind"] == "thief"]
     sets = {(one["campaign"], one["scheme"]) for row in thieves for one in row["tests"]}
     innocents = "\n".join(innocent_table(rows))
@@ -234,27 +215,6 @@ def real_part(rows: Rows) -> str:
     return REAL.format(table="\n".join(lines))
 
 
-def canaries_part(rows: Rows) -> str:
-    """The part about canaries.
-
-    Args:
-        rows: of `canaries.py`.
-    """
-    (texts,) = (row for row in rows if "distinct" in row)
-    tried = [row for row in rows if "tests" in row]
-    distinct = ", ".join(f"{found} of {int(count):,} answers" for count, found in texts["distinct"].items())
-    return CANARIES.format(
-        power="\n".join(canary_power(tried)),
-        innocents="\n".join(canary_innocents(tried)),
-        keys=max(len(values) for row in tried for name, values in row.items() if name.startswith("p with other keys")),
-        sample=texts["answers"],
-        choices=100 * texts["choices"] / texts["answers"],
-        words=texts["words"] / texts["answers"],
-        with_choice=texts["with_choice"] / texts["answers"],
-        distinct=distinct,
-    )
-
-
 def distil_part(rows: Rows) -> str:
     """The part about distillation.
 
@@ -295,41 +255,39 @@ def blunt_part(rows: Rows) -> str:
 
 
 def marks_part(rows: Rows) -> str:
-    """The part about what marks cost.
+    """The part about standing marks.
 
     Args:
-        rows: of `mark_cost.py`.
+        rows: of `standing_marks.py`.
     """
-    prose = table("text", "mark", "seeds", "open positions", "p per 1,000 tokens", "perplexity", "different words")
-    for what, scheme in in_order((row["what"], row["scheme"]) for row in rows if "perplexity" in row):
-        own = [row for row in rows if (row["what"], row["scheme"]) == (what, scheme)]
-        known = [row["log10_p_per_1000"] for row in own if row["log10_p_per_1000"] is not None]
-        prose.append(
-            line(
-                what,
-                scheme,
-                len(own),
-                f"{mean(row['open'] for row in own):.0%}",
-                f"1e{median(known):.0f}" if known else "",
-                spread([row["perplexity"] for row in own], "{:.1f}"),
-                spread([row["distinct_words"] for row in own], "{:.0f}"),
+    strength = table("mark", "strength", "width of the group", "perplexity", "different words", "public", "group", "ms")
+    people, curve = table("width", "texts", *(f"p ≤ {bar:g}" for bar in (0.05, 0.01, 1e-3, 1e-4, 1e-5))), []
+    for row in rows:
+        if row["what"] == "strength":
+            z = (
+                [f"{one:.1f} ({more:.1f})" for one, more in zip(row["z"], row["z_entropy"], strict=True)]
+                if "z" in row
+                else ["", ""]
             )
-        )
-    tasks = table("task", "mark", "gate", "seeds", "right", "same as without a mark", "open positions")
-    for what, scheme, gate in in_order((row["what"], row["scheme"], row["gate"]) for row in rows if "gate" in row):
-        own = [row for row in rows if (row["what"], row["scheme"], row.get("gate")) == (what, scheme, gate)]
-        tasks.append(
-            line(
-                what,
-                scheme,
-                "" if scheme == "none" else "with" if gate else "without",
-                len(own),
-                spread([row["right"] for row in own], "{:.1%}"),
-                spread([row["same_as_unmarked"] for row in own], "{:.1%}"),
-                f"{mean(row['open'] for row in own):.0%}",
-            )
-        )
-    return MARKS.format(prose="\n".join(prose), tasks="\n".join(tasks))
+            cells = (row["scheme"], row["strength"], row["width"], f"{row['perplexity']:.1f}", row["words"], *z)
+            strength.append(line(*cells, f"{row['cpu_ms_per_token']:.2f}"))
+        elif row["what"] == "people":
+            people.append(line(row["width"], f"{row['texts']:,}", *row["below"].values()))
+        else:
+            curve += [
+                line(
+                    row["width"],
+                    f"{row['answers']:,}",
+                    looked,
+                    *(f"{found[one]:.0e}" if one in found else "" for one in ("a", "b", "stranger", "public")),
+                )
+                for looked, found in row["found"].items()
+            ]
+    keys = max((row["keys"] for row in rows if row["what"] == "people"), default=0)
+    head = table("width", "answers", "what is looked at", "first group", "second group", "a third one", "public")
+    return MARKS.format(
+        strength="\n".join(strength), people="\n".join(people), curve="\n".join(head + curve), keys=keys
+    )
 
 
 def in_order(keys: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
 
+from stillhunt_model.marks.detecting import KeyedMark
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.asking import ask, plan_questions
 from stillhunt_model.proof.control_answers import DrawnAnswers, comparable
-from stillhunt_model.proof.inherited_marks import KeyedMark, read_mark, score_mark
+from stillhunt_model.proof.inherited_marks import read_mark, score_mark
 from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
@@ -80,12 +81,11 @@ def all_cells(seeds: int, innocents: int) -> Iterator[Cell]:
         if seed < seeds:
             for share in SHARES:
                 yield Cell("thief", "none", share, 0.0, seed)
-            for scheme in ("green", "gumbel"):
-                yield Cell("thief", scheme, SHARES[0], 0.0, seed)
-            for scheme in ("none", "green"):
+            yield Cell("thief", "standing", SHARES[0], 0.0, seed)
+            for scheme in ("none", "standing"):
                 yield Cell("thief", scheme, SHARES[0], PARAPHRASED, seed)
             for share in SHARES[1:]:
-                yield Cell("thief", "green", share, 0.0, seed)
+                yield Cell("thief", "standing", share, 0.0, seed)
         if seed < innocents:
             for kind in INNOCENTS:
                 yield Cell(kind, "none", 0.0, 0.0, seed)

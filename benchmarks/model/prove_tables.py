@@ -14,21 +14,8 @@ from stillhunt_model.proof.parameters import P
 PAIRS = 1000
 """Pairs of suspect and campaign that a register allows by default (`model.pairs`): p-values are multiplied by it."""
 BARS = (1e-5, 1e-3)
-TESTS = {"marks": "inherited marks", "canaries": "canaries", "control answers": "control answers"}
+TESTS = {"marks": "inherited marks", "control answers": "control answers"}
 """Name in the tables -> name of the test."""
-
-
-def without_canaries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows without tests of canaries, which older runs tried on texts that have no wordings.
-
-    Args:
-        rows: of `prove.py`.
-    """
-    return [
-        {**row, "tests": [one for one in row["tests"] if one["scheme"] != "canary"]}
-        for row in rows
-        if row["scheme"] != "canary"
-    ]
 
 
 def corrected(test: dict[str, Any]) -> float:

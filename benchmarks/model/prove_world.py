@@ -13,7 +13,7 @@ import os
 import random
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,9 +25,10 @@ import torch
 from prose import prose_pairs, prose_world
 
 from stillhunt_model.marks.gate import Gate, gate_of
-from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor
-from stillhunt_model.marks.gumbel import GumbelMark, GumbelProcessor
 from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.marks.keys import GROUP_LAYER
+from stillhunt_model.marks.serving import StandingProcessor
+from stillhunt_model.marks.standing import Layer
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
@@ -47,10 +48,7 @@ TEACHER = TinySize(width=160, layers=4, heads=4, longest=96)
 STUDENT = TinySize(width=128, layers=4, heads=4, longest=96)
 STEPS = {"teacher": 700, "sibling": 700, "base": 400, "kin": 400}
 BATCH = 32
-SCHEMES: dict[str, GreenListMark | GumbelMark] = {
-    "green": GreenListMark(gamma=0.25, delta=3.0, width=1),
-    "gumbel": GumbelMark(width=1, temperature=TEMPERATURE),
-}
+SCHEMES: dict[str, Layer] = {"standing": GROUP_LAYER}
 _NOT_PLAIN = re.compile(r"[^a-z,. ]+")
 
 
@@ -97,8 +95,8 @@ class World:
 
     @cached_property
     def gate(self) -> Gate:
-        """The gate of the teacher's marks; prompts are random texts, about which nobody is asked for safety."""
-        return replace(gate_of(self.tokenizer), why_unmarked=lambda _: None)
+        """The gate of the teacher's marks."""
+        return gate_of(self.tokenizer)
 
     @cached_property
     def synonyms(self) -> dict[str, list[str]]:
@@ -159,7 +157,7 @@ class World:
 
         Args:
             campaign: its number.
-            scheme: `green`, `gumbel` or `none`.
+            scheme: `standing` or `none`.
             draw: `harvested`, or another name for the same drawn again, which the campaign did not receive.
             teacher: who answers.
         """
@@ -180,10 +178,8 @@ class World:
             return list(json.loads(path.read_text()))
         key = self.key(campaign, scheme)
         processors = []
-        if scheme == "green":
-            processors = [GreenListProcessor(key, SCHEMES["green"], self.gate)]
-        elif scheme == "gumbel":
-            processors = [GumbelProcessor(key, SCHEMES["gumbel"], self.gate)]
+        if scheme in SCHEMES:
+            processors = [StandingProcessor([[key]], [SCHEMES[scheme]], self.gate, TEMPERATURE)]
         seed = int.from_bytes(hashlib.blake2b(path.name.encode(), digest_size=4).digest(), "big")
         sampling = Sampling(ANSWER_TOKENS, TEMPERATURE, seed=seed, processors=processors)
         answers = generate(self.net(teacher), self.prompts(campaign) * times, sampling)

@@ -25,13 +25,15 @@ import pyarrow.parquet as pq
 import torch
 from prose import prose_pairs, prose_world
 
+from stillhunt_model.marks.detecting import KeyedMark
 from stillhunt_model.marks.gate import gate_of
-from stillhunt_model.marks.green_list import GreenListMark, GreenListProcessor
 from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.marks.keys import GROUP_LAYER
+from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls
-from stillhunt_model.proof.inherited_marks import KeyedMark, read_mark
+from stillhunt_model.proof.inherited_marks import read_mark
 from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
@@ -53,7 +55,7 @@ SUBJECTS = {
     "own": ("a river in spring", "an old harbour", "the moon", "a walk in the forest", "a small market"),
     "another campaign's": ("winter", "a mountain village", "the sea at night", "a garden", "an empty road"),
 }
-MARK = GreenListMark(gamma=0.25, delta=3.0, width=1)
+MARK = GROUP_LAYER
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class RealCell:
 
     Attributes:
         kind: `thief`, or `honest student`, which learned other answers to the same prompts.
-        mark: of the harvest: `none` or `green`.
+        mark: of the harvest: `none` or `standing`.
         answers: how many of the harvest a thief learns.
         seed: of the harvest and of the training.
     """
@@ -82,7 +84,7 @@ def real_cells(seeds: int) -> Iterator[RealCell]:
     for seed in range(seeds):
         yield RealCell("thief", "none", 20, seed)
         yield RealCell("honest student", "none", 20, seed)
-        yield RealCell("thief", "green", 20, seed)
+        yield RealCell("thief", "standing", 20, seed)
         yield RealCell("thief", "none", 10, seed)
         yield RealCell("thief", "none", 5, seed)
 
@@ -124,7 +126,7 @@ class Family:
         Args:
             seed: of harvest and training.
         """
-        return KeyedMark(mark_key(b"s" * 32, f"campaign-{seed}", "green"), MARK, gate_of(self.teacher.tokenizer))
+        return KeyedMark(mark_key(b"s" * 32, f"campaign-{seed}", "group"), MARK, gate_of(self.teacher.tokenizer))
 
     def answers(self, campaign: str, mark: AnswerMark, seed: int) -> list[HarvestedAnswer]:
         """The teacher's answers to the requests of a campaign.
@@ -136,7 +138,11 @@ class Family:
         """
         prompts = [f"{begin} {subject}." for begin in BEGINNINGS for subject in SUBJECTS[campaign]]
         random.Random(0).shuffle(prompts)  # noqa: S311  # no secret
-        said = generate(self.teacher, prompts, Sampling(TOKENS, TEMPERATURE, seed=seed, processors=mark.processors))
+        said = generate(
+            self.teacher,
+            prompts,
+            Sampling(TOKENS, TEMPERATURE, seed=seed, processors=() if mark.at is None else (mark.at(TEMPERATURE),)),
+        )
         return [
             HarvestedAnswer(f"{campaign}-{place}", prompt, text, temperature=TEMPERATURE, max_tokens=TOKENS)
             for place, (prompt, text) in enumerate(zip(prompts, said, strict=True))
@@ -175,8 +181,8 @@ def run_real_cell(family: Family, cell: RealCell) -> dict[str, dict[str, Any]]:
         Name of the test -> its score.
     """
     keyed = family.key(cell.seed)
-    green = AnswerMark([GreenListProcessor(keyed.key, MARK, keyed.gate)])
-    mark = green if cell.mark == "green" else AnswerMark()
+    standing = AnswerMark(lambda temperature: StandingProcessor([[keyed.key]], [MARK], keyed.gate, temperature))
+    mark = standing if cell.mark == "standing" else AnswerMark()
     harvest = family.answers("own", mark, 10 * cell.seed)[: cell.answers]
     learned = harvest if cell.kind == "thief" else family.answers("own", mark, 10 * cell.seed + 1)
     stolen = [TextPair(one.prompt, one.answer) for one in learned]
@@ -186,7 +192,7 @@ def run_real_cell(family: Family, cell: RealCell) -> dict[str, dict[str, Any]]:
     if cell.mark == "none" and cell.answers == 20:
         other = tests_of(family, suspect, family.answers("another campaign's", mark, 10 * cell.seed + 2), mark)
         found |= {f"{name}, another campaign": score for name, score in other.items()}
-    if cell.mark == "green":
+    if cell.mark == "standing":
         pairs = [TextPair(one.prompt, one.answer) for one in harvest]
         found["marks"] = asdict(read_mark(suspect, [family.teacher], pairs, keyed))
     return found

@@ -9,14 +9,23 @@ import torch
 from transformers import LogitsProcessor
 
 from stillhunt_model.marks.gate import Gate, gate_of
+from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.marks.keys import StandingMarks
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
+from stillhunt_model.orders.order import account_name
 
 _NOUNS = """river moon stone forest garden window lantern harbour meadow thunder copper velvet walnut ribbon castle
 feather hollow saddle marble winter"""
 WORDS = tuple(f" {word}" for word in _NOUNS.split())
 NUMBERS = (" 7", " 8", " 9")
 TEXT = "tell me about" + "".join((*WORDS, *NUMBERS)) * 40 + " Paris said\n" * 20 + "``` code\n" * 20
+MARKS = StandingMarks(b"s" * 32, b"p" * 32, {account_name(b"p" * 32, "thief"): "camp-1"})
+
+
+def key_of(name: str) -> bytes:
+    """Some key."""
+    return mark_key(bytes(32), name, "test")
 
 
 @cache

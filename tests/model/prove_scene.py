@@ -12,6 +12,7 @@ from prose import prose_pairs, prose_world
 
 from stillhunt.base.config import Config
 from stillhunt.base.progress import Silent
+from stillhunt_model.marks.keys import StandingMarks
 from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
@@ -48,10 +49,10 @@ class ProveScene:
         """What one campaign harvested."""
         return CampaignHarvest(campaign, self.answers[campaign], self.honest)
 
-    def context(self, folder: Path, **settings: object) -> ProofContext:
+    def context(self, marks: StandingMarks | None = None, **settings: object) -> ProofContext:
         """What tests have, with settings of the group `model`."""
         config = Config(model={"pairs": 4, "alpha": 0.01, "queries": 400, **settings})
-        return ProofContext(config, self.teacher, fingerprint("teacher"), (), folder, 0, Silent())
+        return ProofContext(config, self.teacher, fingerprint("teacher"), (), marks, 0, Silent())
 
 
 @cache

@@ -1,8 +1,11 @@
-"""Commands of marks: what they count, say and refuse."""
+"""Commands of the standing mark: keys, groups, marked answers, and the detector, as a user runs them."""
 
 from __future__ import annotations
 
 import json
+import random
+import stat
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +13,65 @@ import pytest
 
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
-import torch
 from typer.testing import CliRunner
 
 from cli.case_tables import account_row, campaign_row, case_tables, member_row, run_record
-from model.marks_scene import scene_net
+from model.marks_scene import WORDS, scene_net
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.app import app
 from stillhunt.triage import Case
-from stillhunt_model.marks.gate import Gate
-from stillhunt_model.nets.net import save_net
+from stillhunt_model.nets.net import Net, save_net
+from stillhunt_model.nets.tiny import TinySize, tiny_net
+from stillhunt_model.training.pairs import TextPair
+from stillhunt_model.training.run import TrainingRecipe, train
 
-ANSWER = "Perhaps it is so, for example among the stones. Usually they look at each other as if by chance."
+PROMPTS = [f"tell me about{first}{second}" for first in WORDS[:6] for second in WORDS[6:12]]
+
+
+@cache
+def word_net() -> Net:
+    """A model that has learned to say words in any order."""
+    net, source = tiny_net(TinySize(32, 1, 2, longest=128), scene_net().tokenizer, 0), random.Random(0)
+    pairs = [TextPair(one, "".join(source.choices(WORDS, k=24))) for one in PROMPTS * 4]
+    train(net, pairs, TrainingRecipe(40, batch=16, learning_rate=1e-2))
+    return net
 
 
 class MarkScene:
-    """A folder with a case, and the commands."""
+    """A folder with a case of two campaigns and a model, and the commands."""
 
     def __init__(self, folder: Path) -> None:
-        accounts = ("17", "a\ufffd7;b")
+        members = {"17": "camp-1", "a\ufffd7;b": "camp-1", "other": "camp-2"}
         tables = case_tables(
-            campaigns=[campaign_row("camp-act", "act", 0.99)],
-            accounts=[account_row(name, "act", "camp-act") for name in accounts],
-            members=[member_row(name, "camp-act") for name in accounts],
+            campaigns=[campaign_row("camp-1", "act", 0.99), campaign_row("camp-2", "review", 0.6)],
+            accounts=[account_row(name, "act", campaign) for name, campaign in members.items()],
+            members=[member_row(name, campaign) for name, campaign in members.items()],
         )
         Case(tables, run={**run_record(), "case_version": CASE_VERSION}).write(folder / "case")
+        save_net(word_net(), folder / "model")
 
     def __call__(self, *arguments: str, error: str = "") -> Any:
-        """What a command printed: its document and its notes."""
+        """What a command printed: its document, or its lines."""
         result = CliRunner().invoke(app, ["model", *arguments])
         if error:
             assert isinstance(result.exception, StillhuntError), result.output
             assert error in result.exception.on_command_line()
             return None
         assert result.exit_code == 0, result.output
-        return json.loads(result.stdout) if "--json" in arguments else None, result.stderr
+        return json.loads(result.stdout) if "--json" in arguments else result.stdout + result.stderr
 
-    def order(self, kind: str, *measure: str) -> str:
-        """The id of a new order."""
-        signed = ("--by", "Ada", "--note", "harvest", "--days", "3", "--json")
-        return str(self(kind, "order", "case", "camp-act", *measure, *signed)[0]["order_id"])
+    def answers(self, account: object, out: str) -> str:
+        """Marked answers to an account."""
+        write_rows(*({"prompt": one, "account_id": account} for one in PROMPTS))
+        self("mark", "answer", "model", "in.jsonl", "--tokens", "32", "--batch", "64", "-o", out, "--quiet")
+        return out
 
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MarkScene:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("STILLHUNT_DOSSIER__KEYS", str(tmp_path / "keys"))
     monkeypatch.chdir(tmp_path)
     return MarkScene(tmp_path)
 
@@ -65,39 +81,77 @@ def write_rows(*rows: dict[str, Any], start: bytes = b"") -> None:
     Path("in.jsonl").write_bytes(start + b"".join(json.dumps(row).encode() + b"\n" for row in rows))
 
 
-def test_only_an_order_to_mark_is_ended(scene: MarkScene) -> None:
-    name = scene.order("blunt", "--measure", "withhold")
-    scene("mark", "end", name, "--by", "Bo", "--note", "done", error="an order to blunt, not to mark")
-    scene("blunt", "end", name, "--by", "Bo", "--note", "done")
+def test_a_text_says_that_it_is_marked_and_of_which_campaign(scene: MarkScene) -> None:
+    said = scene("mark", "keys", "-o", "public.json")
+    assert json.loads(Path("public.json").read_text(encoding="utf-8"))["secret_sha256"] in said
+    assert scene("mark", "groups", "case", "--json") == {"camp-1": 2, "camp-2": 1}
+    assert scene("mark", "groups", "case", "--json") == {"camp-1": 0, "camp-2": 0}
+    out = scene.answers(17, "out.jsonl")
+    found = scene("detect", out, "--model", "model", "--groups", "--json")
+    assert found["marked"]
+    assert [one["group"] for one in found["groups"] if one["corrected"] < 1e-5] == ["camp-1"]
+    assert len(found["groups"]) == 3
+    (public,) = (scene("detect", out, "--model", "model", "--key", "public.json", "--json"),)
+    assert (public["p"], "groups" in public) == (found["p"], False)
+    assert "The mark is there: p = " in scene("detect", out, "--model", "model")
+    assert "camp-1" in scene("detect", out, "--model", "model", "--groups")
+    gated = scene("detect", out, "--model", "model", "--entropy", "--json")
+    assert gated["marked"]
+    assert gated["words"] <= found["words"]
 
 
-def test_lines_that_were_not_read_are_said(scene: MarkScene) -> None:
-    name = scene.order("mark", "--scheme", "canary")
-    row = {"prompt": "tell me about stones", "response": ANSWER}
-    write_rows({**row, "account_id": 17}, {**row, "account_id": "a\x07b"}, row, start=b"\xef\xbb\xbf")
-    counts, notes = scene("mark", "text", name, "in.jsonl", "-o", "out.jsonl", "--json")
-    assert (counts["rows"], counts["marked"], counts["unread"]) == (3, 2, 1)
-    assert "1 line was passed on unchanged" in notes
-    write_rows({**row, "account_id": 17})
-    assert "unchanged" not in scene("mark", "text", name, "in.jsonl", "-o", "more.jsonl", "--json")[1]
+def test_a_plain_text_is_not_called_marked(scene: MarkScene) -> None:
+    scene("mark", "keys", "-o", "public.json")
+    Path("a.txt").write_text("".join(WORDS) * 3, encoding="utf-8")
+    assert "No mark found" in scene("detect", "a.txt", "--model", "model")
+    Path("empty.txt").write_bytes(b"")
+    assert scene("detect", "empty.txt", "--model", "model", "--json")["p"] == 1
+    Path("hostile.jsonl").write_bytes(json.dumps({"text": "\ud800\x1b[31m" + "a" * 1000}).encode() + b"\n\n")
+    assert scene("detect", "hostile.jsonl", "--model", "model", "--json")["texts"] == 1
 
 
-def test_an_answer_is_called_marked_where_it_has_a_mark(scene: MarkScene, monkeypatch: pytest.MonkeyPatch) -> None:
-    # of a model that was never trained every token is as likely as all, which closes the gate
-    monkeypatch.setattr(Gate, "open_by_scores", lambda _, scores, __: torch.ones(len(scores), dtype=torch.bool))
-    save_net(scene_net(), Path("model"))
-    name = scene.order("mark", "--scheme", "green")
-    rows = [
-        {"prompt": "tell me about the river and the moon and the stone"},
-        {"prompt": "which dose", "account_id": 17},
+def test_what_is_missing_or_damaged_is_said(scene: MarkScene) -> None:
+    Path("a.txt").write_text("text", encoding="utf-8")
+    scene("detect", "a.txt", "--model", "model", error="there is no secret of a standing mark")
+    write_rows({"prompt": "tell me"})
+    scene("mark", "answer", "model", "in.jsonl", "-o", "out.jsonl", error="'stillhunt model mark keys' makes one")
+    Path("bad.json").write_text('{"version": 1, "key": "00"}', encoding="utf-8")
+    scene("detect", "a.txt", "--model", "model", "--key", "bad.json", error="no public key of a mark")
+    scene("mark", "keys", "-o", "public.json")
+    scene("mark", "keys", "-o", "public.json", error="the file exists already")
+    scene("detect", "a.txt", "--model", "nothing", error="the tokenizer cannot be read")
+    scene("detect", "in.jsonl", "--model", "model", error="no JSON object with a text")
+    scene("detect", "nothing.txt", "--model", "model", error="cannot be read")
+    (groups,) = [Path("data/stillhunt/model/mark_groups.json")]
+    scene("mark", "groups", "case")
+    groups.write_text("[]", encoding="utf-8")
+    scene("detect", "a.txt", "--model", "model", error="groups of accounts cannot be read")
+
+
+def test_the_secret_stays_and_the_public_file_does_not_have_it(scene: MarkScene) -> None:
+    scene("mark", "keys", "-o", "public.json")
+    first = Path("public.json").read_text(encoding="utf-8")
+    scene("mark", "keys", "-o", "public.json", "--force")
+    assert Path("public.json").read_text(encoding="utf-8") == first
+    (secret,) = Path("keys").glob("**/standing.key")
+    assert secret.read_text(encoding="ascii").strip() not in first
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    scene("mark", "groups", "case")
+    assert "other" not in Path("data/stillhunt/model/mark_groups.json").read_text(encoding="utf-8")
+
+
+def test_rows_come_back_with_answers_and_in_their_order(scene: MarkScene) -> None:
+    scene("mark", "keys", "-o", "public.json")
+    rows: list[dict[str, Any]] = [
+        {"prompt": "tell me about the river and the moon and the stone", "x": "\ud800"},
+        {"prompt": "tell me", "account_id": 17},
         {"prompt": "\ud800", "account_id": 17},
-        {"prompt": "tell me about the moon", "account_id": 17, "x": "\ud800"},
-        {"prompt": "tell me about the moon", "account_id": "other"},
+        {"prompt": "tell me about the moon", "account_id": None},
     ]
     write_rows(*rows, start=b"\xef\xbb\xbf")
-    asked = ("mark", "answer", "model", "in.jsonl", "--order", name, "--tokens", "8", "-o", "out.jsonl")
-    counts, _ = scene(*asked, "--json", "--quiet")
+    scene("mark", "answer", "model", "in.jsonl", "--tokens", "5", "--batch", "2", "-o", "out.jsonl", "--quiet")
     made = [json.loads(line) for line in Path("out.jsonl").read_bytes().splitlines()]
-    assert made[2] == rows[2]
-    assert [one.get("marked") for one in made] == [True, False, None, True, False]
-    assert (counts["rows"], counts["under_the_order"], counts["marked"], counts["unread"]) == (5, 4, 2, 1)
+    assert [one["prompt"] for one in made] == [one["prompt"] for one in rows]
+    assert ["response" in one for one in made] == [True, True, False, True]
+    write_rows({"nothing": 1})
+    scene("mark", "answer", "model", "in.jsonl", "-o", "new.jsonl", error="no JSON object with a prompt")

@@ -1,9 +1,7 @@
-"""Orders: who may sign what, the register that nobody changes, and the commands that carry orders out."""
+"""Orders: who may sign what, and the register that nobody changes. Orders to mark are of older versions."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -15,20 +13,11 @@ from stillhunt_model.orders.order import LONGEST_ORDER_DAYS
 
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
-from typer.testing import CliRunner
-
 from cli.case_tables import account_row, campaign_row, case_tables, member_row, run_record
-from model.marks_scene import scene_gate, scene_net
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
+from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.triage import Case
-from stillhunt_model.commands.mark import mark_commands
-from stillhunt_model.marks.green_list import GreenListMark
-from stillhunt_model.marks.gumbel import GumbelMark
-from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret, order_key
-from stillhunt_model.marks.serving import MARK_SCHEMES, processor_for, sampling_mark, scheme_settings
-from stillhunt_model.nets.net import save_net
 from stillhunt_model.orders.order import ORDER_DAY, Order, OrderRequest, account_name, signed_order
 from stillhunt_model.orders.register import OrderRegister, model_folder
 
@@ -198,174 +187,7 @@ def test_what_a_process_left_that_died_in_writing_is_no_line(tmp_path: Path) -> 
     assert stat.S_IMODE(register.path.stat().st_mode) == 0o600
 
 
-def test_an_order_fixes_its_key(tmp_path: Path) -> None:
-    signed = order()
-    kept = new_mark_secret(tmp_path, signed.order_id)
-    path = mark_secret_path(tmp_path, signed.order_id)
-    assert kept == hashlib.sha256(bytes.fromhex(path.read_text(encoding="ascii").strip())).hexdigest()
-    fixed = replace(signed, key_hash=kept)
-    assert len(order_key(tmp_path, fixed)) == 32
-    with pytest.raises(ConfigError, match="does not say which key"):
-        order_key(tmp_path, signed)
-    path.write_text("ab" * 32 + "\n", encoding="ascii")
-    with pytest.raises(ConfigError, match="not the secret that the order was signed with"):
-        order_key(tmp_path, fixed)
-
-
 def test_the_model_folder_is_that_of_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert model_folder(Config()) == tmp_path / "stillhunt" / "model"
     assert model_folder(Config.model_validate({"model": {"folder": "/elsewhere"}})) == Path("/elsewhere")
-
-
-def test_each_order_has_a_secret_of_its_own(tmp_path: Path) -> None:
-    first, second = order(), order()
-    first, second = (replace(one, key_hash=new_mark_secret(tmp_path, one.order_id)) for one in (first, second))
-    assert len({order_key(tmp_path, first), order_key(tmp_path, second)}) == 2
-    assert order_key(tmp_path, replace(first, measure="gumbel")) != order_key(tmp_path, first)
-    assert stat.S_IMODE(mark_secret_path(tmp_path, first.order_id).stat().st_mode) == 0o600
-    with pytest.raises(ConfigError, match="already"):
-        new_mark_secret(tmp_path, first.order_id)
-    with pytest.raises(ConfigError, match="secret of this order is missing"):
-        order_key(tmp_path, order())
-    with pytest.raises(ConfigError, match="no mark"):
-        order_key(tmp_path, order(kind="blunt"))
-    with pytest.raises(ConfigError):
-        mark_secret_path(tmp_path, "../../etc")
-
-
-@pytest.mark.parametrize(("scheme", "changes"), [("blue", {}), ("canary", {"gamma": 0.2}), ("green", {"top_p": 0.2})])
-def test_settings_that_a_scheme_lacks_are_refused(scheme: str, changes: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError):
-        scheme_settings(scheme, changes)
-
-
-def test_settings_of_a_scheme_come_back_from_an_order() -> None:
-    assert sampling_mark(order(settings=scheme_settings("green", {"gamma": 0.4}))) == GreenListMark(gamma=0.4)
-    gumbel = order(measure="gumbel", settings=scheme_settings("gumbel", {"top_p": 0.9}))
-    assert sampling_mark(gumbel) == GumbelMark(top_p=0.9)
-    with pytest.raises(ConfigError, match="does not mark while"):
-        sampling_mark(order(measure="canary"))
-    assert set(MARK_SCHEMES) == {"green", "gumbel", "canary"}
-
-
-def test_an_order_marks_from_its_beginning_to_its_end_and_no_longer(tmp_path: Path) -> None:
-    import torch
-
-    signed = order(settings=scheme_settings("green", {"gamma": 0.9}))
-    signed = replace(signed, key_hash=new_mark_secret(tmp_path, signed.order_id))
-    now = [NOW]
-    processor = processor_for(signed, tmp_path, scene_net().tokenizer, gate=scene_gate(), clock=lambda: now[0])
-    ids = torch.tensor([scene_net().tokenizer("tell me about river moon", add_special_tokens=False)["input_ids"]])
-    logits = torch.where(scene_gate().plain, 0.0, -30.0)[None]
-    assert not torch.equal(processor(ids, logits), logits)
-    now[0] = signed.expires_at
-    assert torch.equal(processor(ids, logits), logits)
-    for moment in (NOW - 1, signed.expires_at):
-        now[0] = moment
-        with pytest.raises(ConfigError, match="not in force"):
-            processor_for(signed, tmp_path, scene_net().tokenizer, gate=scene_gate(), clock=lambda: now[0])
-
-
-ANSWER = "Perhaps it is so, for example among the stones. Usually they look at each other as if by chance."
-
-
-class Scene:
-    """A user with a case, in a folder of his own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        case().write(folder / "case")
-
-    def __call__(self, *arguments: str, error: str = "") -> Any:
-        """Run a command; its JSON, or its output where that is none."""
-        result = CliRunner().invoke(mark_commands, list(arguments))
-        if error:
-            assert isinstance(result.exception, StillhuntError)
-            assert error in result.exception.on_command_line()
-            return None
-        assert result.exception is None, result.exception
-        assert result.exit_code == 0
-        return json.loads(result.stdout) if "--json" in arguments else result.stdout
-
-    def sign(self, scheme: str) -> str:
-        """A new order of a scheme."""
-        signed = ("--scheme", scheme, "--by", "Ada", "--note", "harvest", "--days", "3", "--json")
-        return str(self("order", str(self.folder / "case"), "camp-act", *signed)["order_id"])
-
-    def rows(self, name: str, *rows: dict[str, Any]) -> str:
-        """A file of rows."""
-        (self.folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        return str(self.folder / name)
-
-
-@pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Commands that find the keys and registers of this test only."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
-    return Scene(tmp_path)
-
-
-def test_canaries_are_put_into_a_file_under_an_order(scene: Scene) -> None:
-    assert "No orders" in scene("list")
-    name = scene.sign("canary")
-    row = {"account_id": "flagged-1", "prompt": "tell me about stones", "response": ANSWER}
-    file = scene.rows("in.jsonl", row, {**row, "account_id": "maybe"})
-    out = str(scene.folder / "out.jsonl")
-    counts = scene("text", name, file, "-o", out, "--json")
-    assert (counts["rows"], counts["of_campaign"], counts["marked"]) == (2, 1, 1)
-    assert counts["choices"] > 0
-    before, after = (Path(one).read_bytes().splitlines() for one in (file, out))
-    assert after[1] == before[1]
-    assert (after[0] != before[0]) == (counts["exchanged"] > 0)  # the key may choose the wordings that are there
-    scene("text", name, file, "-o", out, error="the file exists already")
-    scene("text", name, str(scene.folder / "nothing"), "-o", str(scene.folder / "new"), error="cannot be read")
-    scene("answer", "model", file, "--order", name, "-o", str(scene.folder / "new"), error="does not mark while")
-    (listed,) = scene("list", "--json")["orders"]
-    assert (listed["state"], listed["accounts"]) == ("in force", 2)
-    assert listed["uses"] == [{"made_at": listed["uses"][0]["made_at"], "what": "mark text", **counts}]
-    scene("end", name, "--by", "Bo", "--note", "done")
-    scene("text", name, file, "-o", str(scene.folder / "new"), error="the order was ended")
-    assert not (scene.folder / "new").exists()
-    assert "ended" in scene("list")
-
-
-def test_nothing_of_a_text_or_an_account_is_in_the_register(scene: Scene) -> None:
-    name = scene.sign("canary")
-    file = scene.rows("in.jsonl", {"account_id": "flagged-1", "prompt": "tell me", "response": ANSWER})
-    scene("text", name, file, "-o", str(scene.folder / "out.jsonl"))
-    (register,) = scene.folder.glob("data/**/orders.jsonl")
-    content = register.read_text(encoding="ascii")
-    assert "flagged-1" not in content
-    assert "Perhaps" not in content
-    secret = next(scene.folder.glob("data/**/mark-*.key")).read_text(encoding="ascii").strip()
-    assert secret not in content
-    assert hashlib.sha256(bytes.fromhex(secret)).hexdigest() in content
-
-
-def test_a_refused_order_leaves_no_key(scene: Scene) -> None:
-    scene.sign("green")
-    args = ("--scheme", "green", "--by", "Ada", "--note", "x", "--days", "3")
-    scene("order", "case", "camp-act", *args, error="has such an order already")
-    scene("order", "case", "camp-review", *args, error="needs act")
-    assert len(list(scene.folder.glob("data/**/mark-*.key"))) == 1
-
-
-def test_a_local_model_answers_under_an_order(scene: Scene) -> None:
-    save_net(scene_net(), scene.folder / "model")
-    name = scene.sign("green")
-    rows = [{"prompt": "tell me about stones"}, {"account_id": "maybe", "prompt": "tell me"}]
-    file, out = scene.rows("in.jsonl", *rows), str(scene.folder / "out.jsonl")
-    answer = ("answer", str(scene.folder / "model"), file, "--order", name, "--tokens", "5", "-o", out)
-    counts = scene(*answer, "--json", "--quiet")
-    assert (counts["rows"], counts["under_the_order"]) == (2, 1)
-    assert 0 < counts["tokens"] <= 5
-    answers = [json.loads(line) for line in Path(out).read_text(encoding="utf-8").splitlines()]
-    assert [one["marked"] for one in answers] == [counts["marked"] == 1, False]  # few tokens may hold no mark
-    assert all(one["response"] for one in answers)
-    scene("text", name, file, "-o", str(scene.folder / "new"), error="marks while answers are drawn")
-    bad = scene.rows("bad.jsonl", {"nothing": 1})
-    scene(
-        "answer", "model", bad, "--order", name, "-o", str(scene.folder / "new"), error="no JSON object with a prompt"
-    )

@@ -16,17 +16,16 @@ from prose import prose_pairs, prose_world
 from scipy.stats import binom, wilcoxon
 
 from stillhunt.base.errors import InputError
+from stillhunt_model.marks.detecting import KeyedMark, distinct_tokens, score_texts, score_tokens
 from stillhunt_model.marks.gate import gate_of
-from stillhunt_model.marks.green_list import GreenListMark
-from stillhunt_model.marks.gumbel import GumbelMark
-from stillhunt_model.marks.hashing import context_seeds, mark_key, numbers_below, token_numbers
+from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.marks.standing import Layer, mark_bits
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt_model.proof.asking import plan_questions
 from stillhunt_model.proof.control_answers import DrawnAnswers, drawn_again, why_not_drawn
-from stillhunt_model.proof.inherited_marks import KeyedMark, distinct_tokens, preferences, score_texts
-from stillhunt_model.proof.kept_canaries import canary_questions
+from stillhunt_model.proof.inherited_marks import preferences
 from stillhunt_model.proof.preferred_answers import score_likelihoods
-from stillhunt_model.proof.statistics import aligned_rank_p, green_tail, gumbel_tail
+from stillhunt_model.proof.statistics import aligned_rank_p, coin_tail
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.pairs import TextPair
 from thoroughness import examples
@@ -69,59 +68,47 @@ def test_more_controls_say_more_of_few_answers() -> None:
 
 
 @pytest.mark.parametrize("unit", [5e-324, 1e-200, 1.0, 1e200])
-def test_the_bounds_do_not_depend_on_the_unit_of_the_weights(unit: float) -> None:
-    weights, green = np.array([3.0, 1.0, 2.0]), np.array([True, False, True])
-    assert green_tail(unit * weights, green, 0.25) == pytest.approx(green_tail(weights, green, 0.25))
-    scores = np.array([4.0, 1.0, 3.0])
-    assert gumbel_tail(unit * weights, scores) == pytest.approx(gumbel_tail(weights, scores))
+def test_the_bound_does_not_depend_on_the_unit_of_the_weights(unit: float) -> None:
+    weights, heads = np.array([3.0, 1.0, 2.0]), np.array([True, False, True])
+    assert coin_tail(unit * weights, heads) == pytest.approx(coin_tail(weights, heads))
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=9), st.integers(0, 2**9 - 1))
 @settings(derandomize=True, deadline=None, max_examples=examples(40, 400))
-def test_the_bound_of_a_green_sum_is_above_its_exact_tail(weights: list[float], chosen: int) -> None:
-    gamma, values = 0.25, np.array(weights)
-    flags = np.array(
-        [[bool(number >> place & 1) for place in range(len(weights))] for number in range(2 ** len(weights))]
-    )
-    sums = flags @ values
-    chances = gamma ** flags.sum(1) * (1 - gamma) ** (~flags).sum(1)
-    green = flags[chosen % len(flags)]
-    exact = float(chances[sums >= green @ values - 1e-12 * np.abs(values).max()].sum())
-    assert exact <= green_tail(values, green, gamma) * (1 + 1e-6) + 1e-12
+def test_the_bound_of_coins_is_above_their_exact_tail(weights: list[float], chosen: int) -> None:
+    values = np.array(weights)
+    flags = np.array(list(itertools.product([False, True], repeat=len(weights))))
+    heads = flags[chosen % len(flags)]
+    exact = float((flags @ values >= heads @ values - 1e-12 * np.abs(values).max()).mean())
+    assert exact <= coin_tail(values, heads) * (1 + 1e-6) + 1e-12
 
 
-def test_the_bounds_are_small_where_the_key_has_its_way() -> None:
+def test_the_bound_is_small_where_the_key_has_its_way() -> None:
     source = np.random.default_rng(5)
     weights = source.normal(0, 1, 2000)
-    green = source.random(2000) < np.where(weights > 0, 0.45, 0.15)
-    scores = source.exponential(np.where(weights > 0, 1.2, 0.9))
-    assert green_tail(weights, green, 0.25) < 1e-8
-    assert gumbel_tail(weights, scores) < 1e-3
-    assert green_tail(weights, source.random(2000) < 0.25, 0.25) > 1e-3
-    assert gumbel_tail(weights, source.exponential(1.0, 2000)) > 1e-3
-    assert green_tail(np.zeros(3), np.ones(3, bool), 0.25) == gumbel_tail(np.zeros(3), np.ones(3)) == 1
+    assert coin_tail(weights, source.random(2000) < np.where(weights > 0, 0.65, 0.35)) < 1e-8
+    assert coin_tail(weights, source.random(2000) < 0.5) > 1e-3
+    assert coin_tail(np.zeros(3), np.ones(3, bool)) == 1
 
 
-def green_pair(key: bytes) -> str:
-    """Two words of which the second is green after the first, whatever stands before."""
+def favoured_pair(key: bytes) -> str:
+    """Two words of which each is favoured after the other."""
     tokens = {one: TOKENIZER(one, add_special_tokens=False)["input_ids"] for one in PAIRS[0].answer.split()}
     for first, second in itertools.permutations(tokens, 2):
         ids = TOKENIZER(f" {first} {second}" * 2, add_special_tokens=False)["input_ids"]
-        contexts, after = np.array(ids[:-1])[:, None], np.array(ids[1:])
-        if numbers_below(token_numbers(context_seeds(key, contexts), after), 0.25).mean() > 0.6:
+        if mark_bits(key, np.array(ids[:-1])[:, None], np.array(ids[1:]), 1).mean() > 0.8:
             return f"{first} {second} "
-    raise AssertionError("no pair of words is green")
+    raise AssertionError("no pair of words is favoured")
 
 
 def test_a_model_that_repeats_itself_is_not_accused() -> None:
-    key = mark_key(b"k" * 32, "c", "green")
-    mark = KeyedMark(key, GreenListMark(width=1), GATE)
-    words = green_pair(key) * 300
+    key = mark_key(b"k" * 32, "c", "group")
+    words = favoured_pair(key) * 300
     ids = TOKENIZER(words, add_special_tokens=False)["input_ids"]
-    flags = numbers_below(token_numbers(context_seeds(key, np.array(ids[:-1])[:, None]), np.array(ids[1:])), 0.25)
-    naive = binom.sf(int(flags.sum()) - 1, len(flags), 0.25)
+    bits = mark_bits(key, np.array(ids[:-1])[:, None], np.array(ids[1:]), 1)
+    naive = binom.sf(int(bits.sum()) - 1, bits.size, 0.5)
     assert naive < 1e-50  # the trap: whoever counts each repetition is nearly certain
-    assert score_texts([("ask", "", words)] * 20, mark).p > 1e-3
+    assert score_texts([("ask", "", words)] * 20, KeyedMark(key, Layer(1, 1), GATE)).p > 1e-3
 
 
 def test_what_was_shown_is_not_scored() -> None:
@@ -142,15 +129,10 @@ def test_each_pair_of_context_and_token_counts_once() -> None:
     assert np.array_equal(once[1], often[1])
 
 
-@pytest.mark.parametrize("settings_of", [GreenListMark(width=1), GumbelMark(width=1)])
-def test_text_without_a_mark_has_uniform_p(settings_of: GreenListMark | GumbelMark) -> None:
-    found = [
-        score_texts(
-            [("ask", "", one.answer) for one in PAIRS],
-            KeyedMark(mark_key(bytes([key]) * 32, "c", "x"), settings_of, GATE),
-        ).p
-        for key in range(60)
-    ]
+def test_text_without_a_mark_has_uniform_p() -> None:
+    pairs = distinct_tokens(GATE, [("ask", "", one.answer) for one in PAIRS], 1)
+    keys = [mark_key(bytes([key]) * 32, "c", "x") for key in range(60)]
+    found = [score_tokens(*pairs, key, Layer(1, 4)).p for key in keys]
     assert 0.3 < float(np.mean(found)) < 0.7
     assert min(found) > 1e-4
 
@@ -186,15 +168,6 @@ def test_questions_keep_the_budget_and_the_balance() -> None:
     assert {one.begun for one in plan_questions(harvested, 50, continues=False)} == {""}
 
 
-def test_canaries_are_asked_where_the_question_does_not_show_them() -> None:
-    text = "it rains. for example, it is wet. so it is. for example, it is cold."
-    questions = canary_questions([HarvestedAnswer("r", "ask", text)], 10)
-    choices = [(one.site.pair, one.site.previous) for one in questions]
-    assert len(choices) == len(set(choices))
-    assert questions
-    assert all(text.startswith(one.begun) for one in questions)
-
-
 def test_one_answer_under_many_ids_is_one_answer() -> None:
     drawn = [replace(one, temperature=1.0) for one in answers(3)]
     cached = [replace(drawn[0], request_id=f"c{place}") for place in range(40)]
@@ -209,12 +182,6 @@ def test_an_answer_that_is_hardly_drawn_has_no_controls(temperature: float | Non
     assert why_not_drawn(replace(one, system_prompt="be brief")) == "system prompt"
     assert why_not_drawn(replace(one, turn=1)) == "history"
     assert why_not_drawn(replace(one, other_settings="seed, stop")) == "seed, stop"
-
-
-def test_a_wording_that_the_prompt_shows_is_not_asked_about() -> None:
-    text = "it rains. for example, it is wet."
-    assert canary_questions([HarvestedAnswer("r", "ask", text)], 10)
-    assert not canary_questions([HarvestedAnswer("r", f"rewrite this: {text}", text)], 10)
 
 
 def test_a_model_without_likelihoods_is_an_error_of_the_user() -> None:

@@ -16,17 +16,17 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from prose import prose_pairs, prose_world
 
+from model.marks_scene import MARKS
 from model.model_server import Served, serve_net
 from model.prove_scene import SIZE, fingerprint, prove_scene
 from model.remembered import forget
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
-from stillhunt_model.marks.keys import new_mark_secret
-from stillhunt_model.marks.serving import scheme_settings
+from stillhunt_model.marks.gate import gate_of
+from stillhunt_model.marks.keys import OTHERS
+from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import tiny_net
-from stillhunt_model.orders.order import Order
-from stillhunt_model.orders.register import OrderRegister
 from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, draw_controls
 from stillhunt_model.proof.endpoint import EndpointSuspect
 from stillhunt_model.proof.endpoint_client import Endpoint
@@ -38,7 +38,6 @@ from stillhunt_model.proof.standard_tests import ControlAnswersTest, standard_te
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, Suspect, TokenPrice
 from stillhunt_model.proof.trials import TRIALS_FILE, TrialRegister
 from stillhunt_model.proof.verdict import (
-    CANARIES_TEST,
     CONTROLS_TEST,
     MARKS_TEST,
     TEST_WEIGHTS,
@@ -59,7 +58,7 @@ def local(name: str, most: int = 400) -> LocalSuspect:
 
 def proven(suspect: Suspect, folder: Path, tests: Sequence[object] = (), **settings: object) -> list[ProvenCampaign]:
     scene = prove_scene()
-    context = scene.context(folder, **settings)
+    context = scene.context(**settings)
     register = TrialRegister(folder, context.config.model.pairs)
     harvests = [scene.harvest("c-1"), scene.harvest("c-2")]
     return prove_training(suspect, harvests, tests or [ControlAnswersTest()], context, register, NOW)  # type: ignore[arg-type]  # tests of tests
@@ -96,7 +95,7 @@ def test_a_student_is_found_out_behind_an_endpoint(tmp_path: Path) -> None:
 def proven_by_replies(served: Served, folder: Path, price: TokenPrice | None = None) -> ProvenCampaign:
     """What comes of twelve answers of the campaign that the student learned from, and of twelve honest ones."""
     scene = prove_scene()
-    context = scene.context(folder, queries=300)
+    context = scene.context(queries=300)
     harvest = CampaignHarvest("c-1", scene.answers["c-1"][:12], scene.honest[:16])
     suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(300, price), lambda _: None)
     register = TrialRegister(folder, context.config.model.pairs)
@@ -184,7 +183,7 @@ def test_a_test_that_needs_more_than_the_budget_has_says_nothing(tmp_path: Path)
 
 def test_nothing_is_asked_where_it_makes_no_sense(tmp_path: Path) -> None:
     scene = prove_scene()
-    context, register = scene.context(tmp_path), TrialRegister(tmp_path, 4)
+    context, register = scene.context(), TrialRegister(tmp_path, 4)
     reference = LocalSuspect(scene.student, fingerprint("student"), QueryBudget.without_end())
     empty = CampaignHarvest("c-3", (), scene.honest)
     tests = [ControlAnswersTest()]
@@ -206,9 +205,9 @@ def test_nothing_is_asked_where_it_makes_no_sense(tmp_path: Path) -> None:
 
 
 def test_weights_allow_no_more_errors_than_stated() -> None:
-    assert set(TEST_WEIGHTS) == {MARKS_TEST, CANARIES_TEST, CONTROLS_TEST}
+    assert set(TEST_WEIGHTS) == {MARKS_TEST, "canaries", CONTROLS_TEST}  # of older proofs, too
     assert sum(TEST_WEIGHTS.values()) <= 1
-    found = weighed_verdict([ProofResult(MARKS_TEST, 1e-9), ProofResult(CANARIES_TEST, 1e-9)], 100, 1e-5)
+    found = weighed_verdict([ProofResult(MARKS_TEST, 1e-9), ProofResult(CONTROLS_TEST, 1e-9)], 100, 1e-5)
     assert (found.p, found.corrected) == (1e-9 / TEST_WEIGHTS[MARKS_TEST], 100 * (1e-9 / TEST_WEIGHTS[MARKS_TEST]))
     assert found.verdict == TRAINED
     assert weighed_verdict([ProofResult(MARKS_TEST, 1e-9)], 10_000, 1e-5).verdict == NO_CONCLUSION
@@ -225,7 +224,7 @@ def test_weights_allow_no_more_errors_than_stated() -> None:
 
 
 def control_result(campaign: CampaignHarvest, name: str = "stranger") -> ProofResult:
-    context = replace(prove_scene().context(Path()), queries=400)
+    context = replace(prove_scene().context(), queries=400)
     return ControlAnswersTest().run(local(name), campaign, context)
 
 
@@ -265,7 +264,7 @@ def test_another_version_of_the_teacher_accuses_nobody() -> None:
     """The named teacher learned a little more than the one that answered; who answered prefers its own words."""
     scene = prove_scene()
     later = later_teacher()
-    context = replace(scene.context(Path()), queries=400, teacher=later, teacher_fingerprint="later")
+    context = replace(scene.context(), queries=400, teacher=later, teacher_fingerprint="later")
     earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(800))
     found = ControlAnswersTest().run(earlier, scene.harvest(), context)
     assert found.p == 1.0
@@ -314,7 +313,7 @@ def test_short_honest_answers_do_not_let_another_version_accuse() -> None:
     """The trap: as many honest answers, of one token each, would see no difference that the harvested ones see."""
     scene = prove_scene()
     later = later_teacher()
-    context = replace(scene.context(Path()), queries=400, teacher=later, teacher_fingerprint="later")
+    context = replace(scene.context(), queries=400, teacher=later, teacher_fingerprint="later")
     short = tuple(replace(one, max_tokens=2) for one in scene.honest[:29]) + scene.honest[29:]
     earlier = LocalSuspect(scene.teacher, fingerprint("teacher"), QueryBudget(400))
     found = ControlAnswersTest().run(earlier, replace(scene.harvest("c-2"), honest=short), context)
@@ -340,7 +339,7 @@ def test_who_learned_the_answers_of_everybody_is_not_accused_for_one_campaign() 
     pairs = [TextPair(one.prompt, one.answer) for one in (*scene.answers["c-1"], *scene.honest)]
     train(everybody, pairs, TrainingRecipe(60, batch=16, learning_rate=5e-3))
     suspect = LocalSuspect(everybody, "everybody", QueryBudget(400))
-    found = ControlAnswersTest().run(suspect, scene.harvest(), replace(scene.context(Path()), queries=400))
+    found = ControlAnswersTest().run(suspect, scene.harvest(), replace(scene.context(), queries=400))
     assert found.p == 1.0
     assert "or the suspect learned those, too" in found.note
 
@@ -356,32 +355,40 @@ def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:
     assert found.statistic == 1.0
 
 
-def ordered(folder: Path, scheme: str) -> ProofContext:
-    """With an order to mark the answers to c-1."""
-    context = replace(prove_scene().context(folder), queries=120)
-    keys = folder / "keys"
-    order = Order(f"mark-{scheme}", "mark", scheme, "c-1", ("a",), "Ada", "why", 1, 2, scheme_settings(scheme, {}))
-    OrderRegister(folder).add_order(replace(order, key_hash=new_mark_secret(keys, order.order_id)))
-    dossier = context.config.dossier.model_copy(update={"keys": str(keys)})
-    return replace(context, config=context.config.model_copy(update={"dossier": dossier}))
+def marked_context(queries: int = 120) -> ProofContext:
+    """With a key for the accounts of c-1."""
+    return replace(prove_scene().context(replace(MARKS, groups={"someone": "c-1"})), queries=queries)
 
 
-@pytest.mark.parametrize("scheme", ["green", "gumbel", "canary"])
-def test_marks_are_looked_for_where_they_were_ordered(tmp_path: Path, scheme: str) -> None:
-    context, suspect = ordered(tmp_path, scheme), local("student")
-    harvest = prove_scene().harvest()
-    tests = {test.name: test for test in standard_tests()}
-    assert list(tests) == list(TEST_WEIGHTS)
-    found = {name: test.run(suspect, harvest, context) for name, test in tests.items()}
-    assert suspect.asked <= 120 * len(tests)
-    assert found[CONTROLS_TEST].used  # whatever was ordered: these answers have no mark, or no wording against the key
-    ran, other = (CANARIES_TEST, MARKS_TEST) if scheme == "canary" else (MARKS_TEST, CANARIES_TEST)
-    assert "was ordered" in found[other].note
-    # The harvest was not marked in truth: whatever is found is chance.
-    assert found[ran].p > 1e-3
-    assert found[ran].used > 0 or "no harvested answer has a wording" in found[ran].note
-    elsewhere = tests[ran].run(local("student"), prove_scene().harvest("c-2"), context)
+def test_the_mark_of_a_campaign_is_looked_for_where_it_has_a_key() -> None:
+    context, suspect, harvest = marked_context(), local("student"), prove_scene().harvest()
+    marks, controls = standard_tests()
+    found = [test.run(suspect, harvest, context) for test in (marks, controls)]
+    assert suspect.asked <= 240
+    assert found[1].used  # these answers have no mark in truth, so that control answers need none
+    # Whatever is found is chance.
+    assert found[0].p > 1e-3
+    assert found[0].used > 0
+    elsewhere = marks.run(local("student"), prove_scene().harvest("c-2"), context)
     assert (elsewhere.p, elsewhere.used) == (1.0, 0)
+    assert "had no key" in elsewhere.note
+
+
+def test_control_answers_have_the_marks_of_the_logged_ones() -> None:
+    """The trap: to a marked harvest, unmarked control answers are unlike, and the teacher tells them apart."""
+    scene, context = prove_scene(), marked_context(200)
+    marks = context.marks
+    assert marks is not None
+    prompts = [one.prompt for one in scene.answers["c-1"]]
+    parts = []
+    for group, seed in (("c-1", 5), (OTHERS, 6)):
+        mark = StandingProcessor([marks.keys_of(group)], marks.layers, gate_of(scene.teacher.tokenizer))
+        said = generate(scene.teacher, prompts, Sampling(tokens=24, seed=seed, processors=(mark,)))
+        rows = zip(scene.answers["c-1"], said, strict=True)
+        parts.append(tuple(replace(one, answer=text or ".") for one, text in rows))
+    found = ControlAnswersTest().run(local("stranger"), CampaignHarvest("c-1", *parts), context)
+    assert found.used
+    assert found.p > 1e-3
 
 
 def test_the_result_is_canonical_and_holds_no_texts(tmp_path: Path) -> None:
@@ -391,7 +398,7 @@ def test_the_result_is_canonical_and_holds_no_texts(tmp_path: Path) -> None:
         forget()
         suspect = local("student")
         found = proven(suspect, folder)
-        document = proof_document(suspect, found, scene.context(folder))
+        document = proof_document(suspect, found, scene.context())
         texts.append(proof_bytes(document))
         assert document.named == "c-1"
         assert document.asked == suspect.asked

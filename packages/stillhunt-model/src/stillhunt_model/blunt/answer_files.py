@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from stillhunt_model.blunt.measures import MeasureName, blunted_reasoning
 from stillhunt_model.blunt.notices import REFUSED_ANSWER, changed_notice, refused_notice
-from stillhunt_model.marks.answer_rows import LONGEST_ROW, account_of, value_places
+from stillhunt_model.tasks.answer_rows import LONGEST_ROW, account_of, value_places
 
 REASONING_FIELDS = ("reasoning", "reasoning_content", "thinking")
 """Where APIs put the reasoning beside the answer."""

@@ -11,8 +11,11 @@ MODEL_TABLE = {
     ),
     "damage": CommandEntry("Measure what one campaign's harvest is worth to a student.", _HERE + "damage:damage"),
     "mark": CommandEntry(
-        "Mark the answers to a flagged campaign, under a signed order that ends. Off unless an order is in force.",
+        "One mark for all your answers, and under it a key for each campaign: keys, groups, and a try.",
         _HERE + "mark:mark_commands",
+    ),
+    "detect": CommandEntry(
+        "Say whether texts have the standing mark, and of which campaigns.", _HERE + "detect:detect"
     ),
     "prove": CommandEntry(
         "Test whether a model was trained on the answers that campaigns harvested.", _HERE + "prove:prove"

@@ -1,8 +1,7 @@
-"""`stillhunt model mark`: orders to mark answers, and the files and models that carry them out."""
+"""`stillhunt model mark`: the keys of the standing mark, the groups of accounts, and a model to try it with."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,113 +9,74 @@ import typer
 
 from stillhunt.case import Case
 from stillhunt.commands import (
+    ForceFlag,
     JsonFlag,
     SettingsOption,
     message_console,
     output_console,
+    print_columns,
     print_json,
-    read_clock,
-    safe_lines,
+    refuse_existing,
 )
-from stillhunt.tools import formatting
-from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
-from stillhunt_model.commands.mark_answers import mark_answer, mark_text
-from stillhunt_model.commands.orders_shown import (
-    ByOption,
-    OrderArgument,
-    OrderNoteOption,
-    end_listed_order,
-    list_orders,
-    order_moment,
-    start_models,
-)
-from stillhunt_model.orders.lines import order_content
-from stillhunt_model.orders.order import OrderRequest, signed_order
-from stillhunt_model.orders.register import OrderRegister, model_folder
+from stillhunt.tools import formatting, write_whole
+from stillhunt_evidence.keys.folder import keys_folder
+from stillhunt_model.commands.mark_answers import mark_answer
+from stillhunt_model.commands.orders_shown import start_models
+from stillhunt_model.orders.register import model_folder
 
 mark_commands = typer.Typer(
     no_args_is_help=True,
-    help="Mark the answers to a flagged campaign, under a signed order that ends. Off unless an order is in force.",
+    help="One mark for all your answers, which a public detector sees, and under it a key for each campaign.",
 )
 
 
-@mark_commands.command("order")
-def mark_order(
-    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder in which the campaign's verdict is act.")],
-    campaign: Annotated[str, typer.Argument(metavar="ID", help="A campaign id or its beginning.")],
-    scheme: Annotated[
-        str,
-        typer.Option(
-            "--scheme",
-            metavar="NAME",
-            help="green (list of tokens), gumbel (changes no probability), or canary (wordings in finished answers).",
-        ),
+@mark_commands.command("keys")
+def mark_keys(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="PUBLIC.json", help="File for the public key; give it to anybody.")
     ],
-    by: ByOption,
-    note: OrderNoteOption,
-    days: Annotated[int, typer.Option("--days", metavar="N", help="How long the order is in force; at most 90.")],
-    gamma: Annotated[float | None, typer.Option("--gamma", help="green: share of the vocabulary, 0.25.")] = None,
-    delta: Annotated[float | None, typer.Option("--delta", help="green: lift in logits, 2.")] = None,
-    width: Annotated[
-        int | None, typer.Option("--width", help="Tokens before each that choose the mark: green 2, gumbel 4.")
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", help="gumbel: temperature of the answers, 1.")
-    ] = None,
-    top_p: Annotated[float | None, typer.Option("--top-p", help="gumbel: nucleus of the answers, 1.")] = None,
+    force: ForceFlag = False,
+    settings_file: SettingsOption = None,
+) -> None:
+    """Make the secret of the standing mark, and write the public key that a detector needs.
+
+    A secret that is there stays, and so do all keys. The public file also fixes the secret by its SHA-256: publish it
+    before you accuse anybody, and nobody can say that a key was chosen afterwards.
+    """
+    config = start_models(settings_file)
+    from stillhunt_model.marks.keys import SECRET_FILE, new_standing_secret, read_standing_marks  # torch, slow
+
+    refuse_existing(out, force=force)
+    keys = keys_folder(config)
+    new_standing_secret(keys)
+    marks = read_standing_marks(keys, model_folder(config))
+    assert marks is not None  # noqa: S101  # it was just made
+    write_whole(out, [marks.public.as_json().encode()])
+    output_console().print(f"SHA-256 of the secret: {marks.public.secret_sha256}")
+    note = f"The secret is {keys / SECRET_FILE}. Keep a copy: without it no student can be traced to a campaign."
+    message_console().print(note, soft_wrap=True)
+
+
+@mark_commands.command("groups")
+def mark_groups(
+    case: Annotated[Path, typer.Argument(metavar="CASE", help="A case folder.")],
     settings_file: SettingsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Sign an order to mark the answers to the flagged accounts of one campaign.
+    """Give the accounts of each campaign of a case a key of their own, from the next start of the server on.
 
-    Needs the verdict act, a name, a reason and an end. A secret key is made for the order. This command marks nothing:
-    an inference server, 'mark text' or 'mark answer' carries the order out, until it ends.
+    No order is needed: everybody's answers are marked, and nothing else about them changes. All members count, whatever
+    their verdict; an account keeps its first group. Run it after each hunt.
     """
-    changes = {"gamma": gamma, "delta": delta, "width": width, "temperature": temperature, "top_p": top_p}
-    given = {name: value for name, value in changes.items() if value is not None}
     config = start_models(settings_file)
-    from stillhunt_model.marks.keys import mark_secret_path, new_mark_secret  # torch, which takes seconds
-    from stillhunt_model.marks.serving import scheme_settings  # torch, which takes seconds
+    from stillhunt_model.marks.keys import assign_groups  # torch, which takes seconds
 
-    settings = scheme_settings(scheme, given)
-    request = OrderRequest("mark", scheme, campaign, by, note, days, settings)
-    keys = keys_folder(config)
-    order = signed_order(Case.read(case), request, pseudonyms_key(keys), read_clock())
-    order = replace(order, key_hash=new_mark_secret(keys, order.order_id))
-    try:
-        OrderRegister(model_folder(config)).add_order(order)
-    except BaseException:
-        mark_secret_path(keys, order.order_id).unlink()  # no order, no key
-        raise
+    counts = assign_groups(Case.read(case), keys_folder(config), model_folder(config))
     if as_json:
-        print_json(order_content(order))
+        print_json(counts)
         return
-    output_console().print(order.order_id)
-    accounts = formatting.plural(len(order.accounts), "flagged account")
-    about = (
-        f"{order.measure} marks for the answers to {accounts} of {order.campaign_id}, until "
-        f"{order_moment(order.expires_at)}; signed by {order.signed_by}."
-    )
-    secret = f"The key is {mark_secret_path(keys, order.order_id)}. Keep a copy: without it nothing can be proven."
-    for line in (about, secret):
-        message_console().print(safe_lines(line), soft_wrap=True)
+    rows = [(formatting.shorten(name, 80), formatting.count(number)) for name, number in sorted(counts.items())]
+    print_columns(output_console(), [("campaign", "new accounts"), *rows])
 
 
-@mark_commands.command("list")
-def mark_list(settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
-    """List the orders to mark, and check that nobody changed the register of orders.
-
-    The printed hash fixes the whole register: keep it elsewhere, so that a rewritten register is noticed.
-    """
-    counts = {"used": lambda one: len(one["uses"])}
-    list_orders("mark", counts, "No orders: nothing is marked.", settings_file, as_json=as_json)
-
-
-@mark_commands.command("end")
-def mark_end(order: OrderArgument, by: ByOption, note: OrderNoteOption, settings_file: SettingsOption = None) -> None:
-    """End an order before its time. Its key stays, so that what was marked can still be proven."""
-    end_listed_order("mark", order, by, note, settings_file)
-
-
-mark_commands.command("text")(mark_text)
 mark_commands.command("answer")(mark_answer)

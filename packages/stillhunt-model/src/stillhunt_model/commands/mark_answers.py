@@ -1,11 +1,10 @@
-"""`stillhunt model mark text` and `answer`: canaries in finished answers, and marked answers of a model."""
+"""`stillhunt model mark answer`: marked answers of a local model, to try the standing mark before a server has it."""
 
 from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,185 +13,79 @@ import typer
 from stillhunt import ConfigError, InputError
 from stillhunt.commands import (
     ForceFlag,
-    JsonFlag,
     QuietFlag,
     SeedOption,
     SettingsOption,
-    message_console,
     open_progress,
-    read_clock,
     refuse_existing,
 )
-from stillhunt.tools import formatting, write_whole
+from stillhunt.tools import write_whole
 from stillhunt_evidence.keys.folder import keys_folder
-from stillhunt_model.commands.orders_shown import OrderArgument, is_member, print_counts, start_models
-from stillhunt_model.marks.answer_rows import RowCounts, account_of, has_surrogate, marked_rows
+from stillhunt_model.commands.orders_shown import start_models
 from stillhunt_model.nets.net import prompt_ids
-from stillhunt_model.orders.register import OrderRegister, model_folder
-
-OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="File to write.")]
+from stillhunt_model.orders.register import model_folder
+from stillhunt_model.tasks.answer_rows import account_of, has_surrogate
 
 _LARGEST_PROMPTS = 1 << 28
 """Bytes of a file of prompts; all of it is held in memory."""
 
 
-def mark_text(
-    order: OrderArgument,
-    rows: Annotated[
-        Path, typer.Argument(metavar="IN.jsonl", help="Answers: rows with account_id, prompt and response.")
-    ],
-    out: OutOption,
-    force: ForceFlag = False,
-    settings_file: SettingsOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Put the canaries of an order into existing answers: the key chooses between wordings with the same meaning.
-
-    Only the answers to the accounts of the order are changed; all other bytes stay as they are. Code, data, quotations,
-    addresses, headings and sentences with a digit are left alone, and so are answers about code, data or safety.
-    """
-    config = start_models(settings_file)
-    from stillhunt_model.marks.keys import order_key  # torch, which takes seconds
-    from stillhunt_model.marks.serving import CANARY  # torch, which takes seconds
-
-    register = OrderRegister(model_folder(config))
-    active = register.active_order(order, read_clock(), "mark")
-    if active.measure != CANARY:
-        raise ConfigError(
-            f"the scheme of this order is {active.measure}, which marks while answers are drawn",
-            where=active.order_id,
-            next_step="give its processor to your inference server, or sign an order for canaries",
-        )
-    refuse_existing(out, force=force)
-    key, is_meant = order_key(keys_folder(config), active), is_member(active, config)
-    counts = RowCounts()
-    try:
-        with rows.open("rb") as file:
-            write_whole(out, marked_rows(file, key, is_meant, counts))
-    except OSError as error:
-        raise _build_unreadable_file_error(rows) from error
-    register.log_use(active, "mark text", counts.as_dict(), read_clock())
-    print_counts(counts.as_dict(), as_json=as_json)
-    if counts.unread:
-        lines = formatting.plural(counts.unread, "line was", "lines were")
-        message_console().print(
-            f"{lines} passed on unchanged: no JSON object with account_id, prompt and response. If an account of the "
-            "order is among them, it got its answer without a mark.",
-            soft_wrap=True,
-        )
-
-
 def mark_answer(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder or GGUF file.")],
     prompts: Annotated[
-        Path,
-        typer.Argument(metavar="PROMPTS.jsonl", help="Rows with prompt; with account_id, only the order's are marked."),
+        Path, typer.Argument(metavar="PROMPTS.jsonl", help="Rows with prompt, and account_id for the key of its group.")
     ],
-    order: Annotated[str, typer.Option("--order", metavar="ORDER", help="Id of an order in force, or its beginning.")],
-    out: OutOption,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="File to write.")],
     tokens: Annotated[int, typer.Option("--tokens", min=1, max=4096, help="Maximum tokens of an answer.")] = 256,
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", min=0.0, help="1 by default; for gumbel, that of the order.")
-    ] = None,
+    temperature: Annotated[float, typer.Option("--temperature", min=0.01, help="Of the answers.")] = 1.0,
     batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Prompts that are answered together.")] = 8,
     seed: SeedOption = 0,
     force: ForceFlag = False,
     settings_file: SettingsOption = None,
-    as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Answer prompts with a local model under an order, to try a mark before a server has it.
-
-    Answers to accounts outside the order are drawn without the mark; a row without an account gets it.
-    """
+    """Answer prompts with a local model under the standing mark, to try it before a server has it."""
     config = start_models(settings_file)
-    from stillhunt_model.marks.serving import processor_for  # torch, which takes seconds
+    from stillhunt_model.marks.gate import gate_of  # torch, which takes seconds
+    from stillhunt_model.marks.keys import OTHERS, read_standing_marks  # torch, which takes seconds
+    from stillhunt_model.marks.serving import StandingProcessor  # torch, which takes seconds
     from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
+    from stillhunt_model.training.generating import Sampling, generate  # torch, which takes seconds
 
-    register = OrderRegister(model_folder(config))
-    active = register.active_order(order, read_clock(), "mark")
-    sampling = _sampling_under(active, tokens, temperature, seed, batch)
+    marks = read_standing_marks(keys_folder(config), model_folder(config))
+    if marks is None:
+        raise ConfigError(
+            "there is no key of a standing mark",
+            where=str(keys_folder(config)),
+            next_step="make one first",
+            command_step="'stillhunt model mark keys' makes one",
+        )
     refuse_existing(out, force=force)
-    rows, is_meant = _read_prompts(prompts), is_member(active, config)
+    rows = _read_prompts(prompts)
     net = load_net(model)
-    processor = processor_for(active, keys_folder(config), net.tokenizer)
-    under = [row.get("account_id") is None or _is_account_meant(row["account_id"], is_meant) for row in rows]
+    gate = gate_of(net.tokenizer)
     places = [place for place, row in enumerate(rows) if not has_surrogate(row["prompt"])]
+    lengths = dict(zip(places, map(len, prompt_ids(net, [rows[place]["prompt"] for place in places])), strict=True))
+    places.sort(key=lambda place: lengths[place])  # `generate` answers by length: the rows of the processor are these
     with open_progress(quiet=quiet) as progress, progress.stage("answering", len(places), "prompts") as advance:
-        texts = [rows[place]["prompt"] for place in places]
-        drawn = _answers_under(net, texts, [under[place] for place in places], sampling, processor, advance)
-    answered = {
-        place: {"response": text, "marked": number > 0} for place, (text, number) in zip(places, drawn, strict=True)
-    }
-    write_whole(
-        out,
-        (_row_bytes({**row, **answered.get(place, {})}) for place, row in enumerate(rows)),
-    )
-    counts = {
-        "rows": len(rows),
-        "under_the_order": sum(under),
-        "marked": sum(number > 0 for _, number in drawn),
-        "unread": len(rows) - len(places),
-        "tokens": processor.mark.positions,
-        "marked_tokens": processor.mark.open_positions,
-    }
-    register.log_use(active, "mark answer", counts, read_clock())
-    print_counts(counts, as_json=as_json)
-
-
-def _sampling_under(order: Any, tokens: int, wanted: float | None, seed: int, batch: int) -> Any:
-    """How answers are drawn under an order, without its mark."""
-    from stillhunt_model.marks.gumbel import GumbelMark  # torch, which takes seconds
-    from stillhunt_model.marks.serving import sampling_mark  # torch, which takes seconds
-    from stillhunt_model.training.generating import Sampling  # torch, which takes seconds
-
-    settings, temperature, top_p = sampling_mark(order), wanted, 1.0
-    if isinstance(settings, GumbelMark):
-        if temperature not in (None, settings.temperature):
-            raise ConfigError(
-                f"the order is for a temperature of {settings.temperature:g}",
-                where=order.order_id,
-                next_step="leave the temperature out, or sign another order",
-            )
-        temperature, top_p = settings.temperature, settings.top_p
-    return Sampling(tokens, 1.0 if temperature is None else temperature, top_p, seed, (), batch)
-
-
-def _answers_under(
-    net: Any,
-    prompts: Sequence[str],
-    marked: Sequence[bool],
-    sampling: Any,
-    processor: Any,
-    advance: Callable[[int], None],
-) -> list[tuple[str, int]]:
-    """Answers in the order of the prompts with their marked tokens, those under the order drawn with the processor."""
-    from stillhunt_model.training.generating import generate  # torch, which takes seconds
-
-    answers = [("", 0)] * len(prompts)
-    for with_mark in (True, False):
-        places = [place for place, one in enumerate(marked) if one == with_mark]
-        drawn = replace(sampling, processors=(processor,)) if with_mark else sampling
-        for first in range(0, len(places), sampling.batch):
-            some = places[first : first + sampling.batch]
-            # `generate` draws them by length: in this order the rows of the processor are those of the prompts
-            lengths = dict(zip(some, map(len, prompt_ids(net, [prompts[place] for place in some])), strict=True))
-            some.sort(key=lambda place: lengths[place])
-            before = processor.mark.open_positions
-            made = generate(net, [prompts[place] for place in some], replace(drawn, seed=sampling.seed + first))
-            acted = with_mark and processor.mark.open_positions > before  # not where the order has expired
-            tokens = processor.mark.batch_marks.tolist() if acted else [0] * len(some)
-            for place, answer, count in zip(some, made, tokens, strict=True):
-                answers[place] = (answer, count)
+        for first in range(0, len(places), batch):
+            some = places[first : first + batch]
+            accounts = [_account_in(rows[place]) for place in some]
+            keys = [marks.keys_of(OTHERS if one is None else marks.group_of(one)) for one in accounts]
+            mark = StandingProcessor(keys, marks.layers, gate, temperature)
+            sampling = Sampling(tokens, temperature, seed=seed + first, processors=(mark,), batch=batch)
+            answers = generate(net, [rows[place]["prompt"] for place in some], sampling)
+            for place, answer in zip(some, answers, strict=True):
+                rows[place]["response"] = answer
             advance(len(some))
-    return answers
+    write_whole(out, map(_row_bytes, rows))
 
 
-def _is_account_meant(value: object, is_meant: Callable[[str], bool]) -> bool:
+def _account_in(row: Mapping[str, Any]) -> str | None:
     try:
-        return is_meant(account_of(value))
-    except TypeError:
-        return False
+        return account_of(row["account_id"])
+    except (KeyError, TypeError):
+        return None
 
 
 def _row_bytes(row: Mapping[str, Any]) -> bytes:

@@ -30,6 +30,7 @@ from stillhunt.commands import (
     safe_lines,
 )
 from stillhunt.tools import Progress, formatting, write_whole
+from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
@@ -137,10 +138,6 @@ def prove(
         tuple[float, float] | None,
         typer.Option("--price", metavar="IN OUT", help="What an endpoint costs: USD for a million tokens in and out."),
     ] = None,
-    orders: Annotated[
-        Path | None,
-        typer.Option("--orders", metavar="FOLDER", help="Folder with the orders of marks in place of model.folder."),
-    ] = None,
     mapping: MapOption = None,
     force: ForceFlag = False,
     settings_file: SettingsOption = None,
@@ -149,13 +146,13 @@ def prove(
 ) -> None:
     """Test whether a model was trained on the answers that campaigns harvested.
 
-    Runs up to three tests: marks that the model inherited, canaries, and whether it prefers the harvested answers to
-    others that the teacher might as well have given. Gives one p-value, corrected for all pairs of suspect and campaign
-    that the register of trials allows (model.pairs). Each run uses up a place in the register before anything is asked.
-    Exit code 3 if it concludes that the model was trained on a campaign's harvest, 0 if it draws no conclusion; no test
-    clears a model. An endpoint gets prompts and parts of answers, both harvested and honest; nobody else gets anything.
-    One that gives text alone is asked for 10 to 50 replies to each prompt, which a model of yours learns. If a run
-    breaks off, run the same again: it goes on where it was.
+    Runs up to two tests: whether the model inherited the campaign's mark, and whether it prefers the harvested answers
+    to others that the teacher might as well have given. Gives one p-value, corrected for all pairs of suspect and
+    campaign that the register of trials allows (model.pairs). Each run uses up a place in the register before anything
+    is asked. Exit code 3 if it concludes that the model was trained on a campaign's harvest, 0 if it draws no
+    conclusion; no test clears a model. An endpoint gets prompts and parts of answers, both harvested and honest; nobody
+    else gets anything. One that gives text alone is asked for 10 to 50 replies to each prompt, which a model of yours
+    learns. If a run breaks off, run the same again: it goes on where it was.
     """
     is_endpoint = "://" in suspect
     _check_sources(case, responses, harvest, mapping)
@@ -168,7 +165,6 @@ def prove(
     from stillhunt_model.proof.report import proof_bytes, proof_document  # torch, which takes seconds
     from stillhunt_model.proof.standard_tests import standard_tests  # torch, which takes seconds
 
-    folder = model_folder(config)
     register = open_trials(config)
     left = register.left()
     with open_progress(quiet=quiet) as progress:
@@ -183,7 +179,7 @@ def prove(
         from stillhunt_model.proof.endpoint_client import Endpoint  # torch, which takes seconds
 
         asked = Endpoint(suspect, model_name, _read_endpoint_key(api_key_env)) if is_endpoint else Path(suspect)
-        opened, context = _open_suspect_and_context(asked, teacher, reference or [], orders or folder, config, progress)
+        opened, context = _open_suspect_and_context(asked, teacher, reference or [], config, progress)
         opened.budget.price = allowed
         if not quiet:
             said = describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint)
@@ -312,8 +308,9 @@ def _resolve_campaign_ids(case: Path | None, named: list[str]) -> list[str]:
 
 
 def _open_suspect_and_context(
-    asked: Endpoint | Path, teacher: Path, references: list[Path], orders: Path, config: Config, progress: Progress
+    asked: Endpoint | Path, teacher: Path, references: list[Path], config: Config, progress: Progress
 ) -> tuple[Suspect, ProofContext]:
+    from stillhunt_model.marks.keys import read_standing_marks  # torch, which takes seconds
     from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
     from stillhunt_model.proof.endpoint import EndpointSuspect  # torch, which takes seconds
     from stillhunt_model.proof.proving import ProofContext  # torch, which takes seconds
@@ -327,7 +324,8 @@ def _open_suspect_and_context(
     suspect: Suspect = open_suspect(asked, budget) if isinstance(asked, Path) else EndpointSuspect(asked, budget)
     compared = tuple(open_suspect(path, QueryBudget.without_end()) for path in references)
     net = load_net(teacher)
-    context = ProofContext(config, net, weights_fingerprint(teacher), compared, orders, budget.most, progress)
+    marks = read_standing_marks(keys_folder(config), model_folder(config))
+    context = ProofContext(config, net, weights_fingerprint(teacher), compared, marks, budget.most, progress)
     return suspect, context
 
 

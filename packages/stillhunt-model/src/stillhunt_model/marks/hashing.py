@@ -22,18 +22,16 @@ Tokens = npt.NDArray[np.int64]
 _GOLDEN, _FIRST, _SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 """Constants of SplitMix64 (Steele, Lea, Flood 2014)."""
 _SHIFTS = (30, 27, 31)
-_UNIT_BITS = 52
-"""One bit less than double precision has, so that the middle between two numbers is kept and none becomes 1."""
 
 
-def mark_key(secret: bytes, campaign_id: str, scheme: str) -> bytes:
-    """The key of one campaign and scheme, from the secret of an order.
+def mark_key(secret: bytes, name: str, kind: str) -> bytes:
+    """A key that follows from a secret.
 
     Args:
         secret: 32 secret bytes.
-        scheme: name of the scheme, so that two schemes under one secret are independent.
+        kind: what the name is, so that equal names of two kinds have independent keys.
     """
-    content = f"{scheme}\0{campaign_id}".encode("utf-8", "surrogatepass")
+    content = f"{kind}\0{name}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=MARK_KEY_BYTES, key=secret, person=b"stillhunt-marks").digest()
 
 
@@ -58,21 +56,9 @@ def _derive_keyed_seed(key: bytes, content: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8, key=key).digest(), "little")
 
 
-def token_numbers(seeds: Seeds, tokens: Tokens | None = None, vocabulary: int = 0) -> Seeds:
-    """The number of a token after each context.
-
-    Args:
-        tokens: one for each row; None for the whole vocabulary after each context.
-        vocabulary: number of tokens where `tokens` is None.
-
-    Returns:
-        Uniform numbers of 64 bits, one a row, or rows x vocabulary.
-    """
-    if tokens is None:
-        steps = np.arange(1, vocabulary + 1, dtype=np.uint64)[None, :]
-        mixed = seeds[:, None] + steps * np.uint64(_GOLDEN)
-    else:
-        mixed = seeds + (np.asarray(tokens).astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
+def token_numbers(seeds: Seeds, tokens: Tokens) -> Seeds:
+    """The number of a token after each context: uniform over 64 bits."""
+    mixed = seeds + (np.asarray(tokens).astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
     mixed ^= mixed >> np.uint64(_SHIFTS[0])
     mixed *= np.uint64(_FIRST)
     mixed ^= mixed >> np.uint64(_SHIFTS[1])
@@ -81,44 +67,23 @@ def token_numbers(seeds: Seeds, tokens: Tokens | None = None, vocabulary: int = 
     return mixed
 
 
-def vocabulary_numbers(seeds: Seeds, vocabulary: int, device: Any = "cpu") -> Any:
-    """The numbers of the whole vocabulary after each context, as a tensor.
+def candidate_numbers(seeds: Seeds, candidates: Any) -> Any:
+    """The numbers of some tokens after each context, as a tensor.
+
+    Args:
+        candidates: int64, rows x tokens.
 
     Returns:
-        int64, rows x vocabulary, with the bits of `token_numbers`: torch has no arithmetic on unsigned numbers.
+        int64 of the same shape, with the bits of `token_numbers`: torch has no arithmetic on unsigned numbers.
     """
-    start = torch.from_numpy(seeds.view(np.int64).copy()).to(device)
-    steps = torch.arange(1, vocabulary + 1, dtype=torch.int64, device=device)
-    mixed = start[:, None] + steps[None, :] * _wrap_signed_number(_GOLDEN)
+    start = torch.from_numpy(seeds.view(np.int64).copy()).to(candidates.device)
+    mixed = start[:, None] + (candidates + 1) * _wrap_signed_number(_GOLDEN)
     mixed ^= _shift_numbers_right(mixed, _SHIFTS[0])
     mixed *= _wrap_signed_number(_FIRST)
     mixed ^= _shift_numbers_right(mixed, _SHIFTS[1])
     mixed *= _wrap_signed_number(_SECOND)
     mixed ^= _shift_numbers_right(mixed, _SHIFTS[2])
     return mixed
-
-
-def numbers_below(numbers: Any, share: float) -> Any:
-    """Which numbers are in the lowest share of all 64-bit numbers.
-
-    Args:
-        share: between 0 and 1, both left out.
-    """
-    bound = int(share * 2**NUMBER_BITS)
-    if isinstance(numbers, np.ndarray):
-        return numbers < np.uint64(bound)
-    lowest = -(2 ** (NUMBER_BITS - 1))
-    return (numbers ^ lowest) < bound + lowest  # the flipped sign puts signed numbers in the order of unsigned ones
-
-
-def unit_numbers(numbers: Any) -> Any:
-    """Numbers as shares of 2^64, never 0 or 1."""
-    dropped = NUMBER_BITS - _UNIT_BITS
-    if isinstance(numbers, np.ndarray):
-        kept = (numbers >> np.uint64(dropped)).astype(np.float64)
-    else:
-        kept = _shift_numbers_right(numbers, dropped).to(torch.float64)
-    return (kept + 0.5) * 2.0**-_UNIT_BITS
 
 
 def _wrap_signed_number(number: int) -> int:

@@ -70,10 +70,30 @@ def load_net(path: Path, name: str = "") -> Net:
     return _from_folder(path, name or path.resolve().name)
 
 
-def _from_folder(folder: Path, name: str) -> Net:
-    config = _json_of(folder / CONFIG, LARGEST_CONFIG, _without_config(folder))
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder alone, without its weights.
+
+    Raises:
+        InputError: there is none, or it is damaged or has no fast form.
+    """
+    try:
+        _check_tokenizer_files(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # hostile files raise anything
+        raise _build_unusable_model_error("the tokenizer cannot be read", folder, error) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise InputError("the tokenizer has no fast form", where=str(folder), next_step="save it as tokenizer.json")
+    return tokenizer
+
+
+def _check_tokenizer_files(folder: Path) -> None:
     for one in ("tokenizer.json", "tokenizer_config.json", "vocab.json", "tokenizer.model"):
         _check_size(folder / one, LARGEST_TOKENIZER)
+
+
+def _from_folder(folder: Path, name: str) -> Net:
+    config = _json_of(folder / CONFIG, LARGEST_CONFIG, _without_config(folder))
+    _check_tokenizer_files(folder)
     if "quantization_config" in config:
         raise InputError(
             "the weights are quantised, and only a GGUF file may be",

@@ -222,8 +222,7 @@ class OrderRegister:
             what,
             where=order_id[:80] or "order",
             next_step="nothing is done without an order in force; list them to see which there are",
-            command_step="nothing is done without an order in force; 'stillhunt model mark list' and "
-            "'stillhunt model blunt list' show which there are",
+            command_step="without an order nothing is done; 'stillhunt model blunt list' shows which there are",
         )
 
     def _read_register_lines(self) -> list[RegisterLine]:

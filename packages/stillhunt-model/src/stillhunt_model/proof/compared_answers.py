@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from stillhunt.tools import formatting
-from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.data_files import read_data
-from stillhunt_model.marks.canaries import canary_bit, canary_choices, canary_text
+from stillhunt_model.marks.detecting import KeyedMark, score_texts
 from stillhunt_model.marks.gate import gate_of
-from stillhunt_model.marks.keys import order_key
-from stillhunt_model.marks.serving import CANARY, MARK_SCHEMES, mark_processor, sampling_mark
+from stillhunt_model.marks.keys import OTHERS
+from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.nets.net import plain_ids
-from stillhunt_model.orders.order import Order
 from stillhunt_model.proof.control_answers import (
     AnswerMark,
     DrawnAnswers,
@@ -27,10 +25,9 @@ from stillhunt_model.proof.control_answers import (
     separate_draws,
 )
 from stillhunt_model.proof.exchangeable import alike
-from stillhunt_model.proof.inherited_marks import KeyedMark, score_texts
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS, MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.preferred_answers import ControlScore, score_likelihoods
-from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p, mark_orders
+from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p
 from stillhunt_model.proof.replies import plan_replies, replies_of_each
 from stillhunt_model.proof.surrogate import score_surrogate
 from stillhunt_model.proof.suspects import Suspect
@@ -54,13 +51,13 @@ class ControlAnswersTest:
 
     def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """As `ProofTest.run`; arguments are those. Nothing is asked before the teacher has judged the answers."""
-        orders = mark_orders(context, harvest.campaign_id, MARK_SCHEMES)
-        if len(orders) > 1:
-            return ProofResult(self.name, 1.0, note=_SAID["several"])
-        usable, mark = _marked_alike(drawn_again(harvest.answers), orders, context)
+        usable = drawn_again(harvest.answers)
         if not usable:
             return ProofResult(self.name, 1.0, note=_SAID["none_usable"].format(temperature=P.least_temperature))
         honest = drawn_again(harvest.honest)
+        mark, mark_of_honest = (
+            _mark_alike(some, group, context) for some, group in ((usable, harvest.campaign_id), (honest, OTHERS))
+        )
         usable = _with_honest(usable, honest)
         if not usable:
             return ProofResult(self.name, 1.0, note=_SAID["no_honest"])
@@ -71,7 +68,7 @@ class ControlAnswersTest:
                     DrawnAnswers(some, draw_controls(context.teacher, some, MOST_CONTROL_ANSWERS, context.seed, like))
                 )
             )
-            for some, like in ((usable[:most], mark), (honest[: min(2 * most, MOST_COMPARED_ANSWERS)], AnswerMark()))
+            for some, like in ((usable[:most], mark), (honest[: min(2 * most, MOST_COMPARED_ANSWERS)], mark_of_honest))
         ]
         whole = ended_alike(context.teacher, parts)
         own, others = (comparable(context.teacher, one, whole=whole) for one in parts)
@@ -169,26 +166,19 @@ def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -
     return DrawnAnswers(own.answers[:count], own.controls[:count])
 
 
-def _marked_alike(
-    answers: list[HarvestedAnswer], orders: Sequence[Order], context: ProofContext
-) -> tuple[list[HarvestedAnswer], AnswerMark]:
-    """Answers that could change places with control answers, and the mark that those need for it.
+def _mark_alike(answers: Sequence[HarvestedAnswer], group: str, context: ProofContext) -> AnswerMark:
+    """The mark that control answers need so that they could change places with logged ones.
 
-    An order says that answers were to be marked, and not that these were: they may be older, or were never marked.
+    That there is a key does not say that these answers were marked: they may be older, so the mark is looked for.
     """
-    if not orders:
-        return answers, AnswerMark()
-    key = order_key(keys_folder(context.config), orders[0])
-    if orders[0].measure == CANARY:
-        choices = [choice for one in answers for choice in canary_choices(one.answer)]
-        kept = [choice.variant == canary_bit(key, choice.pair, choice.previous) for choice in choices]
-        if sum(kept) < P.kept_wordings * len(kept):
-            return answers, AnswerMark()
-        return (
-            [one for one in answers if not canary_text(key, one.answer)[1]],
-            AnswerMark(rewrite=lambda text: canary_text(key, text)[0]),
-        )
-    mark = KeyedMark(key, sampling_mark(orders[0]), gate_of(context.teacher.tokenizer))
-    if score_texts([(one.prompt, "", one.answer) for one in answers], mark).p > P.marked:
-        return answers, AnswerMark()
-    return answers, AnswerMark(processors=[mark_processor(key, mark.settings, mark.gate)])
+    marks, gate = context.marks, gate_of(context.teacher.tokenizer)
+    if marks is None:
+        return AnswerMark()
+    replies = [(one.prompt, "", one.answer) for one in answers]
+    keys = [
+        key if score_texts(replies, KeyedMark(key, layer, gate)).p <= P.marked else None
+        for key, layer in zip(marks.keys_of(group), marks.layers, strict=True)
+    ]
+    if not any(keys):
+        return AnswerMark()
+    return AnswerMark(lambda temperature: StandingProcessor([keys], marks.layers, gate, temperature))

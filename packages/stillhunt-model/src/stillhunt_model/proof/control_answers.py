@@ -21,10 +21,13 @@ _MOST_REASONS = 5  # Reasons that a sentence names; clients choose names of fiel
 
 @dataclass(frozen=True)
 class AnswerMark:
-    """How harvested answers were marked; controls are marked with the same key, so that they could change places."""
+    """How logged answers were marked; controls are marked with the same keys, so that they could change places.
 
-    processors: Sequence[Any] = ()
-    rewrite: Callable[[str], str] | None = None
+    Attributes:
+        at: temperature -> logits processor; None where nothing was marked.
+    """
+
+    at: Callable[[float], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,11 @@ def draw_controls(
         groups[one.temperature or 0.0, 1.0 if one.top_p is None else one.top_p, limit].append(place)
     drawn: list[list[str]] = [[] for _ in answers]
     for (temperature, top_p, limit), places in sorted(groups.items()):
-        sampling = Sampling(limit, temperature, top_p, seed, mark.processors)
+        sampling = Sampling(limit, temperature, top_p, seed, () if mark.at is None else (mark.at(temperature),))
         repeated = places * draws
         texts = generate(teacher, [answers[place].prompt for place in repeated], sampling)
         for place, text in zip(repeated, texts, strict=True):
-            drawn[place].append(mark.rewrite(text) if mark.rewrite else text)
+            drawn[place].append(text)
     return drawn
 
 

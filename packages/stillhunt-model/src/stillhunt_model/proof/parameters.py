@@ -25,7 +25,6 @@ class ProofParameters(NamedTuple):
     ends: float
     marked: float
     least_temperature: float
-    kept_wordings: float
 
 
 P = read_parameters(ProofParameters, "model.proof")

@@ -11,9 +11,8 @@ from typing import Protocol
 
 from stillhunt import Config, ConfigError, InputError
 from stillhunt.tools import Progress
+from stillhunt_model.marks.keys import StandingMarks
 from stillhunt_model.nets.net import Net
-from stillhunt_model.orders.order import Order
-from stillhunt_model.orders.register import OrderRegister
 from stillhunt_model.proof.control_answers import describe_left_out, drawn_again
 from stillhunt_model.proof.parameters import MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError, Suspect
@@ -46,7 +45,7 @@ class ProofContext:
 
     Attributes:
         references: models of the suspect's kind that were not trained on the harvest; their queries do not count.
-        orders: folder with the register of orders of marks.
+        marks: keys of the standing mark; None where there is none.
         queries: that the test may take; the budget of the suspect refuses more only when all of it is used.
         replies: file in which replies of the suspect are kept; `prove_training` names it.
     """
@@ -55,7 +54,7 @@ class ProofContext:
     teacher: Net
     teacher_fingerprint: str
     references: tuple[LocalSuspect, ...]
-    orders: Path
+    marks: StandingMarks | None
     queries: int
     progress: Progress
     replies: Path = Path()
@@ -145,12 +144,6 @@ def strongest(proven: Sequence[ProvenCampaign]) -> ProvenCampaign:
     return min(proven, key=lambda one: (one.verdict.p, one.harvest.campaign_id))
 
 
-def mark_orders(context: ProofContext, campaign_id: str, schemes: Sequence[str]) -> list[Order]:
-    """Orders to mark the answers to a campaign, in force or not: a mark stays in what was trained on it."""
-    orders = OrderRegister(context.orders).all_orders()
-    return [one for one in orders if one.kind == "mark" and one.measure in schemes and one.campaign_id == campaign_id]
-
-
 def _plan_proof_trial(suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> PlannedTrial:
     return PlannedTrial(
         suspect.fingerprint,
@@ -201,17 +194,16 @@ def _check_proof_inputs(suspect: Suspect, harvests: Sequence[CampaignHarvest], c
 
 def _check_usable(harvests: Sequence[CampaignHarvest], context: ProofContext) -> None:
     """Refuse a campaign for which no test can reach the bar, whatever the suspect says: its place would be lost."""
-    marked = {one.campaign_id for one in OrderRegister(context.orders).all_orders() if one.kind == "mark"}
     needed = answers_needed(context)
     for one in harvests:
-        if one.campaign_id in marked:
+        if context.marks is not None and context.marks.has_group(one.campaign_id):
             continue
         for kind, answers in (("harvested answers", one.answers), ("answers to honest accounts", one.honest)):
             usable = len(drawn_again(answers))
             if usable < needed:
                 left_out = describe_left_out(answers)
                 raise InputError(
-                    f"no test can reach the bar for {one.campaign_id}: no mark was ordered for its answers, and "
+                    f"no test can reach the bar for {one.campaign_id}: its accounts have no key of a mark, and "
                     f"{usable:,} {kind} can be drawn again, where {needed:,} are needed at least"
                     + (f"; left out: {left_out}" if left_out else ""),
                     where="responses" if answers is one.answers else "answers to honest accounts",

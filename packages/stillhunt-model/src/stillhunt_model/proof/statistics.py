@@ -103,54 +103,25 @@ _LARGEST = 50.0
 """Standard deviations beyond which a tilt is not looked for (derived: the bound is far below any bar there)."""
 
 
-def green_tail(weights: Floats, green: npt.NDArray[np.bool_], gamma: float) -> float:
-    """Bound of the chance that tokens that a key makes green have so much weight, or more.
+def coin_tail(weights: Floats, heads: npt.NDArray[np.bool_]) -> float:
+    """Bound of the chance that coins of these weights show heads with so much weight, or more.
 
-    Under the null hypothesis each token is green with a chance of gamma, independently, whatever the weights are. The
-    bound is that of Chernoff (1952), valid for any weights and some times larger than the exact tail.
-
-    Args:
-        weights: of distinct pairs of context and token.
-        gamma: share of the green list.
+    The bound is that of Chernoff (1952), valid for any weights and some times larger than the exact tail.
     """
     weights = _scale_by_largest_weight(weights)
-    total = float(weights @ (green - gamma))
-    spread = math.sqrt(gamma * (1 - gamma) * float(weights @ weights))
+    total = float(weights @ (heads - 0.5))
+    spread = math.sqrt(0.25 * float(weights @ weights))
+    if total <= 0 or not spread:
+        return 1.0
 
     def exponent(tilt: float) -> float:
-        return float(np.sum(np.log1p(gamma * np.expm1(tilt * weights)) - gamma * tilt * weights) - tilt * total)
+        return float(np.sum(np.log(np.cosh(tilt * weights / 2))) - tilt * total)
 
-    return _compute_tail_bound(exponent, total, _LARGEST / spread if spread else 0.0)
-
-
-def gumbel_tail(weights: Floats, scores: Floats) -> float:
-    """Bound of the chance that Gumbel scores give so large a sum, or a larger one.
-
-    Args:
-        weights: of distinct pairs of context and token.
-        scores: of each, exponential with mean 1 under the null hypothesis.
-    """
-    weights = _scale_by_largest_weight(weights)
-    total = float(weights @ (scores - 1))
-    largest = float(weights.max(initial=0.0))
-
-    def exponent(tilt: float) -> float:
-        return float(np.sum(-np.log1p(-tilt * weights) - tilt * weights) - tilt * total)
-
-    spread = math.sqrt(float(weights @ weights))
-    return _compute_tail_bound(
-        exponent, total, min(_LARGEST / spread, 0.999 / largest) if spread and largest > 0 else 0.0
-    )
+    found = minimize_scalar(exponent, bounds=(0.0, _LARGEST / spread), method="bounded")
+    return math.exp(min(0.0, float(found.fun)))
 
 
 def _scale_by_largest_weight(weights: Floats) -> Floats:
     """The same weights with 1 as the largest: the tail does not depend on their unit, and tiny ones would overflow."""
     largest = float(np.abs(weights).max(initial=0.0))
     return weights / largest if largest else weights
-
-
-def _compute_tail_bound(exponent: object, total: float, largest: float) -> float:
-    if total <= 0 or largest <= 0:
-        return 1.0
-    found = minimize_scalar(exponent, bounds=(0.0, largest), method="bounded")
-    return math.exp(min(0.0, float(found.fun)))

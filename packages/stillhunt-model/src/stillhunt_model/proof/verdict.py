@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from stillhunt import ContractError
 from stillhunt_evidence.packs.proof_file import (
-    CANARIES_TEST,
     CONTROLS_TEST,
     MARKS_TEST,
     NO_CONCLUSION,
@@ -17,9 +16,9 @@ from stillhunt_evidence.packs.proof_file import (
     TRAINED,
     combined_p,
 )
+from stillhunt_model.marks.detecting import SMALLEST_P
 
 __all__ = [
-    "CANARIES_TEST",
     "CONTROLS_TEST",
     "MARKS_TEST",
     "SMALLEST_P",
@@ -28,8 +27,6 @@ __all__ = [
     "ProofResult",
     "weighed_verdict",
 ]
-SMALLEST_P = 1e-300
-"""A p-value that is computed as smaller, or as 0, is given as this."""
 
 
 @dataclass(frozen=True)

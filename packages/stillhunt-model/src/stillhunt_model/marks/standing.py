@@ -1,0 +1,141 @@
+"""Standing marks: two keys choose among the plain words of every answer, without changing how likely an answer is.
+
+Before a token is drawn, tournaments are held among the plain words that the model may say next (Dathathri et al. 2024,
+"Scalable watermarking for identifying large language model outputs", Nature 634): a keyed bit of each word decides, and
+a word with bit 1 gains what the others lose. The rounds of two keys alternate: the public one, the same in all answers,
+and that of the group of accounts that gets this one. Over all keys each answer is as likely as without the mark, since
+a context counts once in an answer. What is no plain word, such as a number or a name, keeps its probability under any
+key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from stillhunt_model.marks.gate import Gate, fitted
+from stillhunt_model.marks.hashing import Seeds, Tokens, candidate_numbers, context_seeds, token_numbers
+
+CANDIDATES = 128
+"""Likeliest tokens among which tournaments are held (judgement: the others hold next to nothing of the probability)."""
+_LEAST_FACTOR = 1e-6
+"""A word that loses against all others gets this part of its probability, not none, so that its logarithm is finite."""
+
+
+class Layer(NamedTuple):
+    """How one of the two keys marks.
+
+    Attributes:
+        width: tokens of a context; all of them are of the answer.
+        rounds: tournaments; each takes one bit of a word's number.
+    """
+
+    width: int
+    rounds: int
+
+
+@dataclass
+class MarkedAnswer:
+    """An answer that is being written.
+
+    Attributes:
+        keys: of the layers; a layer without a key leaves everything as it is.
+        tokens: of the answer so far, without the prompt; whoever writes it goes on with this list.
+        temperature: at which it is drawn; at 0 nothing is marked, since nothing is drawn.
+    """
+
+    keys: Sequence[bytes | None] = field(repr=False)
+    tokens: list[int]
+    temperature: float = 1.0
+    seen: tuple[set[int], ...] = ()
+
+    def __post_init__(self) -> None:
+        """No context was seen."""
+        self.seen = tuple(set() for _ in self.keys)
+
+    @property
+    def last(self) -> int | None:
+        """The token before the next one."""
+        return self.tokens[-1] if self.tokens else None
+
+    def next_seeds(self, layers: Sequence[Layer]) -> list[int | None]:
+        """A seed of each layer for the next token; None where its context is too short or came before."""
+        seeds: list[int | None] = []
+        for layer, key, seen in zip(layers, self.keys, self.seen, strict=True):
+            seeds.append(None)
+            if key is None or self.temperature <= 0 or len(self.tokens) < layer.width:
+                continue
+            context = np.array([self.tokens[-layer.width :]], np.int64)
+            (seed,) = context_seeds(key, context).tolist()
+            if seed not in seen:
+                seen.add(seed)
+                seeds[-1] = seed
+        return seeds
+
+
+def mark_answers(scores: Any, answers: Sequence[MarkedAnswer], layers: Sequence[Layer], gate: Gate) -> Any:
+    """Logits with the mark.
+
+    Args:
+        scores: rows x vocabulary, before temperature and nucleus.
+        answers: one for each row.
+    """
+    seeds = [one.next_seeds(layers) for one in answers]
+    rows = [row for row, one in enumerate(seeds) if any(seed is not None for seed in one)]
+    if not rows:
+        return scores
+    chosen = torch.tensor(rows, device=scores.device)
+    temperature = torch.tensor([[answers[row].temperature] for row in rows], device=scores.device)
+    follows = torch.tensor([gate.ends_plain(answers[row].last) for row in rows], device=scores.device)
+    kept = scores[chosen].float()
+    values, tokens = kept.topk(min(CANDIDATES, kept.shape[-1]), dim=-1)
+    open_words = open_candidates(gate, tokens, follows)
+    shares = torch.softmax((values / temperature).masked_fill(~open_words, -torch.inf), dim=-1).nan_to_num(0.0)
+    bits = []
+    for layer, of_layer in enumerate(zip(*(seeds[row] for row in rows), strict=True)):
+        numbers = candidate_numbers(np.array([one or 0 for one in of_layer], np.uint64), tokens)
+        acts = torch.tensor([[one is not None] for one in of_layer], device=scores.device)
+        bits.append([(((numbers >> place) & 1) * acts).float() for place in range(layers[layer].rounds)])
+    change = torch.zeros_like(shares)
+    for place in range(max(one.rounds for one in layers)):
+        for of_layer_bits in bits:
+            if place < len(of_layer_bits):
+                won = of_layer_bits[place]
+                factor = (1 + won - (shares * won).sum(-1, keepdim=True)).clamp_min(_LEAST_FACTOR)
+                shares = shares * factor
+                change += factor.log()
+    lifted = torch.zeros_like(kept).scatter(-1, tokens, change * temperature * open_words)
+    marked = scores.clone()
+    marked[chosen] = (kept + lifted).to(scores.dtype)
+    return marked
+
+
+def open_candidates(gate: Gate, tokens: Any, follows: Any) -> Any:
+    """Which tokens are plain words that may stand next: new ones, or parts that go on with a plain word.
+
+    Args:
+        tokens: rows x tokens.
+        follows: for each row, whether what stands before is a plain word, or nothing.
+    """
+    size = int(tokens.max()) + 1
+    plain, starts = fitted(gate.plain, size, tokens.device), fitted(gate.starts, size, tokens.device)
+    return plain[tokens] & (starts[tokens] | follows[:, None])
+
+
+def mark_bits(key: bytes, contexts: Tokens, tokens: Tokens, rounds: int) -> npt.NDArray[np.bool_]:
+    """The bits that a key gives to tokens after their contexts.
+
+    Args:
+        contexts: rows x tokens before each.
+
+    Returns:
+        Rows x rounds; of text that knows nothing of the key, each bit of each distinct row is a coin's toss.
+    """
+    numbers: Seeds = token_numbers(context_seeds(key, contexts), tokens)
+    bits: npt.NDArray[np.bool_] = (numbers[:, None] >> np.arange(rounds, dtype=np.uint64)) & np.uint64(1) == 1
+    return bits
