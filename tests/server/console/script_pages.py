@@ -40,19 +40,36 @@ tr.here { outline: 1px solid; } :focus-visible { outline: 2px solid var(--for); 
 """
 
 
-def graph_of(accounts: int, traits: int) -> dict[str, Any]:
-    """A graph in which each account has three of the traits that its part of the accounts shares."""
+def graph_of(groups: int, traits: int) -> dict[str, Any]:
+    """The first nodes of a graph in which each group has three traits, and every group has steps."""
     nodes: list[dict[str, Any]] = [
-        {"id": f"t{t}", "label": f"{HOSTILE} {t}", "kind": "trait", "members": 9, "url": "/t"} for t in range(traits)
+        {
+            "id": f"t{t}",
+            "label": f"{HOSTILE} {t}",
+            "kind": "trait",
+            "members": 900,
+            "verdict": "",
+            "select": f"?with={t}",
+        }
+        for t in range(traits)
     ]
-    edges = []
-    for number in range(accounts):
-        url = "/account" if number else "javascript:window.owned=1"
+    for number in range(groups):
         verdict = "act" if number % 3 else "review"
-        nodes.append({"id": f"a{number}", "label": f"acct-{number}", "kind": "account", "verdict": verdict, "url": url})
-        part = number % max(traits // 4, 1)
-        edges += [{"source": f"a{number}", "target": f"t{(4 * part + k * k) % traits}"} for k in range(3)]
-    return {"nodes": nodes, "edges": edges, "said": f"{accounts} of 2,000 accounts are drawn"}
+        group = {"id": f"g{number}", "label": f"{number + 2} members", "kind": "group", "verdict": verdict}
+        steps = [["accounts", number + 2], ["traits", 0]]
+        nodes.append({**group, "members": number + 2, "select": f"/ties?with={number}", "more": steps})
+    return {"nodes": nodes, "ties": [[f"g{n}", f"t{(n + k * k) % traits}"] for n in range(groups) for k in range(3)]}
+
+
+_SINGLE = {"kind": "account", "members": 1, "verdict": "act"}
+GRAPH_STEP = {
+    "nodes": [
+        {**_SINGLE, "id": "a1", "label": f"acct {HOSTILE}", "href": "/account"},
+        {**_SINGLE, "id": "a2", "label": "acct-2", "href": "javascript:window.owned=1"},
+    ],
+    "ties": [["g0", "a1"], ["g0", "a2"]],
+}
+"""Accounts that a step adds to the first group."""
 
 
 def rows(numbers: range) -> str:
@@ -98,10 +115,10 @@ def charts() -> str:
     )
 
 
-GRAPH = """<figure><div class="graph" data-graph="/graph.json" role="img" aria-label="Accounts and their ties"></div>
-<p class="js-only"><button data-zoom="in">Zoom in</button><button data-zoom="out">Zoom out</button>
-<button data-zoom="fit">All</button></p>
-<figcaption data-graph-said></figcaption></figure>"""
+GRAPH = """<div class="graph-page"><figure><div class="graph" data-graph="/graph.json" role="img" aria-label="T"></div>
+<figcaption data-graph-said></figcaption></figure>
+<form data-graph-panel><label>Node <select data-node></select></label><p data-node-said role="status"></p>
+<p data-steps></p></form></div>"""
 WORK = f"""
 <nav><a href="/queue" data-go="q">Queue</a> <a href="/" data-go="o">Overview</a></nav>
 <button type="button" class="js-only" data-theme>Theme: <span data-theme-name>system</span></button>
@@ -150,7 +167,7 @@ PAGES = {
     "/charts": ("text/html", page_of(charts())),
     "/graph": ("text/html", page_of(GRAPH)),
     "/far": ("text/html", page_of('<p class="far">far</p>' + GRAPH)),
-    "/graph.json": ("application/json", json.dumps(graph_of(150, 40))),
+    "/graph.json": ("application/json", json.dumps(graph_of(9, 8))),
     "/more": (
         "text/html",
         rows(range(3, 5)) + '<tr><td><time datetime="2026-05-02T00:00:00Z" id="late">x</time></td></tr>',
@@ -178,6 +195,8 @@ class Answers(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         file = FILES.get(path[1:])
         kind, text = PAGES.get(path, ("text/html", page_of("")))
+        if "part=" in self.path:
+            text = json.dumps(GRAPH_STEP)
         if file:
             kind, text = "text/javascript", file.read_text("utf-8")
         body = text.encode()

@@ -30,7 +30,7 @@ LISTED = [
     "/decisions",
     "/appeals",
     "/audit",
-    *(f"/campaigns/{ACT}/{part}" for part in ("members", "evidence", "requests", "ties")),
+    *(f"/campaigns/{ACT}/{part}" for part in ("members", "evidence", "requests")),
     f"/accounts/{ACCUSED}?rows=requests",
 ]
 """Pages with a table that names accounts."""

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pytest
 
 from stillhunt.base.config import Config
-from stillhunt_server.case_views.account_graph import account_graph, account_trait_rows
 from stillhunt_server.console.context import Console
 from stillhunt_server.console.snapshot import FixedSource, ShownCase
 from triage.fixtures import demo_case
@@ -38,21 +37,10 @@ def test_a_case_that_nobody_shows_any_more_is_freed_at_once(folder: Path) -> Non
     assert shown is not None
     derived = console.derived(shown)
     shown.members_of(CAMPAIGN)
-    derived.ties_of(CAMPAIGN)
+    derived.traits_of(CAMPAIGN)
     kept = [weakref.ref(one) for one in (shown, derived, derived.rows, shown.case)]
     del console, shown, derived
     assert [one() for one in kept] == [None] * 4
-
-
-def test_kept_ties_are_the_graph_and_its_table(folder: Path) -> None:
-    console = Console(FixedSource(folder), Config())
-    shown = console.source.current()
-    assert shown is not None
-    derived = console.derived(shown)
-    graph, rows = derived.ties_of(CAMPAIGN)
-    model = shown.campaign(CAMPAIGN)
-    assert graph == account_graph(shown.model, model, derived.traits)
-    assert rows.equals(account_trait_rows(shown.model, model, derived.traits))
 
 
 def test_rows_of_a_campaign_are_found_in_any_order(folder: Path) -> None:

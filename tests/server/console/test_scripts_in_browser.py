@@ -232,28 +232,33 @@ def test_charts_are_drawn_from_their_tables(tabs: Tabs, site: Site) -> None:
         page.wait_for_url("**/day/8")
 
 
-def test_graph_is_drawn_alike_each_time_and_its_nodes_lead_to_their_pages(tabs: Tabs, site: Site) -> None:
+def test_graph_grows_by_steps_that_keys_can_take_and_is_drawn_alike_each_time(tabs: Tabs, site: Site) -> None:
     seen = []
     for _ in range(2):
         with opened(tabs, site, "/graph") as page:
-            page.locator(".graph[data-drawn='190']").wait_for(timeout=5000)
-            assert page.locator("figcaption").inner_text() == "150 of 2,000 accounts are drawn"
-            cy = "document.querySelector('.graph')._cyreg.cy"
-            seen.append(page.evaluate(f"{cy}.nodes().map((node) => [node.position('x'), node.position('y')])"))
-            assert (
-                page.evaluate(f"{cy}.edges()[0].style('curve-style')") == "straight"
-            )  # others end where chance puts them
-            whole = page.evaluate(f"{cy}.zoom()")
-            page.locator("[data-zoom=in]").click()
-            assert page.evaluate(f"{cy}.zoom()") > whole == 1
-            page.locator("[data-zoom=out]").click()
-            box = page.locator(".graph").bounding_box()
-            for node in ("a0", "a1"):  # the address of the first is a script, which must not run
-                place = page.evaluate(f"{cy}.$id('{node}').renderedPosition()")
-                page.mouse.click(box["x"] + place["x"], box["y"] + place["y"])
-            page.wait_for_url("**/account")
+            page.locator(".graph[data-drawn='17']").wait_for(timeout=5000)
+            cy = "document.querySelector('.graph').graph.cy"
+            assert page.evaluate(f"{cy}.edges()[0].style('curve-style')") == "straight"  # others end by chance
+            page.get_by_label("Node").select_option("g0")
+            assert page.locator("[data-node-said]").inner_text() == "2 members"
+            page.get_by_role("button", name="Add accounts (2)").press("Enter")
+            page.locator(".graph[data-drawn='19']").wait_for(timeout=5000)
+            seen.append(page.evaluate(f"{cy}.nodes().map((one) => [one.id(), one.position('x'), one.position('y')])"))
+            page.get_by_label("Node").select_option("a2")
+            assert page.get_by_role("link").all_inner_texts() == [], "its address is a script"
+            page.get_by_label("Node").select_option("g0")
+            page.get_by_role("button", name="Collapse").press("Enter")
+            page.locator(".graph[data-drawn='17']").wait_for(timeout=5000)
+            page.get_by_label("Node").select_option("t3")
+            page.get_by_role("button", name="Hide").press("Enter")
+            page.locator(".graph[data-drawn='16']").wait_for(timeout=5000)
+            page.locator(".graph").scroll_into_view_if_needed()
+            box, place = page.locator(".graph").bounding_box(), page.evaluate(f"{cy}.$id('g1').renderedPosition()")
+            page.mouse.click(box["x"] + place["x"] + 3, box["y"] + place["y"])
+            assert page.get_by_label("Node").input_value() == "g1"
+            assert violations(page) == []
     assert seen[0] == seen[1]
-    assert len({(math.floor(x), math.floor(y)) for x, y in seen[0]}) > 180
+    assert len({(math.floor(x), math.floor(y)) for _, x, y in seen[0]}) == 19
 
 
 def test_libraries_are_loaded_when_the_reader_comes_near(tabs: Tabs, site: Site) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt_server.case_views.account_graph import AccountGraph, campaign_ties
 from stillhunt_server.case_views.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
 from stillhunt_server.case_views.harvest_rows import HarvestRows
+from stillhunt_server.case_views.member_traits import MemberTraits, member_traits
 from stillhunt_server.console.snapshot import CaseSource, ShownCase
 from stillhunt_server.console.table_query import TableQuery, whole_number
 from stillhunt_server.database_threads import DatabaseThreads
@@ -32,9 +30,9 @@ from stillhunt.watch.service_faults import ServiceFaults
 SHORT_WAIT, LONG_WAIT = 2.0, 20.0
 """Seconds that a page of a campaign waits for a newer snapshot; the longer where the older one lacks the campaign.
 Judgement: 24,000 accounts are read in four seconds, and a reader who waits for longer reloads."""
-TIES_KEPT = 2
-"""Campaigns whose account graph and its table are kept. Judgement: the one that is looked at, and the one before; each
-takes 20 MB for 22,000 members."""
+TRAITS_KEPT = 4
+"""Campaigns whose shared traits are kept. Judgement: those that a few analysts look into at a time; each takes 6 MB for
+22,000 members."""
 
 
 @dataclass
@@ -42,14 +40,14 @@ class Derived:
     """What is made once of a case, for all its pages.
 
     Attributes:
-        ties_of: account graph of a campaign by its id, and its table; the latest are kept.
+        traits_of: what the members of a campaign share, by its id; the latest are kept.
     """
 
     case: ShownCase
     traits: CaseTraits
     profiles: CampaignProfiles
     rows: HarvestRows
-    ties_of: Callable[[str], tuple[AccountGraph, pa.Table]]
+    traits_of: Callable[[str], MemberTraits]
 
 
 @dataclass
@@ -85,9 +83,14 @@ class Console:
             if self._derived is None or self._derived.case is not shown:
                 profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)
                 traits = case_traits(shown.case.member_details)
-                ties_of = lru_cache(TIES_KEPT)(lambda name: campaign_ties(shown.model, shown.campaign(name), traits))
-                self._derived = Derived(shown, traits, profiles, HarvestRows(shown.folder), ties_of)
+                traits_of = lru_cache(TRAITS_KEPT)(partial(_shared_traits, shown, traits))
+                self._derived = Derived(shown, traits, profiles, HarvestRows(shown.folder), traits_of)
             return self._derived
+
+
+def _shared_traits(shown: ShownCase, traits: CaseTraits, name: str) -> MemberTraits:
+    model, evidence = shown.campaign(name), shown.of_campaign("evidence", name)
+    return member_traits(shown.model, model, traits, shown.members_of(name), evidence)
 
 
 class GivenTexts(dict[str, str]):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import StillhuntError
@@ -20,7 +20,6 @@ from stillhunt.triage.score_breakdown import log2_odds_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.records import history, linked_accounts, members_over_time
-from stillhunt_server.case_views.account_graph import COMMON, AccountGraph
 from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.case_views.similar import similar_campaigns
 from stillhunt_server.console.answers import answer_table, render
@@ -100,17 +99,6 @@ EVIDENCE_LIST = TableSpec(
     empty="The case holds no evidence of it.",
     sort="-bits",
 )  # fmt: skip
-TIE_LIST = TableSpec(
-    "ties",
-    (
-        TableColumn("account_id", "Account", "id", link=lambda row: account_url(row["account_id"])),
-        TableColumn("trait_kind", "Kind", "choice"),
-        TableColumn("trait", "Trait", "choice"),
-        TableColumn("members", "Members with it", "figure"),
-        TableColumn("commonness", "Among other customers", "choice"),
-    ),
-    empty="The logs show no trait that members share.",
-)
 
 
 @dataclass(frozen=True)
@@ -213,19 +201,6 @@ def requests_of(request: PageRequest) -> Response:
     return answer_requests(request, head["name"], head)
 
 
-def ties(request: PageRequest) -> Response:
-    """What members share: the account graph and the table that holds the same."""
-    head = _open_campaign_part(request, "members", "What ties its members")
-    graph, rows = request.derived.ties_of(head["name"])
-    return answer_table(request, "campaign_ties.html", TIE_LIST, rows, {**head, "graph": graph})
-
-
-def graph_data(request: PageRequest) -> Response:
-    """The account graph, for the drawing."""
-    name = _open_campaign_part(request, "members")["name"]
-    return JSONResponse(_as_drawn(request.derived.ties_of(name)[0]))
-
-
 def phrase(request: PageRequest) -> Response:
     """Where a phrase of the template is seen."""
     head = _open_campaign_part(request, "excerpts", "A phrase of the template")
@@ -260,31 +235,3 @@ def _build_fact_url(name: str, label: str) -> str:
     part = _PARTS_OF_FACTS.get(label, "")
     path, _, query = part.partition("?")
     return campaign_url(name, path) + (f"?{query}" if query else "") if part else ""
-
-
-def _as_drawn(graph: AccountGraph) -> dict[str, Any]:
-    """The graph as its drawing takes it: without traits that are common, since these tie nobody."""
-    nodes: list[dict[str, Any]] = [
-        {
-            "id": one.key,
-            "label": one.label,
-            "kind": "account",
-            "verdict": one.verdict,
-            "role": one.role,
-            "members": 1,
-            "url": account_url(one.account_id),
-        }
-        for one in graph.accounts
-    ]
-    nodes += [
-        {"id": one.key, "label": f"{one.kind_label}: {one.label}", "kind": "trait", "members": one.members}
-        for one in graph.traits
-        if one.commonness != COMMON
-    ]
-    drawn = {node["id"] for node in nodes}
-    edges = [{"source": a, "target": b} for a, b in graph.edges if b in drawn]
-    common = sum(one.commonness == COMMON for one in graph.traits)
-    traits = formatting.plural(common, "trait")
-    verb = formatting.verb(common, "is", "are")
-    left_out = f" {traits} that many other customers have, too, {verb} in the table only."
-    return {"nodes": nodes, "edges": edges, "said": graph.sentence + (left_out if common else "")}

@@ -1,13 +1,14 @@
 "use strict";
-// The graph of a campaign: accounts, and the traits that tie them. <div class="graph" data-graph="/….json" role="img" aria-label="…">
-// The JSON: {nodes: [{id, label, kind: "account" | "trait", verdict, members, url}], edges: [{source, target}], said}.
-// The table in the page says the same, so the drawing needs no keyboard; its buttons, [data-zoom], are in the same <figure>.
+// The graph of a campaign: traits and groups of members; it begins with few nodes, and grows by steps that say how many there are.
+// <div class="graph" data-graph="/….json?selection" role="img" aria-label="…"> in a <figure>, and beside it [data-graph-panel] with a
+// <select data-node>, [data-node-said] and [data-steps]: whatever the pointer does can be done there by keys.
+// The JSON: {nodes: [{id, kind, label, members, verdict, select, href, more: [[step, number]]}], ties: [[id, id]]}; kind is trait,
+// campaign, group, account or rest. A step asks the same address, with the node's selection, for its nodes.
 (() => {
   const LIBRARY = document.currentScript.dataset.library;
   const STYLE_ID = "__________cytoscape_stylesheet";
-  const ZOOM_STEP = 1.4;
-  const ROUNDS = 200, GRAVITY = 0.6, TIE_SHARE = 3;  // of the layout: judgement, on campaigns of 20 to 190 nodes
-  const EDGE_X = 84, EDGE_Y = 26, LABEL_PX = 160;  // room at the edges for labels, and the longest label
+  const LANES = { trait: 0, campaign: 0, group: 1, rest: 1, account: 2 }, PLACES = [0.36, 0.5, 0.76], ROW = 30, EDGE = 24;
+  const STEPS = { groups: "its members in groups", accounts: "accounts", traits: "further traits" };
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
   /** Cytoscape adds a <style> unless an element has its id, and the page's policy allows no such style. */
@@ -20,135 +21,152 @@
     place.style.position = "relative";  // all that its style says
   }
 
-  function look() {
-    const font = getComputedStyle(document.body).fontFamily;
-    const text = { "font-family": font, "font-size": 12, color: color("ink"), "text-background-color": color("sheet"), "text-background-opacity": 0.85,
-      "text-background-padding": 2, "text-wrap": "ellipsis", "text-max-width": LABEL_PX, "min-zoomed-font-size": 7 };
+  function look(width) {
+    const text = { label: "data(label)", "font-family": getComputedStyle(document.body).fontFamily, "font-size": 12, color: color("ink"), "text-wrap": "ellipsis",
+      "text-valign": "center", "text-halign": "right", "text-margin-x": 5, "text-max-width": 0.22 * width };
     return [
-      { selector: "node", style: { ...text, "overlay-opacity": 0, "border-width": 0 } },
-      { selector: '[kind = "account"]', style: { width: 9, height: 9, "background-color": color("faint") } },
-      { selector: '[verdict = "act"]', style: { shape: "diamond", width: 12, height: 12, "background-color": color("act") || color("for") } },
-      { selector: '[verdict = "review"]', style: { shape: "triangle", width: 11, height: 11, "background-color": color("review") || color("against") } },
-      { selector: '[kind = "trait"]', style: { shape: "round-rectangle", width: "data(size)", height: "data(size)",
-        "background-color": color("for"), "text-valign": "bottom", "text-margin-y": 3 } },
-      { selector: ".named", style: { label: "data(label)" } },
+      { selector: "node", style: { ...text, "overlay-opacity": 0, width: "data(size)", height: "data(size)", "background-color": color("faint") } },
+      { selector: '[kind = "trait"], [kind = "campaign"]', style: { shape: "round-rectangle", "background-color": color("for"), "text-halign": "left", "text-margin-x": -5, "text-max-width": 0.31 * width } },
+      { selector: '[verdict = "act"]', style: { shape: "diamond", "background-color": color("act") } },
+      { selector: '[verdict = "review"]', style: { shape: "triangle", "background-color": color("review") } },
+      { selector: '[kind = "rest"]', style: { "background-opacity": 0, "border-width": 1, "border-color": color("faint"), color: color("soft") } },
       // not haystack, whose ends are drawn by chance
-      { selector: "edge", style: { width: 1, "line-color": color("faint"), "line-opacity": 0.45, "curve-style": "straight", "overlay-opacity": 0, events: "no" } },
-      { selector: ".apart", style: { opacity: 0.15 } },
-      { selector: ".near", style: { "line-color": color("ink"), "line-opacity": 0.8 } },
-      { selector: ".pointed", style: { label: "data(label)", "text-max-width": 320, "z-index": 9, "border-width": 2, "border-color": color("ink") } },
+      { selector: "edge", style: { width: 1, "line-color": color("faint"), "line-opacity": 0.6, "curve-style": "straight", "overlay-opacity": 0, events: "no" } },
+      { selector: ".apart", style: { opacity: 0.25 } },
+      { selector: ".chosen", style: { "border-width": 3, "border-color": color("ink"), "z-index": 9 } },
+      { selector: ".near", style: { "line-color": color("ink"), "line-opacity": 0.9 } },
     ];
   }
 
-  /** Places in a box of width and height: ties pull, all nodes push each other away (Fruchterman and Reingold, 1991). Nothing is drawn
-      by chance, so that the same campaign looks the same each time. */
-  function places(nodes, ties, width, height) {
-    const ideal = 1 / Math.sqrt(nodes.length), turn = 2.399963;  // the golden angle: no two nodes begin in one place
-    const at = nodes.map((_, n) => ({ x: Math.sqrt(n) * ideal * Math.cos(n * turn), y: Math.sqrt(n) * ideal * Math.sin(n * turn) }));
-    for (let round = 0; round < ROUNDS; round++) {
-      const push = at.map(({ x, y }) => ({ x: -GRAVITY * x, y: -GRAVITY * y }));
-      const between = (a, b, strength) => {
-        const x = at[a].x - at[b].x, y = at[a].y - at[b].y, far = Math.sqrt(x * x + y * y) || 1e-6, force = strength(far) / far;
-        push[a].x += x * force; push[a].y += y * force; push[b].x -= x * force; push[b].y -= y * force;
+  const element = (name, text, values = {}) => Object.assign(document.createElement(name), { textContent: text }, values);
+  const count = (number) => number.toLocaleString("en-US");
+
+  class Graph {
+    constructor(place) {
+      this.place = place;
+      this.panel = place.closest(".graph-page")?.querySelector("[data-graph-panel]") ?? document.createElement("form");
+      this.list = this.panel.querySelector("[data-node]") ?? document.createElement("select");
+      this.order = [];  // ids in the order in which they stand, from the top
+      this.added = new Map();  // node -> ids that its steps added
+    }
+    async fetch(address) {
+      const answer = await fetch(address, { headers: { accept: "application/json" } });
+      if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
+      return answer.json();
+    }
+    async begin() {
+      const [step] = await Promise.all([this.fetch(this.place.dataset.graph), stillhunt.library(LIBRARY)]);
+      forbidStyle(this.place);
+      this.cy = cytoscape({ container: this.place, style: look(this.place.clientWidth), userZoomingEnabled: false, userPanningEnabled: false, autoungrabify: true,
+        boxSelectionEnabled: false, autounselectify: true, layout: { name: "preset" } });
+      this.add(step);
+      this.cy.on("tap", "node", ({ target }) => this.choose(target.id()));
+      this.list.addEventListener("change", () => this.choose(this.list.value));
+      document.addEventListener("stillhunt:theme", () => this.cy.style(look(this.place.clientWidth)));
+      let width = this.place.clientWidth;
+      new ResizeObserver(() => {
+        if (!this.place.isConnected) return this.cy.destroy();
+        if (this.place.clientWidth !== width) { width = this.place.clientWidth; this.cy.style(look(width)); this.arrange(); }
+      }).observe(this.place);
+      // a finger scrolls the page: Cytoscape would keep every touch to itself, and a tap comes as a click
+      this.place.parentElement.addEventListener("touchstart", (event) => this.place.contains(event.target) && event.stopPropagation(), { capture: true, passive: true });
+      if (this.order.length) this.choose(this.order[0], false);
+      return "";
+    }
+    /** Add nodes below the one that they belong to; a tie to a node that is there already is only drawn. */
+    add({ nodes, ties }, parent = "") {
+      const fresh = nodes.filter((node) => this.cy.getElementById(node.id).empty());
+      const at = parent ? this.order.indexOf(parent) + 1 : this.order.length;
+      this.order.splice(at, 0, ...fresh.map((node) => node.id));
+      this.cy.add(fresh.map((node) => ({ group: "nodes", data: { ...node, size: Math.min(26, 9 + 2 * Math.log2(node.members || 1)) } })));
+      const known = ties.filter(([a, b]) => [a, b, `${a} ${b}`].every((id, n) => this.cy.getElementById(id).nonempty() === n < 2));
+      this.cy.add(known.map(([source, target]) => ({ group: "edges", data: { id: `${source} ${target}`, source, target } })));
+      if (parent) this.added.set(parent, [...(this.added.get(parent) ?? []), ...fresh.map((node) => node.id)]);
+      this.arrange();
+      return fresh.length;
+    }
+    remove(id) {
+      for (const child of this.added.get(id) ?? []) this.remove(child);
+      this.added.delete(id);
+      this.order = this.order.filter((other) => other !== id);
+      this.cy.getElementById(id).remove();
+    }
+    collapse(id) {
+      for (const child of this.added.get(id) ?? []) this.remove(child);
+      this.added.delete(id);
+      this.arrange();
+    }
+    /** Each kind has a lane, so that no label meets another; the drawing is as high as its longest lane. */
+    arrange() {
+      const lanes = [[], [], []];
+      for (const id of this.order) lanes[LANES[this.cy.getElementById(id).data("kind")] ?? 1].push(id);
+      const high = Math.max(...lanes.map((lane) => lane.length), 4) * ROW + 2 * EDGE;
+      this.place.style.height = `${high}px`;
+      this.cy.resize();
+      this.cy.viewport({ zoom: 1, pan: { x: 0, y: 0 } });
+      lanes.forEach((lane, n) => lane.forEach((id, row) => this.cy.getElementById(id).position({
+        x: PLACES[n] * this.place.clientWidth, y: EDGE + ((row + 0.5) * (high - 2 * EDGE)) / lane.length })));
+      const options = this.order.map((id) => element("option", `${this.cy.getElementById(id).data("label")}`, { value: id }));
+      const before = this.list.value;
+      this.list.replaceChildren(...options);
+      if (this.order.includes(before)) this.list.value = before;
+      this.place.dataset.drawn = this.cy.nodes().length;
+    }
+    choose(id, near = true) {
+      const node = this.cy.getElementById(id), data = node.data();
+      if (!data) return;
+      this.list.value = id;
+      this.cy.elements().removeClass("chosen near apart");
+      node.addClass("chosen");
+      if (near) {
+        node.connectedEdges().addClass("near");
+        this.cy.elements().difference(node.closedNeighborhood()).addClass("apart");
+      }
+      this.panel.querySelector("[data-node-said]")?.replaceChildren(data.kind !== "trait" && data.kind !== "campaign" ? data.label : `${data.label}: ${count(data.members)} member${data.members === 1 ? "" : "s"}`);
+      this.panel.querySelector("[data-steps]")?.replaceChildren(...this.steps(id, data));
+    }
+    /** What can be done with a node: steps with their counts, then what leads elsewhere. */
+    steps(id, data) {
+      const button = (text, work) => {
+        const made = element("button", text, { type: "button" });
+        made.addEventListener("click", work);
+        return made;
       };
-      for (let a = 1; a < at.length; a++) for (let b = 0; b < a; b++) between(a, b, (far) => (ideal * ideal) / far);
-      for (const [a, b] of ties) between(a, b, (far) => -(far * far) / ideal / TIE_SHARE);
-      const most = 0.15 * (1 - round / ROUNDS);
-      at.forEach((point, n) => {
-        const far = Math.hypot(push[n].x, push[n].y) || 1, step = Math.min(far, most) / far;
-        point.x += push[n].x * step;
-        point.y += push[n].y * step;
-      });
+      const found = (data.more ?? []).filter(([, number]) => number).map(([step, number]) => button(`Add ${STEPS[step]} (${count(number)})`, (event) => this.grow(id, data, step, event.target)));
+      if (this.added.get(id)?.length) found.push(button("Collapse", () => { this.collapse(id); this.choose(id); }));
+      if (this.order.length > 1) found.push(button("Hide", () => { this.remove(id); this.arrange(); this.choose(this.order[0], false); }));
+      const own = (href) => href && new URL(href, location.href).origin === location.origin;
+      const lead = (text, href) => own(href) && found.push(element("a", text, { href }));
+      if (data.select) lead("Select only these", `${data.select}${/[?].+/.test(data.select) ? "&" : ""}view=graph`);
+      lead("In the matrix", data.select);
+      lead(data.kind === "campaign" ? "Open that campaign" : "Open the account", data.href);
+      return found;
     }
-    const fitted = (axis, size, edge) => {
-      const all = at.map((point) => point[axis]), least = Math.min(...all), range = Math.max(...all) - least;
-      for (const point of at) point[axis] = edge + (range ? (point[axis] - least) / range : 0.5) * (size - 2 * edge);
-    };
-    fitted("x", width, Math.min(EDGE_X, width / 4));
-    fitted("y", height, EDGE_Y);
-    return at;
-  }
-
-  /** Ids of the traits whose labels have room, the largest first; the others show theirs to the pointer. */
-  function labelled(nodes, at) {
-    const shown = [];
-    const traits = nodes.map((node, n) => ({ node, point: at[n], wide: Math.min(LABEL_PX, 6.5 * node.label.length) }));
-    for (const trait of traits.filter(({ node }) => node.kind === "trait").sort((a, b) => (b.node.members ?? 0) - (a.node.members ?? 0))) {
-      const clash = (other) => Math.abs(trait.point.y - other.point.y) < 18 && Math.abs(trait.point.x - other.point.x) < (trait.wide + other.wide) / 2;
-      if (!shown.some(clash)) shown.push(trait);
+    async grow(id, data, part, pressed) {
+      pressed.disabled = true;
+      const query = new URLSearchParams(data.select.split("?")[1]);
+      query.set("part", part);
+      query.set("node", id);
+      for (const node of this.cy.nodes()) if (node.id().startsWith("t")) query.append("shown", node.id().slice(1));
+      try {
+        const number = this.add(await this.fetch(`${this.place.dataset.graph.split("?")[0]}?${query}`), id);
+        this.choose(id);
+        this.panel.querySelector("[data-node-said]").append(`. ${count(number)} node${number === 1 ? "" : "s"} added.`);
+      } catch (error) {
+        console.error(error);
+        this.panel.querySelector("[data-node-said]").textContent = "This could not be read; try again.";
+        pressed.disabled = false;
+      }
     }
-    return new Set(shown.map(({ node }) => node.id));
   }
 
-  function elements({ nodes, edges }, width, height) {
-    nodes.sort((a, b) => (a.kind === "trait" ? 0 : 1) - (b.kind === "trait" ? 0 : 1));  // traits begin in the middle
-    const order = new Map(nodes.map((node, n) => [node.id, n]));
-    const known = edges.filter(({ source, target }) => order.has(source) && order.has(target));
-    const at = places(nodes, known.map(({ source, target }) => [order.get(source), order.get(target)]), width, height);
-    const named = labelled(nodes, at);
-    return [
-      ...nodes.map((node, n) => ({ group: "nodes", data: { ...node, size: 10 + 1.5 * Math.sqrt(node.members ?? 1) }, position: at[n],
-        classes: named.has(node.id) ? "named" : "" })),
-      ...known.map(({ source, target }) => ({ group: "edges", data: { source, target } })),
-    ];
-  }
-
-  function follow(event) {
-    const url = new URL(event.target.data("url") ?? "", location.href), keys = event.originalEvent;
-    if (!event.target.data("url") || url.origin !== location.origin) return;
-    if (keys.ctrlKey || keys.metaKey) window.open(url, "_blank", "noopener");
-    else location.assign(url);
-  }
-  function listen(cy, place) {
-    cy.on("tap", "node", follow);
-    cy.on("mouseover", "node", ({ target }) => {
-      target.addClass("pointed");
-      target.connectedEdges().addClass("near");
-      cy.elements().difference(target.closedNeighborhood()).addClass("apart");
-      place.style.cursor = target.data("url") ? "pointer" : "";
-    });
-    cy.on("mouseout", "node", () => {
-      cy.elements().removeClass("pointed near apart");
-      place.style.cursor = "";
-    });
-    const middle = () => ({ x: cy.width() / 2, y: cy.height() / 2 });
-    const zoom = (by) => cy.zoom({ level: cy.zoom() * by, renderedPosition: middle() });
-    let whole = cy.zoom();
-    const fit = () => { cy.fit(undefined, 8); whole = cy.zoom(); };
-    const uses = { in: () => zoom(ZOOM_STEP), out: () => zoom(1 / ZOOM_STEP), fit };
-    for (const button of place.closest("figure")?.querySelectorAll("[data-zoom]") ?? []) button.addEventListener("click", uses[button.dataset.zoom]);
-    document.addEventListener("stillhunt:theme", () => cy.style(look()));
-    let width = place.clientWidth;
-    new ResizeObserver(() => {
-      if (!place.isConnected) return cy.destroy();
-      cy.resize();
-      if (place.clientWidth !== width) { width = place.clientWidth; fit(); }
-    }).observe(place);
-    // Cytoscape keeps every touch to itself; where all is in view, a finger scrolls the page, and a tap comes as a click
-    place.parentElement.addEventListener("touchstart", (event) => {
-      if (place.contains(event.target) && cy.zoom() <= whole) event.stopPropagation();
-    }, { capture: true, passive: true });
-  }
-
-  async function draw(place) {
-    const [answer] = await Promise.all([fetch(place.dataset.graph, { headers: { accept: "application/json" } }), stillhunt.library(LIBRARY)]);
-    if (!answer.ok) throw new Error(`${place.dataset.graph}: ${answer.status}`);
-    const graph = await answer.json();
-    forbidStyle(place);
-    const cy = cytoscape({
-      container: place, elements: elements(graph, place.clientWidth, place.clientHeight), style: look(), userZoomingEnabled: false, autoungrabify: true, boxSelectionEnabled: false,
-      autounselectify: true, minZoom: 0.2, maxZoom: 4,
-      layout: { name: "preset", fit: false },
-    });
-    listen(cy, place);
-    place.dataset.drawn = cy.nodes().length;
-    return graph.said ?? "";
-  }
   stillhunt.each(".graph[data-graph]", (place) => stillhunt.whenNear(place, async () => {
-    const said = await draw(place).catch((error) => {
+    const graph = new Graph(place);
+    place.graph = graph;
+    const said = await graph.begin().catch((error) => {
       console.error(error);
       place.classList.add("failed");
-      return "The graph could not be drawn; the table has what it shows.";
+      return "The graph could not be drawn; the matrix has what it shows.";
     });
     const caption = place.closest("figure")?.querySelector("[data-graph-said]");
     if (caption) caption.textContent = said;
