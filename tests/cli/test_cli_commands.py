@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from running import run, run_anew
 
+from stillhunt.cli.doctor import examine
+
 
 def test_version(tmp_path: Path) -> None:
     result = run_anew("--version", cwd=tmp_path)
@@ -119,6 +121,12 @@ def test_doctor_finds_faults(tmp_path: Path) -> None:
     result = run("doctor", cwd=tmp_path)
     assert result.returncode == 1
     assert "fail  settings" in result.stdout
+
+
+def test_doctor_looks_at_the_memory_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stillhunt.cli.doctor.container_memory", lambda: 1_000_000_000)
+    memory = next(check for check in examine() if check.name == "memory")
+    assert (memory.state, memory.seen) == ("warn", "1.0 GB")
 
 
 def test_help_names_every_exit_code(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from stillhunt.base.errors import EngineError, InputError
 
@@ -96,12 +95,6 @@ class SparkEngine:
         if not is_frame(relation):
             raise EngineError(f"{type(relation).__name__} is not a Spark frame", where="hunt(requests=...)")
         yield from self.collect(relation, purpose="reading a frame").to_batches()
-
-    def write_parquet(self, table: pa.Table, path: Path) -> None:
-        """Write a table as one Parquet file of the driver, beside its final name and then renamed."""
-        beside = path.with_name(path.name + ".part")
-        pq.write_table(table, beside, compression="zstd")
-        beside.replace(path)
 
     def read(self, source: Any) -> Any:
         """The frame of one source.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol, Self
 
 import pyarrow as pa
@@ -29,9 +28,6 @@ class Engine(Protocol):
 
     def scan(self, relation: object) -> Iterator[pa.RecordBatch]:
         """Stream a native relation of this engine as Arrow batches."""
-
-    def write_parquet(self, table: pa.Table, path: Path) -> None:
-        """Write a table as one Parquet file, under another name that is then changed to the final one."""
 
     def close(self) -> None:
         """Free the engine's memory and files."""

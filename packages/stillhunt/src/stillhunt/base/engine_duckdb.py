@@ -12,7 +12,6 @@ from typing import Self
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from stillhunt.base.errors import EngineError
 from stillhunt.base.forced_end import remove_at_forced_end
@@ -73,12 +72,6 @@ class DuckDBEngine:
             raise EngineError(f"{type(relation).__name__} is not a DuckDB relation", where="hunt(requests=...)")
         reader = relation.to_arrow_reader(65_536)
         yield from reader
-
-    def write_parquet(self, table: pa.Table, path: Path) -> None:
-        """Write a table as one Parquet file, under another name that is then changed to the final one."""
-        beside = path.with_name(path.name + ".part")
-        pq.write_table(table, beside, compression="zstd")
-        beside.replace(path)
 
     def close(self) -> None:
         """Free the connection, if there is one."""

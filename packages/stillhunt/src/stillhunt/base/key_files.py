@@ -38,7 +38,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def check_private(path: Path) -> None:
-    """A ConfigError if others than its owner may read a key, or if it does not exist."""
+    """Refuse, with a ConfigError, a key that others than its owner may read, or that does not exist."""
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -113,7 +113,7 @@ def read_parameters(kind: type[T], table: str) -> T:
 
 
 def parameter_values(beginning: str) -> dict[str, dict[str, Any]]:
-    """The values of all tables that begin so (`score.`), by table and name, in what JSON has, as far as imported."""
+    """Values by table and name of all imported tables whose names begin so (such as `score.`), in what JSON has."""
     return {
         table: {one.name: list(one.value) if isinstance(one.value, tuple) else one.value for one in parameters}
         for table, (_, parameters) in all_parameters().items()

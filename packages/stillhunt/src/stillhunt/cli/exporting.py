@@ -118,7 +118,7 @@ WRITERS: dict[str, Callable[[pa.Table], bytes]] = {"csv": csv_bytes, "json": jso
 
 
 def refuse_existing(out: Path, *, force: bool) -> None:
-    """An OutputError for a file that must not be written, or not be replaced without force, before any work is done."""
+    """Refuse, with an OutputError, a file that must not be written, or replaced without force, before any work."""
     case = case_folder_around(out.parent) or case_folder_around(out)  # a link may lead into one
     if case is not None:
         raise OutputError(

@@ -34,7 +34,7 @@ EXIT_MEANINGS: dict[int, str] = {
 
 
 def exit_code(case: CaseModel, rejects_limit: float) -> int:
-    """0, 3 or 4; 4 (more than this share of rows rejected, 0 to 1) goes first: what was not read may hide more."""
+    """0, 3 or 4; 4, for a larger share of rejected rows (0 to 1), goes first: what was not read may hide more."""
     if case.rejected_share > rejects_limit:
         return EXIT_PARTIAL
     return EXIT_FINDINGS if case.of_verdict("act", "review") else EXIT_NOTHING

@@ -124,7 +124,7 @@ def hunt(
 def write_and_show(
     case: stillhunt.Case, config: Config, out: Path | None, *, force: bool = False, as_json: bool = False, quiet: bool
 ) -> None:
-    """Write the case folder if one was asked for, and print the findings, even where that fails with an error."""
+    """Write the case folder if one was asked for, and print the findings; also where it cannot be written."""
     limit = config.collect.rejects_limit
     try:
         if out is not None:

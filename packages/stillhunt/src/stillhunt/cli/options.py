@@ -94,7 +94,7 @@ def pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def refuse_unused(context: typer.Context, names: Sequence[str], reason: str) -> None:
-    """A ConfigError for given options that would change nothing here, so that nobody believes that they did."""
+    """Refuse, with a ConfigError, options that would change nothing here, so that nobody believes they did."""
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":

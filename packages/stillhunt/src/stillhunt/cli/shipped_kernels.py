@@ -50,7 +50,7 @@ def unpack_kernels(kernels: Sequence[Any], key: str) -> bool:
 
 
 def _unpack_index(index: Path, kept: Any) -> None:
-    """Copy the machine code of one function, by its shipped index, to where any kernel that numba keeps says."""
+    """Copy the machine code of one function, by its shipped index, to where numba keeps that of any kernel."""
     source = _PACKAGE / index.parent.relative_to(SHIPPED_KERNELS) / f"{index.name.split('.')[0]}.py"
     place = type(kept._cache._impl.locator).from_function(kept.py_func, str(source))
     folder = Path(place.get_cache_path())

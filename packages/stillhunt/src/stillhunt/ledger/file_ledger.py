@@ -178,7 +178,7 @@ def parsed_line(raw: bytes) -> dict[str, Any] | None:
 
 
 def _write_behind(path: Path, line: bytes, end: int) -> None:
-    """Write a line behind the `end` bytes of whole ones, in place of what a dying process left; no path is a link."""
+    """Write a line behind the `end` bytes of whole ones, in place of what a dying process left; the path is no link."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         os.ftruncate(handle, end)

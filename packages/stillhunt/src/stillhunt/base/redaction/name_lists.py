@@ -37,7 +37,6 @@ class NameLists:
     chinese_given: frozenset[str]
     chinese_given_often: frozenset[str]
     chinese_family: frozenset[str]
-    japanese_given: frozenset[str]
     japanese_family: frozenset[str]
     korean_family: frozenset[str]
     korean_syllables: frozenset[str]

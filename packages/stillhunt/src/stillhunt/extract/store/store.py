@@ -177,7 +177,7 @@ class Store:
         return table.filter(pa.array(keep))
 
     def settle_repeats(self) -> tuple[int, int]:
-        """Keep each call once, the first of equal content, and tell apart those with one id; how many of both."""
+        """Keep each call once, the first of equal content; how many share an id, told apart, and how many repeat."""
         keys = np.empty(self.rows, np.uint64)
         first = 0
         for table in self._read_all(["request_key"]):

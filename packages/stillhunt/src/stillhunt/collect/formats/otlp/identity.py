@@ -122,7 +122,7 @@ def call_id_of(attributes: Attributes) -> str | None:
 
 
 def identity(entry: Entry, outer: Place, *, tenants: bool) -> Row:
-    """Account, end user, client, session, status and links of a call; with `tenants`, a namespace is the account."""
+    """Account, end user, client, session, status and links of a call; `tenants`: service.namespace is the account."""
     attributes, resource = entry.attributes, entry.resource
     place = place_of(attributes)
     gateway = call_id_of(attributes)

@@ -193,9 +193,9 @@ class Events:
     _view: memoryview[int] | None = None
 
     def put(self, entry: Entry) -> list[Entry]:
-        """Add a record; gives all records of its call by time if this was the last, else mostly nothing.
+        """Add a record; gives the records of its call in order of time if this completes it, else none.
 
-        Above MAX_WAITING, gives those of the oldest incomplete call. A repeated one is a PassedOverError.
+        If more than MAX_WAITING are kept, gives those of the oldest call. A repeated record is a PassedOverError.
         """
         key = span_key(entry.trace, entry.span)
         if self._view is None:

@@ -152,7 +152,7 @@ def _add_rare_options(row: Row, body: Mapping[str, Any]) -> None:
 
 
 def as_messages(messages: Sequence[Any]) -> list[Any]:
-    """What are messages in any vendor's API, as objects with role and content; a missing role is inferred."""
+    """Messages of any vendor's API as objects with role and content; others go, and a missing role is inferred."""
     made: list[Any] = []
     for message in messages:
         if isinstance(message, dict):
