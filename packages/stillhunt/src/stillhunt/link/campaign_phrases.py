@@ -22,9 +22,6 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema_case import PHRASE_HASHES
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Hashes, Ints, list_array, lists, values
 
-_SIGNED = "watch.signatures uses the same; benchmarks/live/signatures.py"
-
-
 # Harvested requests of a campaign that are looked at, spread evenly by a keyed sample (a rate of half a percent is then
 # known to a third of it)
 _MOST_HARVESTED = 2000
@@ -83,7 +80,8 @@ def campaign_phrases(
     It misleads where few customers are compared, for then a phrase of a public prompt looks rare; the counts say how
     many there were. Customers in groups that are left alone count as others.
     """
-    campaigns = _campaigns_of(tables)
+    table = tables["campaigns"]
+    campaigns: list[str] = sorted(table.filter(pc.not_equal(table["verdict"], "none"))["campaign_id"].to_pylist())
     if not campaigns or not len(harvested):
         return PHRASE_HASHES.empty()
     own = _harvested_sample(traffic, tables["harvest"], harvested, campaigns)
@@ -97,16 +95,9 @@ def campaign_phrases(
     owner = _code_column(traffic["account_id"])[rows][order]
     sample = _Sample(keys[order], group, owner)
     found = sketches.gather(_fetch_phrases, _FETCHED, distinct_keys(sample.key), _COLUMNS)
-    parts = [_known_by(kind, found, sample, campaigns) for kind in (PHRASE_KIND, WORD_KIND)]
-    table = pa.concat_tables(parts)
+    made = pa.concat_tables([_known_by(kind, found, sample, campaigns) for kind in (PHRASE_KIND, WORD_KIND)])
     by = [(name, "ascending") for name in ("campaign_id", "kind", "phrase")]
-    return PHRASE_HASHES.check(table.sort_by(by).combine_chunks())
-
-
-def _campaigns_of(tables: Mapping[str, pa.Table]) -> list[str]:
-    table = tables["campaigns"]
-    names: list[str] = table.filter(pc.not_equal(table["verdict"], "none"))["campaign_id"].to_pylist()
-    return sorted(names)
+    return PHRASE_HASHES.check(made.sort_by(by).combine_chunks())
 
 
 def _code_column(column: pa.ChunkedArray) -> Ints:
@@ -224,7 +215,7 @@ def _join_lists(table: pa.Table, names: tuple[str, ...]) -> pa.ListArray:
 
 
 def distinct_keys(keys: Array) -> Array:
-    """Each key once, ascending."""
+    """Each key once, ascending; by sorting, which for many keys is far faster than numpy's hash table."""
     ascending = np.sort(keys)
     first: Array = ascending[np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)]]
     return first
@@ -241,14 +232,12 @@ def _known_by(kind: str, found: pa.Table, sample: _Sample, campaigns: list[str])
     inside = np.arange(len(row)) - np.repeat(np.cumsum(count[at]) - count[at], count[at])
     entry = first[at[row]] + inside
     group, owner = sample.group[entry], sample.owner[entry]
-    counters = [
-        _Counter.of((begins, inner), row[group == number], owner[group == number]) for number in range(len(campaigns))
-    ]
+    of_each = [group == number for number in range(len(campaigns))]
+    counters = [_Counter.of((begins, inner), row[own], owner[own]) for own in of_each]
     wanted = distinct_keys(np.concatenate([one.hashes[_recurring_hashes(one)] for one in counters]))
     others = _Counter.of((begins, inner), row[group < 0], owner[group < 0], wanted)
-    return pa.concat_tables(
-        [_kept_rows(kind, name, own, others) for name, own in zip(campaigns, counters, strict=True)]
-    )
+    each = zip(campaigns, counters, strict=True)
+    return pa.concat_tables([_kept_rows(kind, name, own, others) for name, own in each])
 
 
 @dataclass(frozen=True)

@@ -62,10 +62,8 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
         # Few rows share account and time, so only these are sorted by text.
         rows = order[tied]
         few = table.select(list(CANONICAL_ORDER[1:])).take(pa.array(rows))
-        columns = {
-            "account_id": pa.array(ranks[rows]),
-            **{name: plain(few.column(name)) for name in CANONICAL_ORDER[1:]},
-        }
+        columns = {name: plain(few.column(name)) for name in few.column_names}
+        columns["account_id"] = pa.array(ranks[rows])
         keys = [(name, "ascending") for name in CANONICAL_ORDER]
         order[tied] = rows[pc.sort_indices(pa.table(columns), sort_keys=keys).to_numpy()]
     return pa.array(order)

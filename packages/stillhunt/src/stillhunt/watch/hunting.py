@@ -192,12 +192,6 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             database.close()
 
 
-def _hunt_settings(config: Config, folder: DataFolder) -> Config:
-    """The settings of the hunt itself; of a cluster, nothing is kept between hunts but the key of its hashes."""
-    kept = with_state_key(config.model_copy(update={"state": str(folder.state)}))
-    return kept.model_copy(update={"state": ""}) if config.engine == "spark" else kept
-
-
 @dataclass(frozen=True)
 class _Found:
     """What a hunt found.
@@ -256,8 +250,12 @@ def _signing_hunt(
         )
         made.append(found)
 
-    settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
-    case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
+    settings = with_state_key(plan.config.model_copy(update={"state": str(plan.data.state)}))
+    if settings.engine == "spark":  # of a cluster, nothing is kept between hunts but the key of its hashes
+        settings = settings.model_copy(update={"state": ""})
+    case = hunt(
+        inputs, settings.watch.accounts or None, settings, progress=progress, after=sign, flagged_before=flagged
+    )
     return made[0](case)
 
 

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from stillhunt.base.arrays import U32
 from stillhunt.base.coded import codes
 from stillhunt.base.schema import SAMPLING_PARAMETERS
-from stillhunt.link.requests.arrays import Array, Hashes, Ints, lists, values
+from stillhunt.link.campaign_phrases import distinct_keys
+from stillhunt.link.requests.arrays import Hashes, Ints, lists, values
 from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
@@ -49,7 +50,7 @@ def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
         hits = known[place] == phrases[near]
         rows = np.searchsorted(begins, near[hits], side="right") - 1
         found.append(rows.astype(np.int64) * len(known) + place[hits])
-    keys = distinct(np.concatenate(found))
+    keys = distinct_keys(np.concatenate(found))
     return keys // len(known), keys % len(known)
 
 
@@ -58,12 +59,6 @@ def style_hashes(table: pa.Table) -> dict[str, Hashes]:
     columns = {"model": "model", "client": "user_agent", "tls": "tls_fingerprint"}
     found = {feature: _hash_feature_column(table.column(name), feature) for feature, name in columns.items()}
     return {"settings": _hash_sampling_settings(table), **found}
-
-
-def distinct(keys: Array) -> Array:
-    """Distinct whole numbers, ascending; by sorting, which for many keys is far faster than numpy's hash table."""
-    keys = np.sort(keys)
-    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
 
 
 def mixed(hashes: Hashes) -> Hashes:
@@ -144,7 +139,7 @@ def senders_of(hashes: Mapping[str, Hashes], owner: Ints) -> dict[str, Senders]:
     result = {}
     for name, column in hashes.items():
         found, code = np.unique(column, return_inverse=True)
-        pairs = distinct(owner * len(found) + code)
+        pairs = distinct_keys(owner * len(found) + code)
         accounts = np.bincount(pairs % max(len(found), 1), minlength=len(found))
         known = found != SENDER_NOT_KNOWN
         result[name] = Senders(found[known], accounts[known])

@@ -108,9 +108,6 @@ def sha256_of(handle: int) -> str:
     return digest.hexdigest()
 
 
-_PIECE_BYTES = 1 << 20
-
-
 @dataclass
 class OpenPart:
     """An open part and its sums, which this process has locked.
