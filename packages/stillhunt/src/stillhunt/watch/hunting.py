@@ -253,9 +253,8 @@ def _signing_hunt(
     settings = with_state_key(plan.config.model_copy(update={"state": str(plan.data.state)}))
     if settings.engine == "spark":  # of a cluster, nothing is kept between hunts but the key of its hashes
         settings = settings.model_copy(update={"state": ""})
-    case = hunt(
-        inputs, settings.watch.accounts or None, settings, progress=progress, after=sign, flagged_before=flagged
-    )
+    customers = settings.watch.accounts or None
+    case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
     return made[0](case)
 
 
