@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.arrays import GOLDEN_RATIO
+from stillhunt.base.coded import codes
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema_case import PHRASE_HASHES
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Hashes, Ints, list_array, lists, values
@@ -92,18 +93,12 @@ def campaign_phrases(
     keys = request_keys(traffic.select(list(PLACE)).take(pa.array(rows)))
     order = np.argsort(keys, kind="stable")
     group = np.concatenate([own[1], np.full(len(others), -1, np.int64)])[order]
-    owner = _code_column(traffic["account_id"])[rows][order]
+    owner = codes(traffic["account_id"])[0][rows][order].astype(np.int64)
     sample = _Sample(keys[order], group, owner)
     found = sketches.gather(_fetch_phrases, _FETCHED, distinct_keys(sample.key), _COLUMNS)
     made = pa.concat_tables([_known_by(kind, found, sample, campaigns) for kind in (PHRASE_KIND, WORD_KIND)])
     by = [(name, "ascending") for name in ("campaign_id", "kind", "phrase")]
     return PHRASE_HASHES.check(made.sort_by(by).combine_chunks())
-
-
-def _code_column(column: pa.ChunkedArray) -> Ints:
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    chunks = coded.unify_dictionaries().chunks
-    return np.concatenate([np.zeros(0, np.int64), *(one.indices.to_numpy().astype(np.int64) for one in chunks)])
 
 
 def mix_hashes(hashes: Hashes) -> Hashes:
@@ -136,17 +131,9 @@ def compared_rows(traffic: pa.Table, totals: pa.Table, left_out: pa.Array) -> In
     )))  # fmt: skip
     drawn = sorted(outside.to_pylist(), key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
     wanted = pa.array(drawn[:_MOST_ACCOUNTS], pa.string())
-    account = traffic["account_id"].unify_dictionaries()
-    chosen = [_flag_wanted(chunk, wanted) for chunk in account.chunks]
-    rows = np.flatnonzero(np.concatenate([np.zeros(0, bool), *chosen]))
-    kept = _sample_places(traffic, rows, _code_column(account)[rows], _ACCOUNT_REQUESTS)
-    return rows[kept]
-
-
-def _flag_wanted(chunk: pa.DictionaryArray, wanted: pa.Array) -> Flags:
-    inside = pc.is_in(chunk.dictionary, value_set=wanted).to_numpy(zero_copy_only=False)
-    flags: Flags = inside[chunk.indices.to_numpy()]
-    return flags
+    account, names = codes(traffic["account_id"])
+    rows = np.flatnonzero(pc.is_in(names, value_set=wanted).to_numpy(zero_copy_only=False)[account])
+    return rows[_sample_places(traffic, rows, account[rows].astype(np.int64), _ACCOUNT_REQUESTS)]
 
 
 def _sample_places(traffic: pa.Table, rows: Ints, group: Ints, most: int) -> Ints:

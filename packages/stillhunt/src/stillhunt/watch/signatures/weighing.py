@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.arrays import U32
+from stillhunt.base.arrays import M1, M2, U32
 from stillhunt.base.coded import codes
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.link.campaign_phrases import distinct_keys
@@ -26,7 +26,6 @@ _READ_CHARACTERS = 256
 """Characters of a User-Agent or fingerprint that are read: a client may send any length."""
 _NUMBERS = r"[0-9][0-9.]*"
 _FILTER_BITS = 18
-_FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _HALF = np.uint64(33)
 _UNSET = np.uint64(0x9E3779B97F4A7C15)
 
@@ -63,8 +62,8 @@ def style_hashes(table: pa.Table) -> dict[str, Hashes]:
 
 def mixed(hashes: Hashes) -> Hashes:
     """Well-mixed 64-bit values, equal for equal ones (the finaliser of MurmurHash3)."""
-    hashes = (hashes ^ (hashes >> _HALF)) * _FIRST
-    hashes = (hashes ^ (hashes >> _HALF)) * _SECOND
+    hashes = (hashes ^ (hashes >> _HALF)) * M1
+    hashes = (hashes ^ (hashes >> _HALF)) * M2
     return hashes ^ (hashes >> _HALF)
 
 
