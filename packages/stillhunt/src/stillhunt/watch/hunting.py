@@ -79,9 +79,8 @@ from stillhunt.watch.snapshots import (
     write_snapshot,
 )
 from stillhunt.watch.spool.checking import damage_said
-from stillhunt.watch.spool.committer import ask_to_close
-from stillhunt.watch.spool.open_part import close_left_behind
-from stillhunt.watch.spool.parts import closed_parts, open_parts
+from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.spool.parts import ask_to_close, closed_parts, open_parts
 
 CLOSING_SECONDS = 5.0
 """How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""

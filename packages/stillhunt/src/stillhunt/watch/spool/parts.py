@@ -14,6 +14,8 @@ from stillhunt.watch.folder import sync_folder
 
 OPEN = ".open"
 """Ending of a part that may still grow; no hunt reads it."""
+CLOSE_REQUEST = ".close"
+"""File in the spool that a hunt touches when it wants all open parts closed."""
 HOUR_NAME = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
@@ -90,6 +92,13 @@ def open_parts(spool: Path) -> list[Path]:
 def all_parts(spool: Path) -> list[Path]:
     """Open and closed parts, ascending by name."""
     return sorted(spool.glob("*/*/part-*"))
+
+
+def ask_to_close(spool: Path) -> None:
+    """Ask every process that writes to this spool to close its open parts soon."""
+    request = spool / CLOSE_REQUEST
+    request.touch(mode=0o600)
+    os.utime(request)
 
 
 def whole_prefix(data: bytes, name: str) -> int:
