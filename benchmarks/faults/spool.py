@@ -29,13 +29,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "live"))
 
 from served import Served, served
 
-from stillhunt.watch.spool import open_part as open_part_module
+from stillhunt.watch.spool import closing as closing_module
 from stillhunt.watch.spool.checking import check_spool
-from stillhunt.watch.spool.committer import Committer
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.ledger import SpoolLedger
-from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, open_parts
 from stillhunt.watch.spool.sums import sums_path
+from stillhunt_server.receiving.committer import Committer
 
 LINES, SPANS = Stream("gateway", "jsonl", "jsonl"), Stream("gateway", "traces", "pb")
 TORN = (b"", b'{"torn', b"\0" * 4096, b'{"x": "\0"}\n{"y": 1}\n', b"\xff\xfe\n", b"\x0a\x7ftorn")
@@ -234,7 +234,7 @@ def _failing_calls(spool: Path, chance: random.Random, stream: Stream) -> None:
     def work(acknowledged: Callable[[bytes], None]) -> None:
         committer = Committer(spool)
         for name in FAILING:
-            setattr(open_part_module.os, name, _sometimes(getattr(os, name), chance))
+            setattr(closing_module.os, name, _sometimes(getattr(os, name), chance))
         for data in batches:
             if _commit(committer, data, stream):
                 acknowledged(data)

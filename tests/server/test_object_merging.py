@@ -13,9 +13,9 @@ from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.objects import ObjectStore, open_object_store
-from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import Stream, all_parts, closed_parts
 from stillhunt_server.receiving import object_records
+from stillhunt_server.receiving.committer import Committer
 from stillhunt_server.receiving.object_merging import MERGE_PACE, ObjectMerger
 from stillhunt_server.receiving.object_names import RECORDS
 from stillhunt_server.receiving.object_records import FETCHED, FetchedNames, ObjectFetcher, RecordObjects

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import Stream, closed_parts
+from stillhunt_server.receiving.committer import Committer
 
 LINES = Stream("gateway", "jsonl", "jsonl")
 SPANS = Stream("gateway", "traces", "pb")
 DYING = """
 import pathlib, os, signal, sys, threading
-from stillhunt.watch.spool.committer import Committer
+from stillhunt_server.receiving.committer import Committer
 from stillhunt.watch.spool.parts import Stream
 committer, stream = Committer(pathlib.Path(sys.argv[1])), Stream("gateway", *sys.argv[2:4])
 for batch in bytes.fromhex(sys.stdin.read()).split(b"|"):

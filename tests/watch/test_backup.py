@@ -30,8 +30,8 @@ from stillhunt.watch.holds import KEEPING
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.spool.committer import Committer, ask_to_close
-from stillhunt.watch.spool.parts import Stream, closed_parts
+from stillhunt.watch.spool.parts import Stream, ask_to_close, closed_parts
+from stillhunt_server.receiving.committer import Committer
 from watch.data_folders import NOW, campaign, part, put, snapshot
 
 

@@ -25,15 +25,15 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.schedule import HuntSchedule, after_hunt
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot, name_of, remove_unrecorded
-from stillhunt.watch.spool import committer as committer_module
-from stillhunt.watch.spool import open_part as closing_module
-from stillhunt.watch.spool import open_part as open_part_module
+from stillhunt.watch.spool import closing as closing_module
 from stillhunt.watch.spool import parts as parts_module
-from stillhunt.watch.spool.committer import Committer
-from stillhunt.watch.spool.open_part import close_left_behind
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, closed_parts, new_part, open_parts
 from stillhunt_server import tokens as tokens_module
+from stillhunt_server.receiving import committer as committer_module
+from stillhunt_server.receiving import open_part as open_part_module
 from stillhunt_server.receiving.bodies import BodyError, otlp_protobuf
+from stillhunt_server.receiving.committer import Committer
 from stillhunt_server.receiving.traffic import Limits
 from stillhunt_server.tokens import INGEST, KnownTokens, make_token
 from watch.small_world import lines

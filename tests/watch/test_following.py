@@ -25,7 +25,7 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import Arrivals, SpoolFollower, SpoolTail, enter_links
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.signatures.matcher import LinkedAccount
-from stillhunt.watch.spool.open_part import close_left_behind
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
 from watch.small_world import harvesters, lines, recent
 

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from stillhunt.cli.app import app
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.parts import closed_parts
+from stillhunt_server.receiving.committer import Committer
 from watch.small_world import recent
 from watch.spooling import commit
 

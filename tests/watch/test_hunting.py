@@ -29,7 +29,7 @@ from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
-from stillhunt.watch.spool.open_part import close_left_behind
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
 from watch.small_world import harvesters, lines, recent
 

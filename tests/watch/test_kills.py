@@ -66,7 +66,7 @@ child.wait()
 """
 RECEIVING = """
 import sys, pathlib, threading
-from stillhunt.watch.spool.committer import Committer
+from stillhunt_server.receiving.committer import Committer
 from stillhunt.watch.spool.parts import Stream
 committer = Committer(pathlib.Path(sys.argv[1]))
 for line in sys.stdin.buffer:

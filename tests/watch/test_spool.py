@@ -13,18 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.watch.spool import committer as committer_module
-from stillhunt.watch.spool.committer import LIMITS, Committer, SpoolBusyError, ask_to_close
-from stillhunt.watch.spool.open_part import close_left_behind
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import (
     OPEN,
     Stream,
+    ask_to_close,
     closed_parts,
     new_part,
     open_parts,
     whole_bytes,
     whole_fields,
 )
+from stillhunt_server.receiving import committer as committer_module
+from stillhunt_server.receiving.committer import LIMITS, Committer, SpoolBusyError
 
 LINES = Stream("gateway", "jsonl", "jsonl")
 SPANS = Stream("gateway", "traces", "pb")

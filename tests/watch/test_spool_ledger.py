@@ -20,10 +20,10 @@ from stillhunt.watch.schedule import DAMAGE_FAULT, report_damage
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool import checking
 from stillhunt.watch.spool.checking import MOST_SAID, check_spool, damage_said
-from stillhunt.watch.spool.committer import Committer
 from stillhunt.watch.spool.ledger import EXPIRED, PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import closed_parts
 from stillhunt.watch.subject.records import SubjectIds, rewrite_part
+from stillhunt_server.receiving.committer import Committer
 from watch.data_folders import CONFIG, NOW, aged, part
 from watch.spooling import SPANS, commit, contents, flip, killed_with
 

@@ -12,11 +12,11 @@ import pytest
 
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.checking import check_spool
-from stillhunt.watch.spool.committer import MOVED, WRITES, Committer
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.ledger import SpoolLedger
-from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts
 from stillhunt.watch.spool.sums import read_sums, sums_path
+from stillhunt_server.receiving.committer import MOVED, WRITES, Committer
 from watch.spooling import SPANS, commit, contents, flip, killed_with
 
 NUL = b'{"a": "\0"}\n'

@@ -11,9 +11,9 @@ import pytest
 from server.console.console_html import page_of
 from server.console.console_scenes import ACCUSED, Scene
 from stillhunt.base.schema_case import CITED
-from stillhunt.decide.appeal_codes import appeal_code
 from stillhunt.decide.appeals import list_appeals
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
+from stillhunt_server.appeal_codes import appeal_code
 from stillhunt_server.console import appeal_page
 from stillhunt_server.console.pages_owner import count_key_use
 from stillhunt_server.people.sign_in import TryLimit

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from stillhunt.base.formatting import visible_id
-from stillhunt.decide.appeal_codes import appeal_code
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
@@ -22,6 +21,7 @@ from stillhunt.watch.database.tables import DECISIONS, TOKENS
 from stillhunt_server.api import forms
 from stillhunt_server.api.api_routes import ApiRoute, Call, ProblemError
 from stillhunt_server.api.forms import BUNDLE_TYPE, bundle_of
+from stillhunt_server.appeal_codes import appeal_code
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
 

@@ -18,8 +18,8 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
 from stillhunt.watch.shared.snapshots import shared_store
+from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.dead_letters import DeadLetters
-from stillhunt.watch.spool.open_part import close_left_behind
 from stillhunt_server.api.api_routes import ApiSources
 from stillhunt_server.api.gateway_home import GatewayHome
 from stillhunt_server.api.gateways import Gateways

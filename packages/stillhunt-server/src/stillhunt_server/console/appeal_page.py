@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.formatting import sentence, sentence_case
-from stillhunt.decide.appeal_codes import file_by_code
 from stillhunt.decide.policy import AppealTerms
+from stillhunt_server.appeal_codes import file_by_code
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.rendering import moment

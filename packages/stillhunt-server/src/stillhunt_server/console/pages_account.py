@@ -12,11 +12,11 @@ from starlette.responses import Response
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
-from stillhunt.decide.appeal_codes import appeal_code
 from stillhunt.decide.names import storable
 from stillhunt.triage.model import family_name
 from stillhunt.triage.score_breakdown import ScoreSum
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
+from stillhunt_server.appeal_codes import appeal_code
 from stillhunt_server.case_views.account_page import account_page
 from stillhunt_server.console.answers import answer_list, render
 from stillhunt_server.console.context import PageRequest

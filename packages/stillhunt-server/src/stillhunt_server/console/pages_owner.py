@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
-from stillhunt.decide.appeal_codes import appeal_code
 from stillhunt.watch.database.tables import DECISIONS
+from stillhunt_server.appeal_codes import appeal_code
 from stillhunt_server.casework.in_force import ACTION_WORDS
 from stillhunt_server.console.answers import answer_table
 from stillhunt_server.console.context import PageRequest

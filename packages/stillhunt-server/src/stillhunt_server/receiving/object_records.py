@@ -15,8 +15,8 @@ from typing import NamedTuple
 from stillhunt.watch.folder import OWNER_ONLY, sync_folder, write_synced
 from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.shared.objects import ObjectStore, StoredObject
-from stillhunt.watch.spool.committer import SpoolBusyError
 from stillhunt.watch.spool.parts import HOUR_NAME, Stream, is_source_name
+from stillhunt_server.receiving.committer import SpoolBusyError
 from stillhunt_server.receiving.object_merging import has_all_parts
 from stillhunt_server.receiving.object_names import RECORDS, RecordName, is_hour_name, parse_record_name
 from stillhunt_server.receiving.sinks import RecordSink, StoredTogether

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from stillhunt.watch.service_faults import KeptThread, ServiceFaults
-from stillhunt.watch.spool.committer import WRITES, Done, SpoolBusyError
 from stillhunt.watch.spool.parts import Stream
+from stillhunt_server.receiving.committer import WRITES, Done, SpoolBusyError
 
 
 class RecordSink(Protocol):

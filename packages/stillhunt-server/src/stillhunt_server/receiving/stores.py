@@ -15,8 +15,8 @@ from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch.folder import DataFolder, write_synced
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.objects import is_object_store, open_object_store
-from stillhunt.watch.spool.committer import Committer
 from stillhunt_server.receiving.brokers import Intake, fetching_from, load_kafka, load_nats
+from stillhunt_server.receiving.committer import Committer
 from stillhunt_server.receiving.object_merging import ObjectMerger
 from stillhunt_server.receiving.object_records import FETCHED, FetchedNames, ObjectFetcher, RecordObjects
 from stillhunt_server.receiving.sinks import BROKER_PACE, OBJECT_PACE, RecordSink, SharedSink

@@ -22,7 +22,7 @@ from stillhunt.watch.folder import HUNT_ROLE
 from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.known_database import open_database, remember_backup
 from stillhunt.watch.spool.checking import accept_spool, check_spool
-from stillhunt.watch.spool.open_part import close_left_behind
+from stillhunt.watch.spool.closing import close_left_behind
 
 DATA_TABLE = {
     "backup": CommandEntry("Copy a data folder while it is in use, with checksums.", "stillhunt.cli.data:backup"),

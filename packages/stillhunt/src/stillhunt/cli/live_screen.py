@@ -32,7 +32,7 @@ from stillhunt.watch.records import linked_counts
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFault
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.spool.open_part import Recovered
+from stillhunt.watch.spool.closing import Recovered
 
 REDRAWS_PER_SECOND = 2
 SHOWN_CAMPAIGNS = 6

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, insert, select, update
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
-from stillhunt.decide.actions import rank
+from stillhunt.decide.actions import Action, ReasonCode, rank
 from stillhunt.decide.entries import LogEntry, end_of, standing
 from stillhunt.decide.log import about_account, log_locked
 from stillhunt.decide.names import DEADLINE, name_key, name_of_person, note_of, storable
@@ -90,19 +90,15 @@ def file_appeal(
         ConfigError: the text is too long, or nobody files it.
     """
     if len(text) > MOST_APPEAL_CHARACTERS:
-        raise ConfigError(
-            f"the text of an appeal has at most {MOST_APPEAL_CHARACTERS:,} characters",
-            where="text",
-            next_step="shorten it",
-        )
+        longest = f"the text of an appeal has at most {MOST_APPEAL_CHARACTERS:,} characters"
+        raise ConfigError(longest, where="text", next_step="shorten it")
     filed_by = _check_appeal_person(by)
     with log_locked(database) as log:
         connection = log.connection
         entries = log.read(about_account(account)) if account == storable(account) else []
         first = _first_of_renewed(entries)
-        if first.get(decision) not in {
-            first[entry.seq] for entry in _list_acting_decisions(entries, now) if entry.starts_at <= now
-        }:
+        begun = [entry for entry in _list_acting_decisions(entries, now) if entry.starts_at <= now]
+        if first.get(decision) not in {first[entry.seq] for entry in begun}:
             raise AppealError(
                 "unknown",
                 "this account has no such decision that can be appealed against",
@@ -256,9 +252,8 @@ def _collect_author_keys(entries: Sequence[LogEntry], decision: int, now: int) -
 
 def _let_through(account: str, author: str, why: str, terms: AppealTerms, now: int) -> LogEntry:
     end = now + int(terms.let_through_days * DAY)
-    return LogEntry(
-        0, now, "override", account, "observe", "operator_decision", author, False, now, end, note=note_of(why)
-    )
+    what: tuple[Action, ReasonCode] = ("observe", "operator_decision")
+    return LogEntry(0, now, "override", account, *what, author, False, now, end, note=note_of(why))
 
 
 def _decided_already(appeal: Appeal) -> AppealError:

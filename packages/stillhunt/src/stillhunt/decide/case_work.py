@@ -207,13 +207,9 @@ def returned_for_another_look(work: CaseWork, then: CampaignFacts, now: Campaign
     if now.verdict == "act" and then.verdict != "act":
         return f"Its verdict was {then.verdict} when it was {work.status}, and is act now."
     if now.accounts >= GROWN * then.accounts:
-        before, after = (_format_account_count(one.accounts) for one in (then, now))
+        before, after = (formatting.plural(one.accounts, "account") for one in (then, now))
         return f"It had {before} when it was {work.status}, and has {after} now."
     return ""
-
-
-def _format_account_count(number: int) -> str:
-    return formatting.plural(number, "account")
 
 
 def _select_dismissed_cases() -> Select[Any]:

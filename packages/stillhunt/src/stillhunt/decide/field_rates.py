@@ -141,16 +141,12 @@ def dismissal_calibration(work: Mapping[str, CaseWork], facts: Mapping[str, Camp
     Returns:
         For act, then for review: the whole verdict first, then its bands in ascending order, the empty ones too.
     """
+    known = [(work[name], said) for name, said in facts.items() if name in work]
+    decided = [(case, said) for case, said in known if case.status in ("acted", "dismissed")]
     rows = []
     for verdict in ("act", "review"):
         for band in (None, *PROBABILITY_BANDS):
-            own = [
-                case
-                for name, case in work.items()
-                if case.status in ("acted", "dismissed")
-                and name in facts
-                and _belongs_to_band(facts[name], verdict, band)
-            ]
+            own = [case for case, said in decided if _belongs_to_band(said, verdict, band)]
             reasons = Counter(case.reason for case in own if case.status == "dismissed")
             ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
             share = exact_share(reasons.total(), len(own))

@@ -70,9 +70,8 @@ def person_entry(
     """
     author = _check_author_name(by.name)
     if not 0 < span.days <= LONGEST_DAYS:
-        raise ConfigError(
-            "a decision needs an end", where="days", next_step=f"give days between 0 and {LONGEST_DAYS:,}"
-        )
+        step = f"give days between 0 and {LONGEST_DAYS:,}"
+        raise ConfigError("a decision needs an end", where="days", next_step=step)
     end = span.now + int(span.days * DAY)
     return LogEntry(0, span.now, kind, account, action, reason, author, False, span.now, end, note=note_of(by.note))
 
@@ -84,13 +83,11 @@ def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) ->
         CaseError: no such decision stands.
     """
     name = _check_author_name(author)
-
     with log_locked(database) as log:
         stands = [entry for entry in standing(log.read(DECISIONS.c.seq == seq), now) if entry.seq == seq]
         if not stands:
-            raise CaseError(
-                f"no decision {seq} stands", where="decision log", next_step="look at what is in force for its number"
-            )
+            step = "look at what is in force for its number"
+            raise CaseError(f"no decision {seq} stands", where="decision log", next_step=step)
         (made,) = log.append([end_of(stands[0], name, note_of(note), now)])
     return made
 

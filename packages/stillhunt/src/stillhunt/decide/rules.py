@@ -114,10 +114,9 @@ def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int
     by_signature = [entry for entry in all_own if entry.author == f"rule:{SIGNATURE_RULE}"]
     own = [entry for entry in all_own if entry.author != f"rule:{SIGNATURE_RULE}"]
     dismissed = findings.dismissed
+    said = {(*key, wish.action) for key, wish in wishes.items()}
     ended = [
-        one
-        for one in own
-        if one.campaign_id in dismissed or not _still_said(one, wishes.get((one.account_id, one.dry_run)))
+        one for one in own if one.campaign_id in dismissed or (one.account_id, one.dry_run, one.action) not in said
     ]
     ended += [one for one in by_signature if one.campaign_id in dismissed or not _signature_says(one, policy)]
     over = {entry.seq for entry in ended}
@@ -221,10 +220,6 @@ def _mark_established_accounts(policy: Policy, facts: pa.Table) -> list[bool]:
 def _rank_wish(wish: _Wish) -> tuple[int, float, str, str]:
     """Of two wishes for one account the stronger, then the longer one counts; the rest makes it one of several."""
     return rank(wish.action), wish.rule.days, wish.campaign_id, wish.author
-
-
-def _still_said(entry: LogEntry, wish: _Wish | None) -> bool:
-    return wish is not None and wish.action == entry.action
 
 
 def _signature_says(entry: LogEntry, policy: Policy) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -38,6 +38,9 @@ ASKING_SHARE = 0.1
 """Share of an account's requests that continue a conversation from which it counts as one that asks back. Judgement."""
 SIMULATED_DAYS = 30.0
 """Days before now whose snapshots are looked at. Judgement: what people decided of older ones says little of today."""
+
+
+_ABOUT_CUSTOMERS = ("account_id", "requests", "other_requests", "payment_country", "created_at")
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def simulate(
         for (name, _state), one in alone.items():
             seen = with_own_rules(findings, snapshot, own, alone=name[4:]) if name.startswith("own.") else findings
             one.look(seen, made_at)
-        about.update(_facts_by_account(findings))
+        about |= {row["account_id"]: row for row in findings.facts.select(_ABOUT_CUSTOMERS).to_pylist()}
         counted = read_follow_ups(snapshot.path)
         again = {**(again or {}), **counted} if counted is not None else again
         result.snapshots += 1
@@ -221,8 +224,3 @@ def _try_rule(rule: str, state: RuleState, replay: _Replay, people: _People) -> 
         len((people.right - people.wrong) & acts.keys()),
         len(people.wrong & acts.keys()),
     )
-
-
-def _facts_by_account(findings: Findings) -> dict[str, dict[str, Any]]:
-    names: Sequence[str] = ("account_id", "requests", "other_requests", "payment_country", "created_at")
-    return {row["account_id"]: row for row in findings.facts.select(names).to_pylist()}

@@ -126,9 +126,8 @@ class DecisionTable:
         number = len(self._recent.accounts) + len(new) + len(undone)
         if number <= max(RECENT_ROWS, RECENT_SHARE * len(self._settled.accounts)):
             return DecisionTable(self._settled, _join_decision_rows([self._recent], new, undone, over), undone)
-        return DecisionTable(
-            _join_decision_rows([self._settled, self._recent], new, undone, over), _no_rows(), frozenset()
-        )
+        settled = _join_decision_rows([self._settled, self._recent], new, undone, over)
+        return DecisionTable(settled, _no_rows(), frozenset())
 
     def has_rules(self, now: int) -> bool:
         """Whether a decision of a rule is in force, as far as the log goes."""

@@ -18,12 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.arrays import GOLDEN_RATIO
+from stillhunt.base.coded import codes
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema_case import PHRASE_HASHES
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Hashes, Ints, list_array, lists, values
-
-_SIGNED = "watch.signatures uses the same; benchmarks/live/signatures.py"
-
 
 # Harvested requests of a campaign that are looked at, spread evenly by a keyed sample (a rate of half a percent is then
 # known to a third of it)
@@ -83,7 +81,8 @@ def campaign_phrases(
     It misleads where few customers are compared, for then a phrase of a public prompt looks rare; the counts say how
     many there were. Customers in groups that are left alone count as others.
     """
-    campaigns = _campaigns_of(tables)
+    table = tables["campaigns"]
+    campaigns: list[str] = sorted(table.filter(pc.not_equal(table["verdict"], "none"))["campaign_id"].to_pylist())
     if not campaigns or not len(harvested):
         return PHRASE_HASHES.empty()
     own = _harvested_sample(traffic, tables["harvest"], harvested, campaigns)
@@ -94,25 +93,12 @@ def campaign_phrases(
     keys = request_keys(traffic.select(list(PLACE)).take(pa.array(rows)))
     order = np.argsort(keys, kind="stable")
     group = np.concatenate([own[1], np.full(len(others), -1, np.int64)])[order]
-    owner = _code_column(traffic["account_id"])[rows][order]
+    owner = codes(traffic["account_id"])[0][rows][order].astype(np.int64)
     sample = _Sample(keys[order], group, owner)
     found = sketches.gather(_fetch_phrases, _FETCHED, distinct_keys(sample.key), _COLUMNS)
-    parts = [_known_by(kind, found, sample, campaigns) for kind in (PHRASE_KIND, WORD_KIND)]
-    table = pa.concat_tables(parts)
+    made = pa.concat_tables([_known_by(kind, found, sample, campaigns) for kind in (PHRASE_KIND, WORD_KIND)])
     by = [(name, "ascending") for name in ("campaign_id", "kind", "phrase")]
-    return PHRASE_HASHES.check(table.sort_by(by).combine_chunks())
-
-
-def _campaigns_of(tables: Mapping[str, pa.Table]) -> list[str]:
-    table = tables["campaigns"]
-    names: list[str] = table.filter(pc.not_equal(table["verdict"], "none"))["campaign_id"].to_pylist()
-    return sorted(names)
-
-
-def _code_column(column: pa.ChunkedArray) -> Ints:
-    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    chunks = coded.unify_dictionaries().chunks
-    return np.concatenate([np.zeros(0, np.int64), *(one.indices.to_numpy().astype(np.int64) for one in chunks)])
+    return PHRASE_HASHES.check(made.sort_by(by).combine_chunks())
 
 
 def mix_hashes(hashes: Hashes) -> Hashes:
@@ -145,17 +131,9 @@ def compared_rows(traffic: pa.Table, totals: pa.Table, left_out: pa.Array) -> In
     )))  # fmt: skip
     drawn = sorted(outside.to_pylist(), key=lambda name: hashlib.blake2b(name.encode(), digest_size=8).digest())
     wanted = pa.array(drawn[:_MOST_ACCOUNTS], pa.string())
-    account = traffic["account_id"].unify_dictionaries()
-    chosen = [_flag_wanted(chunk, wanted) for chunk in account.chunks]
-    rows = np.flatnonzero(np.concatenate([np.zeros(0, bool), *chosen]))
-    kept = _sample_places(traffic, rows, _code_column(account)[rows], _ACCOUNT_REQUESTS)
-    return rows[kept]
-
-
-def _flag_wanted(chunk: pa.DictionaryArray, wanted: pa.Array) -> Flags:
-    inside = pc.is_in(chunk.dictionary, value_set=wanted).to_numpy(zero_copy_only=False)
-    flags: Flags = inside[chunk.indices.to_numpy()]
-    return flags
+    account, names = codes(traffic["account_id"])
+    rows = np.flatnonzero(pc.is_in(names, value_set=wanted).to_numpy(zero_copy_only=False)[account])
+    return rows[_sample_places(traffic, rows, account[rows].astype(np.int64), _ACCOUNT_REQUESTS)]
 
 
 def _sample_places(traffic: pa.Table, rows: Ints, group: Ints, most: int) -> Ints:
@@ -224,7 +202,7 @@ def _join_lists(table: pa.Table, names: tuple[str, ...]) -> pa.ListArray:
 
 
 def distinct_keys(keys: Array) -> Array:
-    """Each key once, ascending."""
+    """Each key once, ascending; by sorting, which for many keys is far faster than numpy's hash table."""
     ascending = np.sort(keys)
     first: Array = ascending[np.append(True, ascending[1:] != ascending[:-1])[: len(ascending)]]
     return first
@@ -241,14 +219,12 @@ def _known_by(kind: str, found: pa.Table, sample: _Sample, campaigns: list[str])
     inside = np.arange(len(row)) - np.repeat(np.cumsum(count[at]) - count[at], count[at])
     entry = first[at[row]] + inside
     group, owner = sample.group[entry], sample.owner[entry]
-    counters = [
-        _Counter.of((begins, inner), row[group == number], owner[group == number]) for number in range(len(campaigns))
-    ]
+    of_each = [group == number for number in range(len(campaigns))]
+    counters = [_Counter.of((begins, inner), row[own], owner[own]) for own in of_each]
     wanted = distinct_keys(np.concatenate([one.hashes[_recurring_hashes(one)] for one in counters]))
     others = _Counter.of((begins, inner), row[group < 0], owner[group < 0], wanted)
-    return pa.concat_tables(
-        [_kept_rows(kind, name, own, others) for name, own in zip(campaigns, counters, strict=True)]
-    )
+    each = zip(campaigns, counters, strict=True)
+    return pa.concat_tables([_kept_rows(kind, name, own, others) for name, own in each])
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
             is given.
         owner: account of each request as a number that ascends with its id; None to derive it from the ids.
     """
-    ranks = _rank_ids(table.column("account_id")) if owner is None else owner
+    ranks = one_dictionary(table.column("account_id")).indices.to_numpy() if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()
     order = np.lexsort((time, ranks))
     same = (ranks[order][1:] == ranks[order][:-1]) & (time[order][1:] == time[order][:-1])
@@ -62,22 +62,11 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
         # Few rows share account and time, so only these are sorted by text.
         rows = order[tied]
         few = table.select(list(CANONICAL_ORDER[1:])).take(pa.array(rows))
-        columns = {
-            "account_id": pa.array(ranks[rows]),
-            **{name: plain(few.column(name)) for name in CANONICAL_ORDER[1:]},
-        }
+        columns = {name: plain(few.column(name)) for name in few.column_names}
+        columns["account_id"] = pa.array(ranks[rows])
         keys = [(name, "ascending") for name in CANONICAL_ORDER]
         order[tied] = rows[pc.sort_indices(pa.table(columns), sort_keys=keys).to_numpy()]
     return pa.array(order)
-
-
-def _rank_ids(ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    coded = pc.dictionary_encode(ids.combine_chunks())
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.chunk(0) if coded.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    rank = np.empty(len(coded.dictionary), np.int64)
-    rank[pc.sort_indices(coded.dictionary).to_numpy()] = np.arange(len(rank))
-    return rank[coded.indices.to_numpy()] if len(rank) else np.zeros(0, np.int64)
 
 
 MAX_MATCHED = 1000

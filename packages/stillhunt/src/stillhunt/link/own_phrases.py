@@ -61,10 +61,8 @@ def mark_own_phrases(
     starts, phrases = lists(found.combine_chunks(), "phrases")
     at = values(found, "at")
     begins[at], sizes[at] = starts[:-1], np.diff(starts)
-    place = np.searchsorted(wanted, keys)
-    inside, outside = (
-        _occurrences(begins[own], sizes[own], phrases) for own in (place[: len(rows)], place[len(rows) :])
-    )
+    places = np.split(np.searchsorted(wanted, keys), [len(rows)])
+    inside, outside = (_occurrences(begins[own], sizes[own], phrases) for own in places)
     own = _own_phrases(
         (group[inside[0]], account[rows].astype(np.int64)[inside[0]], inside[1]),
         (account[others].astype(np.int64)[outside[0]], outside[0], outside[1]),

@@ -107,12 +107,9 @@ def _alike_pairs(fragment: Ints, place: Ints, size: Ints, shape: tuple[int, int]
     left, right, both = met.row.astype(np.int64), met.col.astype(np.int64), met.data
     alike = np.flatnonzero(_belong_together(both, size[left], size[right], shape[1]))
     left, right, both = left[alike], right[alike], both[alike]
-    order = np.lexsort((right, left, -_jaccard_index(both, size[left], size[right])))
+    jaccard_index = both / (size[left] + size[right] - both)
+    order = np.lexsort((right, left, -jaccard_index))
     return list(zip(left[order].tolist(), right[order].tolist(), strict=True))
-
-
-def _jaccard_index(both: Ints, one: Ints, other: Ints) -> Floats:
-    return both / (one + other - both)
 
 
 def _belong_together(both: Ints, one: Ints, other: Ints, accounts: int) -> Flags:
@@ -151,14 +148,8 @@ class TemplateSearch:
     def groups(self, label_of: Ints, step: str) -> Found:
         """Groups under the labels of content clusters."""
         least = self.config.resolve.min_accounts
-        slices = cluster_slices(
-            self.rows,
-            self.clusters,
-            label_of,
-            self.accounts,
-            least_accounts=least,
-            least=self.config.link.min_slice_requests,
-        )
+        own = self.config.link.min_slice_requests
+        slices = cluster_slices(self.rows, self.clusters, label_of, self.accounts, least_accounts=least, least=own)
 
         def search(one: ClusterSlices, fold: int) -> Found:
             return [(one.without_counts(), group) for group in find_groups(one, formed_on=fold, least=least)]

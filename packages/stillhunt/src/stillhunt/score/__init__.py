@@ -115,10 +115,8 @@ def prepare_evidence(config: Config, accounts: pa.Table | None) -> Config:
     Raises:
         StillhuntError: what the settings name cannot be used; nothing was read of the log yet.
     """
-    kinds = all_kinds().values()
-    return config.with_prepared(
-        {kind.name: kind.prepare(config, accounts) for kind in kinds if kind.prepare is not None}
-    )
+    kinds = [(kind.name, kind.prepare) for kind in all_kinds().values()]
+    return config.with_prepared({name: prepare(config, accounts) for name, prepare in kinds if prepare is not None})
 
 
 def verdict_parameters() -> dict[str, dict[str, Any]]:

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config, ScoreSettings
+from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, OTHERS, OUTSIDE, PRIOR, STANDING
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
+from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.budget import required_bits
 from stillhunt.score.verdict.caps import member_evidence
 from stillhunt.score.verdict.linked_accounts import TRACES, member_ranks
@@ -111,7 +111,9 @@ def rebuild_verdict(
     claim = weighed.claim
     if all_allowed(allowed, config.resolve.min_accounts):
         verdict, limits = "none", []
-    own = _member_ranks(verdict, weighed, allowed, standing, config.score)
+    if verdict == "none":
+        allowed = np.ones(len(names), bool)
+    own = np.where(allowed, VERDICTS.index("none"), member_ranks(verdict, weighed, config.score, standing))
     listed = [place for place, (_, has_row) in enumerate(findings) if has_row]
     return RebuiltVerdict(
         score=claim.probability,
@@ -152,16 +154,6 @@ def _rule_rows(weighed: Weighed, limits: Sequence[Limit]) -> dict[tuple[str, str
     for key, odds in claim.odds.items():
         rows[OTHERS, key] = (claim.other_bits if key == claim.leading else 0.0, odds)
     return rows | {(limit.family, limit.kind): (0.0, 0.0) for limit in limits}
-
-
-def _member_ranks(
-    verdict: str, weighed: Weighed, allowed: Flags, standing: Flags | None, settings: ScoreSettings
-) -> Ints:
-    none = VERDICTS.index("none")
-    if verdict == "none":
-        return np.full(len(allowed), none)
-    ranks = member_ranks(verdict, weighed, settings, standing)
-    return np.where(allowed, none, ranks)
 
 
 def _member_names(evidence: pa.Table, members: pa.Table) -> pa.StringArray:
@@ -329,12 +321,8 @@ def _member_differences(rebuilt: RebuiltVerdict, members: pa.Table) -> Iterator[
 
 
 def _account_differences(rebuilt: RebuiltVerdict, accounts: pa.Table, campaign_id: str) -> Iterator[str]:
-    follows = {
-        name: (verdict, score)
-        for name, verdict, score in zip(
-            rebuilt.accounts, rebuilt.member_verdicts, rebuilt.member_scores.tolist(), strict=True
-        )
-    }
+    judged = zip(rebuilt.member_verdicts, rebuilt.member_scores.tolist(), strict=True)
+    follows = dict(zip(rebuilt.accounts, judged, strict=True))
     own = accounts.filter(pc.is_in(accounts["account_id"], value_set=pa.array(rebuilt.accounts)))
     for row in own.drop_columns(["reasons"]).to_pylist():
         verdict, score = follows[row["account_id"]]

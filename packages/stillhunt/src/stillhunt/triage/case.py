@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ContractError
@@ -194,11 +194,8 @@ class Case:
     def __repr__(self) -> str:
         verdicts = self.campaigns["verdict"].to_pylist()
         found = f"{verdicts.count('act')} to act on, {verdicts.count('review')} to review"
-        campaigns, groups, accounts = (
-            formatting.plural(len(verdicts), "campaign"),
-            formatting.plural(self.left_alone.num_rows, "group"),
-            formatting.plural(self.accounts.num_rows, "account"),
-        )
+        numbers = {"campaign": len(verdicts), "group": self.left_alone.num_rows, "account": self.accounts.num_rows}
+        campaigns, groups, accounts = (formatting.plural(number, noun) for noun, number in numbers.items())
         return f"Case({campaigns}: {found}; {groups} left alone; {accounts})"
 
     def _repr_html_(self) -> str:
@@ -215,16 +212,12 @@ class Case:
             )
             for row in (campaign.row for campaign in campaigns[:_ROWS_IN_NOTEBOOK])
         ]
-        header = Markup(
-            "<tr><th>campaign</th><th>verdict</th><th>probability</th><th>accounts</th><th>requests</th></tr>"
-        )
+        names = ("campaign", "verdict", "probability", "accounts", "requests")
+        header = Markup("<tr>{}</tr>").format(Markup("").join(map(Markup("<th>{}</th>").format, names)))
         more = len(campaigns) - len(cells)
         rest = Markup("<p>and {} more</p>").format(formatting.count(more)) if more > 0 else Markup("")
-        return str(
-            Markup("<div><p>{}</p><table>{}{}</table>{}</div>").format(
-                escape(repr(self)), header, Markup("").join(cells), rest
-            )
-        )
+        rows = header + Markup("").join(cells)
+        return str(Markup("<div><p>{}</p><table>{}</table>{}</div>").format(repr(self), rows, rest))
 
 
 def _check_view(name: str, table: pa.Table | None) -> pa.Table:

@@ -21,6 +21,9 @@ _MEMBERS_SHOWN = 20
 _SCORE_TOLERANCE = 1e-9
 
 
+_SHOWN_OF_MEMBER = ("account_id", "campaign_id", "role", "verdict", "requests", "share")
+
+
 @dataclass(frozen=True)
 class Explanation:
     """Why an account or campaign has its score; made by `Case.explain`.
@@ -62,12 +65,7 @@ class Explanation:
         """The explanation as plain data for JSON."""
         members = [
             {
-                "account_id": m.account_id,
-                "campaign_id": m.campaign_id,
-                "role": m.role,
-                "verdict": m.verdict,
-                "requests": m.requests,
-                "share": m.share,
+                **{name: getattr(m, name) for name in _SHOWN_OF_MEMBER},
                 "score": m.probability,
                 "log2_odds": m.member.log2_odds,
                 # of a campaign's thousands of members only the sums: their evidence is in evidence.parquet
@@ -147,14 +145,8 @@ def _wrap_text(text: str, beginning: str, width: int) -> list[str]:
 
 
 def _term_dict(term: Term) -> dict[str, Any]:
-    return {
-        "family": term.family,
-        "kind": term.kind,
-        "statement": term.statement,
-        "bits": term.bits,
-        "request_count": term.request_count,
-        "request_ids": list(term.request_ids),
-    }
+    same = {name: getattr(term, name) for name in ("family", "kind", "statement", "bits", "request_count")}
+    return {**same, "request_ids": list(term.request_ids)}
 
 
 def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
@@ -162,7 +154,9 @@ def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     if part.explanations:
         lines = _wrap_text(f"prior: {part.prior_statement}", f"  {formatting.bits(part.prior_bits):>7}  ", width)
         lines.append(f"  {formatting.bits(part.others_bits):>7}  the other explanations together")
-    for heading, terms in _terms_by_heading(part):
+    negligible = (part.negligible_line,) if part.negligible_line else ()
+    headings = ("evidence for", "evidence against", "neither for nor against", "insufficient data")
+    for heading, terms in zip(headings, (part.supporting, part.opposing, negligible, part.insufficient), strict=True):
         lines += [f"  {heading}"] if terms else []
         for term in terms:
             behind = f" ({formatting.plural(term.request_count, 'request')})" if term.request_count else ""
@@ -171,15 +165,6 @@ def _sum_lines(part: ScoreSum, name: str, width: int) -> list[str]:
     probability = formatting.probability(part.probability)
     lines.append(f"  {formatting.bits(part.log2_odds):>7}  log2 odds, so {name} is {probability}")
     return lines
-
-
-def _terms_by_heading(part: ScoreSum) -> tuple[tuple[str, tuple[Term, ...]], ...]:
-    return (
-        ("evidence for", part.supporting),
-        ("evidence against", part.opposing),
-        ("neither for nor against", (part.negligible_line,) if part.negligible_line else ()),
-        ("insufficient data", part.insufficient),
-    )
 
 
 def _member_lines(members: Sequence[Membership], width: int) -> list[str]:

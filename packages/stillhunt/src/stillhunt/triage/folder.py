@@ -214,9 +214,8 @@ def _fill_folder(
     with ThreadPoolExecutor(_WRITERS, "stillhunt-write") as pool:
         written = [pool.submit(_write_table, folder / f"{name}.parquet", name, tables[name]) for name in names]
         try:
-            _write_text(
-                folder / RUN_FILE, json.dumps(public_run(run), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
-            )
+            record = json.dumps(public_run(run), indent=2, sort_keys=True, ensure_ascii=True)
+            _write_text(folder / RUN_FILE, record + "\n")
             _write_text(folder / REPORT_FILE, report())
             for one in written:
                 one.result()
@@ -254,10 +253,8 @@ def _write_table(path: Path, name: str, table: pa.Table) -> None:
             for start in range(0, table.num_rows, _ROW_GROUP):
                 # one row group at a time: the table is never in memory twice, and pages do not
                 # depend on how the rows were chunked
-                if indices is None:
-                    rows = table.slice(start, _ROW_GROUP)
-                else:
-                    rows = table.take(indices.slice(start, _ROW_GROUP))
+                places = None if indices is None else indices.slice(start, _ROW_GROUP)
+                rows = table.slice(start, _ROW_GROUP) if places is None else table.take(places)
                 writer.write_table(rows.combine_chunks(), row_group_size=_ROW_GROUP)
         handle.flush()
         os.fsync(handle.fileno())

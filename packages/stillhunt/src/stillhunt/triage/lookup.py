@@ -137,12 +137,11 @@ def _explain_account(
     tables: Mapping[str, pa.Table], row: dict[str, Any], settings: ScoreSettings, unseen: tuple[str, ...]
 ) -> Explanation:
     name, evidence = row["account_id"], tables["evidence"]
-    memberships = [
-        _make_membership(
-            m, row["verdict"], campaign_sum(evidence, m["campaign_id"]), member_sums(evidence, m["campaign_id"], name)
-        )
-        for m in _rows_where(tables["members"], "account_id", name).to_pylist()
-    ]
+    memberships = []
+    for own in _rows_where(tables["members"], "account_id", name).to_pylist():
+        group = own["campaign_id"]
+        sums = campaign_sum(evidence, group), member_sums(evidence, group, name)
+        memberships.append(_make_membership(own, row["verdict"], *sums))
     campaigns = {row["campaign_id"]: row for row in tables["campaigns"].to_pylist()}
     no_harvest = {name for name, row in campaigns.items() if not is_harvest(row)}
     # An account is explained by the harvest that is likeliest, unless it has its verdict from something else.
@@ -193,17 +192,9 @@ def _membership_facts(main: Membership) -> list[tuple[str, str]]:
 def _make_membership(
     row: Mapping[str, Any], verdict: str, campaign: ScoreSum, parts: Mapping[str, ScoreSum]
 ) -> Membership:
-    return Membership(
-        account_id=row["account_id"],
-        campaign_id=row["campaign_id"],
-        role=row["role"],
-        verdict=verdict,
-        requests=row["requests"],
-        share=row["share"],
-        stored_score=row["score"],
-        campaign=campaign,
-        member=parts.get(row["account_id"], ScoreSum(())),
-    )
+    same = {name: row[name] for name in ("account_id", "campaign_id", "role", "requests", "share")}
+    member = parts.get(row["account_id"], ScoreSum(()))
+    return Membership(**same, verdict=verdict, stored_score=row["score"], campaign=campaign, member=member)
 
 
 def _rows_where(table: pa.Table, column: str, value: str) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.arrays import I32
 from stillhunt.base.clients import OTHER, UNKNOWN, client_families
 from stillhunt.base.coded import codes
 from stillhunt.base.schema_case import ORIGINS, TIMELINE
@@ -29,8 +30,9 @@ def timeline_table(
     Returns:
         A TIMELINE table, ordered by campaign and bucket; empty buckets are left out.
     """
-    campaigns, campaign_names = _code_values(campaign_ids)
-    accounts, account_names = _code_values(account_ids)
+    campaigns, names = codes(campaign_ids)
+    accounts, account_names = codes(account_ids)
+    campaign_names = names.to_pylist()
     seconds = np.asarray(pc.cast(timestamps, pa.int64()).to_numpy()) // 1_000_000
     # a 16-bit key is sorted by counting, many times faster than 64 bits
     by_campaign = np.argsort(campaigns.astype(np.uint16) if len(campaign_names) < 1 << 16 else campaigns, kind="stable")
@@ -50,7 +52,7 @@ def timeline_table(
     return pa.concat_tables(parts) if parts else TIMELINE.empty()
 
 
-def _counts_per_bucket(seconds: _Integers, accounts: _Integers, all_accounts: int) -> tuple[_Integers, ...]:
+def _counts_per_bucket(seconds: _Integers, accounts: I32, all_accounts: int) -> tuple[_Integers, ...]:
     """Start in seconds, requests and distinct accounts of each bucket that is not empty."""
     width = _bucket_width(int(seconds.min()), int(seconds.max()))
     buckets = seconds // width
@@ -64,13 +66,6 @@ def _counts_per_bucket(seconds: _Integers, accounts: _Integers, all_accounts: in
     seen[buckets, own_code[accounts]] = True
     filled = np.flatnonzero(requests)
     return (filled + first) * width, requests[filled], seen[filled].sum(axis=1)
-
-
-def _code_values(values: pa.ChunkedArray) -> tuple[_Integers, list[str]]:
-    encoded = pc.dictionary_encode(values).combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
 
 
 def _bucket_width(first: int, last: int) -> int:

@@ -113,10 +113,6 @@ def _shows_moment(name: str) -> Callable[[Mapping[str, Any]], str]:
     return shown
 
 
-def _shows_value(name: str) -> Callable[[Mapping[str, Any]], str]:
-    return lambda record: formatting.shorten(record[name] or "", _VALUE_CHARS)
-
-
 def _shows_values(name: str) -> Callable[[Mapping[str, Any]], str]:
     def shown(record: Mapping[str, Any]) -> str:
         values = [formatting.shorten(value, _VALUE_CHARS) for value in record[name][:_VALUES_SHOWN]]
@@ -137,7 +133,7 @@ _COLUMNS = (
     MemberColumn("First seen (UTC)", _TEXT, _shows_moment("first_seen")),
     MemberColumn("Last seen (UTC)", _TEXT, _shows_moment("last_seen")),
     MemberColumn("Signed up (UTC)", _TEXT, _shows_moment("created_at")),
-    MemberColumn("Plan", _CHOICE, _shows_value("plan")),
+    MemberColumn("Plan", _CHOICE, lambda record: formatting.shorten(record["plan"] or "", _VALUE_CHARS)),
     MemberColumn("Client", _CHOICE, _shows_values("clients")),
     MemberColumn("Country", _CHOICE, _shows_values("countries")),
 )

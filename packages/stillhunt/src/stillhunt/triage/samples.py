@@ -65,9 +65,8 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
         candidates = sorted(by_campaign[campaign_id], key=lambda row: (row["request_id"], row["account_id"]))
         spans = _shared_spans(candidates)
         for index in _one_per_account_first(candidates, spans)[:per_campaign]:
-            text, marks = _squeeze_excerpt(
-                *excerpt(candidates[index]["prompt"], _READ_FOR_ONE * chars, spans[index]), chars
-            )
+            read = excerpt(candidates[index]["prompt"], _READ_FOR_ONE * chars, spans[index])
+            text, marks = _squeeze_excerpt(*read, chars)
             kept = {name: candidates[index][name] for name in ("campaign_id", "account_id", "request_id", "timestamp")}
             rows.append({**kept, "text": text, "marks": [{"start": start, "end": end} for start, end in marks]})
     rows.sort(key=lambda row: (row["campaign_id"], row["request_id"], row["account_id"]))

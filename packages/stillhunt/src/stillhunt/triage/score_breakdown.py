@@ -177,9 +177,8 @@ class ScoreSum:
         if not terms:
             return None
         kinds = [formatting.shorten(kind.replace("_", " "), _KIND_CHARS) for kind in sorted({t.kind for t in terms})]
-        statement = (
-            f"{formatting.plural(len(terms), 'finding')} of 0.0 bits: {formatting.join_some(kinds, _KINDS_SHOWN)}"
-        )
+        shown = formatting.join_some(kinds, _KINDS_SHOWN)
+        statement = f"{formatting.plural(len(terms), 'finding')} of 0.0 bits: {shown}"
         return Term("", NEGLIGIBLE, statement, math.fsum(term.bits for term in terms), 0, ())
 
     @property
@@ -259,15 +258,8 @@ def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = N
 
 
 def _term_of_row(row: dict[str, Any]) -> Term:
-    return Term(
-        family=row["family"],
-        kind=row["kind"],
-        statement=row["statement"],
-        bits=row["bits"],
-        request_count=row["request_count"],
-        request_ids=tuple(row.get("request_ids", ())),
-        raw_bits=row["raw_bits"],
-    )
+    same = {name: row[name] for name in ("family", "kind", "statement", "bits", "request_count", "raw_bits")}
+    return Term(**same, request_ids=tuple(row.get("request_ids", ())))
 
 
 _SAID: dict[str, str] = sentences_beside(__file__)["margins"]
@@ -321,17 +313,15 @@ def account_margins(
     """
     if main is None:
         return (_SAID["in_no_group"],)
-    weaker, name = min(
-        (main.campaign.probability, "the campaign"), (main.member.probability, "its part in the campaign")
-    )
+    factors = {"the campaign": main.campaign.probability, "its part in the campaign": main.member.probability}
+    weaker, name = min((probability, name) for name, probability in factors.items())
     sentences = [fill(_SAID["weaker"], factor=name, probability=formatting.probability(weaker))]
     if main.verdict != "none" and main.member.log2_odds >= 0:
         sentences.append(fill(_SAID["spare"], bits=formatting.distance_bits(main.member.log2_odds)))
     sentences += [formatting.sentence(text) for text in main.campaign.limits]
     if main.verdict == "review" and of_act:
-        strangers, least = (
-            formatting.exact_percent(bound) for bound in (settings.flagged_strangers, settings.flagged_probability)
-        )
+        strangers = formatting.exact_percent(settings.flagged_strangers)
+        least = formatting.exact_percent(settings.flagged_probability)
         sentences.append(fill(_SAID["together"], strangers=strangers, least=least))
     if sanctioned:
         sentences.append(_SAID["sanctioned"])
@@ -352,19 +342,12 @@ def log2_odds_of(probability: float) -> float:
 
 def _without_strongest(total: ScoreSum, family: str, family_bits: float, settings: ScoreSettings) -> str:
     shown, bits = formatting.shorten(family_label(family), _FAMILY_CHARS), formatting.bits(family_bits)
-    if (
-        total.explanations
-    ):  # what a family says differs between them, so that no other probability follows from its bits
+    # What a family says differs between explanations, so that no other probability follows from its bits.
+    if total.explanations:
         odds = formatting.odds_in_words(total.log2_odds - total.others_bits - family_bits)
         return fill(_SAID["without_against"], family=shown, bits=bits, odds=odds)
     left = probability_of(total.log2_odds - family_bits)
     verdict = "still above the act threshold"
     if left < settings.act_probability:
         verdict = f"{'above' if left >= settings.review_probability else 'below'} the review threshold"
-    return fill(
-        _SAID["without"],
-        family=shown,
-        bits=bits,
-        probability=formatting.probability(left),
-        verdict=verdict,
-    )
+    return fill(_SAID["without"], family=shown, bits=bits, probability=formatting.probability(left), verdict=verdict)

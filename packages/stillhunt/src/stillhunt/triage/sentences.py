@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
@@ -88,9 +89,8 @@ def _say_reasons(row: Mapping[str, Any]) -> str:
     """The strongest statements of a row, each with its bits where it has any."""
     bits = [f" ({formatting.bits(one)} bits)" for one in row["kind_bits"]]
     reasons = [formatting.shorten(text, _STATEMENT_CHARS) for text in row["statements"][:_REASONS_NAMED]]
-    return "; ".join(
-        text[:1].lower() + text[1:] + (bits[place] if place < len(bits) else "") for place, text in enumerate(reasons)
-    )
+    pairs = zip_longest(reasons, bits[: len(reasons)], fillvalue="")
+    return "; ".join(text[:1].lower() + text[1:] + weight for text, weight in pairs)
 
 
 _SKILLS_NAMED = 3
@@ -163,9 +163,8 @@ def _say_aim(skills: Sequence[str], shares: Mapping[str, float]) -> str:
     if not named:
         return ""
     if all(skill in shares for skill in skills[:_SKILLS_NAMED]):
-        parts = [
-            f"{formatting.percent(shares[skill])} of them {shown}" for skill, shown in zip(skills, named, strict=False)
-        ]
+        each = zip(skills, named, strict=False)
+        parts = [f"{formatting.percent(shares[skill])} of them {shown}" for skill, shown in each]
         return f", {formatting.join_words(parts)}"
     rest = len(skills) - _SKILLS_NAMED
     more = [formatting.plural(rest, "more skill")] if rest > 0 else []

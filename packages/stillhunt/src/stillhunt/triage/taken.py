@@ -76,11 +76,7 @@ class _Volumes:
             sum((i * p + o * q) / 1e6 for (p, q), i, o in zip(self.prices, sent[at], answered[at], strict=True))
             for at in range(size)
         ]
-        output = [sum(answered[at]) for at in range(size)]
-        return [
-            (one, two, three, round(four, 6))
-            for one, two, three, four in zip(requests, samples, output, values, strict=True)
-        ]
+        return list(zip(requests, samples, map(sum, answered), (round(value, 6) for value in values), strict=True))
 
     def _estimate_tokens(self, joint: Ints, tokens: Ints, size: int) -> list[list[int]]:
         """Tokens of each code and model, as of a log that keeps every call."""
@@ -259,9 +255,8 @@ def _subject_rows(volumes: _Volumes, subjects: _Subjects, campaign: str, rows: I
     taken = volumes.by(np.append(enough, False)[code].astype(np.int64), 2)[1]
     if everybody is None:
         return [*counted, ("range", ENOUGH_SAMPLES, *taken, None)]
-    share = dict(
-        zip(names, np.bincount(target[:topics], weights=everybody, minlength=len(names)).tolist(), strict=True)
-    )
+    usual = np.bincount(target[:topics], weights=everybody, minlength=len(names))
+    share = dict(zip(names, usual.tolist(), strict=True))
     return [
         *((*row[:-1], None if row[1] == UNKNOWN else share[row[1]]) for row in counted),
         ("range", ENOUGH_SAMPLES, *taken, float(everybody[enough].sum())),

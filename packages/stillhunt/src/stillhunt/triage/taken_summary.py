@@ -49,17 +49,14 @@ def taken_summary(taken: pa.Table, campaign_id: str, money: Callable[[float], st
 
 
 def _say_volume(row: dict[str, Any], price: str) -> str:
-    value = f"{formatting.amount(row['output_tokens'])} output {_token_noun(row['output_tokens'])}"
+    tokens = row["output_tokens"]
+    value = f"{formatting.amount(tokens)} output {formatting.verb(tokens, 'token', 'tokens')}"
     value = f"{value}, {price} at list price" if price else value
     requests = formatting.plural(row["requests"], "request")
     if not row["samples"]:
         return f"{requests}; {value}. How many useful samples they are is not known: none has a prompt and an answer."
     samples = formatting.plural(row["samples"], "useful sample")
     return f"{samples} in {requests} (answered; prompts that are alike count once); {value}."
-
-
-def _token_noun(number: int) -> str:
-    return formatting.verb(number, "token", "tokens")
 
 
 def _say_parts(rows: Sequence[dict[str, Any]], total: int) -> list[str]:

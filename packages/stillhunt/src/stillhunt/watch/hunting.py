@@ -79,9 +79,8 @@ from stillhunt.watch.snapshots import (
     write_snapshot,
 )
 from stillhunt.watch.spool.checking import damage_said
-from stillhunt.watch.spool.committer import ask_to_close
-from stillhunt.watch.spool.open_part import close_left_behind
-from stillhunt.watch.spool.parts import closed_parts, open_parts
+from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.spool.parts import ask_to_close, closed_parts, open_parts
 
 CLOSING_SECONDS = 5.0
 """How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""
@@ -192,12 +191,6 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             database.close()
 
 
-def _hunt_settings(config: Config, folder: DataFolder) -> Config:
-    """The settings of the hunt itself; of a cluster, nothing is kept between hunts but the key of its hashes."""
-    kept = with_state_key(config.model_copy(update={"state": str(folder.state)}))
-    return kept.model_copy(update={"state": ""}) if config.engine == "spark" else kept
-
-
 @dataclass(frozen=True)
 class _Found:
     """What a hunt found.
@@ -256,7 +249,10 @@ def _signing_hunt(
         )
         made.append(found)
 
-    settings, customers = _hunt_settings(plan.config, plan.data), plan.config.watch.accounts or None
+    settings = with_state_key(plan.config.model_copy(update={"state": str(plan.data.state)}))
+    if settings.engine == "spark":  # of a cluster, nothing is kept between hunts but the key of its hashes
+        settings = settings.model_copy(update={"state": ""})
+    customers = settings.watch.accounts or None
     case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
     return made[0](case)
 

@@ -129,11 +129,7 @@ def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
     return IndexedLog(
         rows=rows.extend(_number_rows, NUMBERED, context, ["owner", "account_key"]),
         account_ids=owners.column("account_id").combine_chunks(),
-        requests=values(owners, "requests"),
-        prompts=values(owners, "prompts"),
-        output_tokens=values(owners, "output_tokens"),
-        first=values(owners, "first"),
-        last=values(owners, "last"),
+        **{name: values(owners, name) for name in ("requests", "prompts", "output_tokens", "first", "last")},
     )
 
 

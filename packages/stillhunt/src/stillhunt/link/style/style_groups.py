@@ -154,9 +154,8 @@ def _find_thresholds(fit: Weights, inside: Flags) -> Ints:
     """Sum of weights that few requests of other accounts exceed, by block."""
     found = np.zeros(fit.shape[1], np.int64)
     for number in range(fit.shape[1]):
-        others = np.bincount(fit[:, number]) - np.bincount(
-            fit[inside[:, number], number], minlength=int(fit[:, number].max(initial=0)) + 1
-        )
+        every = np.bincount(fit[:, number])
+        others = every - np.bincount(fit[inside[:, number], number], minlength=len(every))
         above = others.sum() - np.cumsum(others)
         found[number] = np.argmax(above <= STYLE_SEARCH.matching_share * others.sum())
     return found

@@ -91,9 +91,8 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())
-    shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (
-        frequency <= max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
-    )
+    most = max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
+    shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= most)
     telling = (shows_topic.astype(np.uint8), _template_words(clusters, least))
     words = ["cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
@@ -109,9 +108,8 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
 
 def _template_words(clusters: Clusters, least: int) -> Ints:
     """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's own template."""
-    found = clusters.rows.gather(
-        _recurring_in_partition, RECURRING_WORDS, None, ["cluster", "account", "first_occurrence", "topic_words"]
-    )
+    columns = ["cluster", "account", "first_occurrence", "topic_words"]
+    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, None, columns)
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
@@ -142,9 +140,8 @@ def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
     order = np.argsort(key, kind="stable")
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
-    run, word = recurring_words(
-        ordered, edges, *lists(table, "topic_words"), _WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate
-    )
+    limits = (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate)
+    run, word = recurring_words(ordered, edges, *lists(table, "topic_words"), *limits)
     of_cluster = cluster[ordered[edges[run]]].astype(np.int64)
     key, accounts = np.unique(of_cluster * WORD_BUCKETS + word, return_counts=True)
     return pa.table({"key": key, "accounts": accounts})
@@ -218,7 +215,8 @@ def _learn_topics(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vec
     row = np.repeat(np.arange(len(order)), np.diff(offsets))
     weights = _row_weights(row, weight[words], len(order))
     starts, everything = offsets.astype(np.int64), np.arange(len(order))
-    basis = _random_start(used, seed)
+    # Drawn for every bucket and kept for the words in use, so that no word moves another's.
+    basis = _random_directions(seed)[used].astype(np.int32)
     for _ in range(_SUBSPACE_ITERATIONS):
         projected = word_vectors(starts, word, weights, basis, everything)
         basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
@@ -250,11 +248,6 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
     square = np.bincount(row, weights=(weight * weight).astype(np.float64), minlength=rows)
     scaled: Ints = np.rint(256 * weight / np.sqrt(np.maximum(square[row], 1.0))).astype(np.int64)
     return scaled
-
-
-def _random_start(used: Ints, seed: int) -> Vectors:
-    """Random directions, drawn for every bucket and kept for the words in use, so that no word moves another's."""
-    return _random_directions(seed)[used].astype(np.int32)
 
 
 @lru_cache(1)

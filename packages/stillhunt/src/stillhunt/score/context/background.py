@@ -248,9 +248,8 @@ class Background:
         """
         log = self.requests
         if view not in self._mixtures:
-            self._mixtures[view] = self._build_mixtures(
-                view, self.accounts.background[log.account] & log.first_occurrence
-            )
+            compared = self.accounts.background[log.account] & log.first_occurrence
+            self._mixtures[view] = self._build_mixtures(view, compared)
         own = log.of_accounts(members[self.accounts.background[members]])
         return self._mixtures[view].without(self._build_mixtures(view, own[log.first_occurrence[own]]))
 

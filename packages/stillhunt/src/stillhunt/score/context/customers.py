@@ -94,9 +94,8 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
     found = pc.fill_null(position, -1).to_numpy(zero_copy_only=False)
     out = {name: _align_codes(coded(accounts.column(name)), found) for name in CODED_COLUMNS}
     domains = pc.dictionary_encode(accounts.column("email_domain")).combine_chunks()
-    institution = (
-        pc.match_substring_regex(domains.dictionary, INSTITUTION).to_numpy(zero_copy_only=False).astype(np.int32)
-    )
+    named = pc.match_substring_regex(domains.dictionary, INSTITUTION)
+    institution = named.to_numpy(zero_copy_only=False).astype(np.int32)
     for name, of_domain in (("institution", institution), ("disposable", disposable(domains.dictionary.to_pylist()))):
         # No domain is no institution's, nor disposable.
         of_code = np.append(of_domain, np.int32(0))

@@ -65,11 +65,8 @@ def part_earned(distance: float | None) -> float:
     """
     if distance is None:
         return 1.0
-    return float(
-        np.clip(
-            (distance - BACKGROUND_MIXTURE.same) / (BACKGROUND_MIXTURE.different - BACKGROUND_MIXTURE.same), 0.0, 1.0
-        )
-    )
+    same, different = BACKGROUND_MIXTURE.same, BACKGROUND_MIXTURE.different
+    return float(np.clip((distance - same) / (different - same), 0.0, 1.0))
 
 
 def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -> Homogeneity:

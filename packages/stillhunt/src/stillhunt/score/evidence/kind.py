@@ -21,6 +21,7 @@ from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.wording import fill
 from stillhunt.score.evidence.finding import CandidateCase, Finding, examples
 from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.score.stats.shared_keys import SharedKey
 
 Calls = Literal["any", "even", "every"]
 """Which calls a kind must see: any fair sample of them; parts of the log that are sampled evenly; or every call."""
@@ -134,10 +135,8 @@ class EvidenceKind:
         template = self.wording.evidence_for if bits > 0 else self.wording.evidence_against
         if variant is not None:
             template = self.wording.variants[variant]
-        shown = np.zeros(0, np.int64) if rows is None else examples(rows)
-        return Finding(
-            self.family, self.name, fill(template, **figures), bits, shown, count, member_bits, independent=independent
-        )
+        shown, statement = np.zeros(0, np.int64) if rows is None else examples(rows), fill(template, **figures)
+        return Finding(self.family, self.name, statement, bits, shown, count, member_bits, independent=independent)
 
     def insufficient(self, figures: dict[str, Any] | None = None, member_bits: Floats | None = None) -> Finding:
         """A finding that says what the log lacks.
@@ -199,6 +198,12 @@ def members_sharing(sharing: int, members: int) -> str:
     """How many members share something, for the beginning of a sentence: `All 70 accounts`, `12 of 70 accounts`."""
     words = formatting.part_of(sharing, members, "account")
     return words[:1].upper() + words[1:]
+
+
+def sharing_figures(found: SharedKey, members: int) -> dict[str, Any]:
+    """What statements say of a shared key."""
+    sharing = found.sharing
+    return {"members": members_sharing(sharing, members), "sharing": sharing, "values": found.values}
 
 
 def missing_parts(kind: EvidenceKind) -> list[str]:

@@ -229,18 +229,14 @@ def _compare_pairs(first: Ints, second: Ints, keys: Sequence[CampaignKeys], comp
     for place, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
         one, other = keys[pair[0]], keys[pair[1]]
         own_places = _own_places(one, other)
-        if own_places is None or not _any_decisive((one, other), own_places, comparison):
+        if own_places is None:
+            continue
+        decisive = (_tie_of(kind, (one, other), own_places, comparison) for kind in KINDS if kind.decisive)
+        if not any(tie is not None and tie.bits >= P.kind_bits for tie in decisive):
             continue
         ties = ties_between(one, other, comparison)
         strength[place], one_operation[place] = _strength_of(ties), _are_one_operation(ties)
     return _Pairs(first, second, strength, one_operation).tied()
-
-
-def _any_decisive(
-    pair: tuple[CampaignKeys, CampaignKeys], own_places: tuple[Ints | None, Ints | None], comparison: Comparison
-) -> bool:
-    ties = (_tie_of(kind, pair, own_places, comparison) for kind in KINDS if kind.decisive)
-    return any(tie is not None and tie.bits >= P.kind_bits for tie in ties)
 
 
 def _pairs_by_index(keys: Sequence[CampaignKeys], comparison: Comparison, left_out: Ints) -> _Pairs:

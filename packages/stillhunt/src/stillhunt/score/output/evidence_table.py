@@ -49,7 +49,9 @@ def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str
     rows = []
     for one in sets:
         accounts = np.unique(np.concatenate([campaigns[place].accounts for place in one.campaigns]))
-        set_id = _set_id(log, one, [shown[places[place]] for place in one.campaigns])
+        first = first_members(log, [shown[places[place]] for place in one.campaigns])
+        digest = hashlib.sha256(f"{one.relation}\n{first}".encode()).hexdigest()
+        set_id = f"{_BEGINNINGS[one.relation]}-{digest[:8]}"
         strongest = one.strongest_pairs()
         for place in one.campaigns:
             pair = strongest[place]
@@ -83,11 +85,6 @@ def first_members(log: ScoredLog, judged: Sequence[Judged]) -> str:
             start[account] = min(time, start.get(account, time))
     earliest = sorted(start, key=lambda account: (start[account], account))[:FIRST_MEMBERS]
     return "\n".join(log.accounts.ids[account].as_py() for account in earliest)
-
-
-def _set_id(log: ScoredLog, one: CampaignSet, judged: Sequence[Judged]) -> str:
-    text = one.relation + "\n" + first_members(log, judged)
-    return f"{_BEGINNINGS[one.relation]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _taken_apart(campaigns: Sequence[Candidate], splits: Sequence[Split]) -> list[CampaignSet]:
@@ -169,9 +166,8 @@ def evidence_table(log: ScoredLog, shown: list[Judged], names: list[str]) -> pa.
     for place, judged in enumerate(shown):
         _campaign_rows(rows, place, judged)
         _member_rows(rows, place, judged)
-    number, account, text, example = (
-        np.concatenate(column) for column in (rows.number, rows.account, rows.text, rows.example)
-    )
+    gathered = (rows.number, rows.account, rows.text, rows.example)
+    number, account, text, example = map(np.concatenate, gathered)
     texts = [pa.array(column).take(pa.array(text)) for column in zip(*rows.texts, strict=True)]
     offsets = np.append(0, np.cumsum(np.concatenate(rows.sizes))).astype(np.int32)
     requests = log.requests.table.column("request_id").take(pa.array(np.concatenate(rows.examples)))
@@ -259,10 +255,8 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
             words = all_kinds()[found.kind].members
             if words is None:
                 raise ContractError(f"{found.kind} judges members without words for it", where="evidence catalogue")
-            texts[place] = [
-                rows.code((found.family, found.kind, statement))
-                for statement in (words.evidence_against, words.evidence_for)
-            ]
+            said = (words.evidence_against, words.evidence_for)
+            texts[place] = [rows.code((found.family, found.kind, statement)) for statement in said]
     volumes = candidate.volumes
     ends = np.cumsum(volumes)
     by_member = candidate.rows[np.argsort(candidate.row_account, kind="stable")]

@@ -26,6 +26,7 @@ from stillhunt.base.schema_case import (
     SLICES,
     VERDICTS,
 )
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.output.evidence_table import evidence_table, first_members, operators_table
@@ -159,7 +160,7 @@ def _slice_ids(log: ScoredLog, account: Ints, cluster: Ints) -> pa.Array:
 def _campaigns_table(log: ScoredLog, shown: list[Judged], names: list[str], config: Config) -> pa.Table:
     if not shown:
         return CAMPAIGNS.empty()
-    labels = _first_labels(log)
+    labels: list[str] = pc.unique(log.requests.table.column("model")).to_pylist()
     rows = [judged.candidate.rows for judged in shown]
     sent, answered = log.requests.numbers("input_tokens"), log.requests.numbers("output_tokens")
     models, values, skills, tokens, estimated = [], [], [], [], []
@@ -175,12 +176,7 @@ def _campaigns_table(log: ScoredLog, shown: list[Judged], names: list[str], conf
         skills.append(skills_of(log.requests.numbers("conduct", own)) if judged.kind == HARVEST_OPERATION else [])
         tokens.append(sum(billed[1]))
         estimated.append(unsampled(np.ones(len(own), np.int64), rates))
-    times = {
-        name: pa.array([int(pick(log.requests.time[own])) for own in rows], pa.int64()).cast(
-            CAMPAIGNS.arrow.field(name).type
-        )
-        for name, pick in (("first_seen", np.min), ("last_seen", np.max))
-    }
+    first, last = ([int(pick(log.requests.time[own])) for own in rows] for pick in (np.min, np.max))
     return CAMPAIGNS.build(
         campaign_id=names,
         kind=[judged.kind if judged.verdict != "none" else _NOT_KNOWN for judged in shown],
@@ -188,7 +184,8 @@ def _campaigns_table(log: ScoredLog, shown: list[Judged], names: list[str], conf
         verdict=[judged.verdict for judged in shown],
         accounts=[len(judged.candidate.accounts) for judged in shown],
         requests=[len(own) for own in rows],
-        **times,
+        first_seen=pa.array(first, pa.int64()).cast(TIMESTAMP),
+        last_seen=pa.array(last, pa.int64()).cast(TIMESTAMP),
         skills=skills,
         models=models,
         families=[judged.weighed.families for judged in shown],
@@ -203,12 +200,6 @@ def _of_models(values: Ints, model: Ints, models: int, rates: Floats | None) -> 
     if rates is None:
         return [int(part) for part in np.bincount(model, weights=values, minlength=models)]
     return [unsampled(values[model == number], rates[model == number]) for number in range(models)]
-
-
-def _first_labels(log: ScoredLog) -> list[str]:
-    """Name of each model code."""
-    labels: list[str] = pc.unique(log.requests.table.column("model")).to_pylist()
-    return labels
 
 
 def _members_table(log: ScoredLog, shown: list[Judged], names: list[str], roles: list[str]) -> pa.Table:

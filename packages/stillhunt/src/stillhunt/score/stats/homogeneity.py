@@ -82,9 +82,8 @@ class Mixtures:
         spread = max(self.same[2] - 2.0 * own * self.same[1] + own**2 * squared, 0.0)
         error = float(np.sqrt(spread)) / total
         between = (float((self.mixed**2).sum()) - self.squares) / (total**2 - squared)
-        return float(
-            np.clip((own - between + CORRELATION.standard_errors * error) / max(1.0 - between, 1e-6), 0.0, 1.0)
-        )
+        above = own - between + CORRELATION.standard_errors * error
+        return float(np.clip(above / max(1.0 - between, 1e-6), 0.0, 1.0))
 
 
 def mixtures(account: Ints, category: Ints, categories: int) -> Mixtures:

@@ -167,9 +167,8 @@ def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: 
     twice = holders > 1
     if twice.any():
         expected = scale * key.expected(values[twice], members[known], members)
-        chance[others > 0] = _chance_of_others(
-            others[others > 0], expected[(np.cumsum(twice) - 1)[place[twice[place]]]]
-        )
+        which = (np.cumsum(twice) - 1)[place[twice[place]]]
+        chance[others > 0] = _chance_of_others(others[others > 0], expected[which])
     return _judge_sharing(chance, own, others, passed_over)
 
 

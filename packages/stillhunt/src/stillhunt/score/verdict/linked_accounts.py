@@ -162,9 +162,8 @@ def _traces_of(case: CandidateCase) -> dict[str, Finding]:
     np.minimum.at(first, candidate.row_account, requests.time[candidate.rows])
     np.maximum.at(last, candidate.row_account, requests.time[candidate.rows])
     at_once = float((last - first).sum() / max(int(last.max() - first.min()), 1))
-    pair, times = np.unique(
-        candidate.row_account * (1 << 32) + requests.settings[candidate.rows] + 1, return_counts=True
-    )
+    pairs = candidate.row_account * (1 << 32) + requests.settings[candidate.rows] + 1
+    pair, times = np.unique(pairs, return_counts=True)
     programs = float(np.median(np.bincount((pair >> 32)[times > 1], minlength=accounts)))
     if programs >= P.programs:
         kind, statement = "many_programs", fill(_PROGRAMS, settings=programs)

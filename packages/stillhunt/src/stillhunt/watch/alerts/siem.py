@@ -84,7 +84,8 @@ def as_ocsf(due: Due) -> dict[str, Any]:
     if evidence := [("for", one) for one in campaign.get("evidence_for", ())]:
         evidence += [("against", one) for one in campaign["evidence_against"]]
         event["evidences"] = [{"name": one["family"], "data": {**one, "speaks": side}} for side, one in evidence]
-    return {**event, "unmapped": {"stillhunt": _omit_evidence(campaign)}} if campaign else event
+    rest = {name: value for name, value in campaign.items() if not name.startswith("evidence_")}
+    return {**event, "unmapped": {"stillhunt": rest}} if campaign else event
 
 
 def as_ecs(due: Due) -> dict[str, Any]:
@@ -132,10 +133,6 @@ def _subject_of(campaign: Mapping[str, Any]) -> str:
     """What an alert is about: distillation, also where no campaign is named, or what else the campaign is called."""
     kind = str(campaign.get("kind", HARVEST_OPERATION))
     return _DISTILLATION if kind == HARVEST_OPERATION else kind
-
-
-def _omit_evidence(campaign: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in campaign.items() if not name.startswith("evidence_")}
 
 
 def _wrap_values_in_lists(named: Mapping[str, str]) -> dict[str, list[str]]:

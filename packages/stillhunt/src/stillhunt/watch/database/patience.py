@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, event
@@ -44,7 +43,8 @@ def keep_patience(engine: Engine) -> None:
 
     The server's own limits do not help where it is stopped or cut off; so this side gives up, too.
     """
-    connect = _bounded_connection()
+    from stillhunt.watch.database.bounded import BoundedConnection  # needs psycopg, an optional part
+
     limits = {
         "connect_timeout": PATIENCE.connect_seconds,
         "tcp_user_timeout": PATIENCE.network_seconds * 1000,
@@ -55,7 +55,7 @@ def keep_patience(engine: Engine) -> None:
 
     @event.listens_for(engine, "do_connect")
     def _connect_with_limits(_dialect: Any, _record: Any, words: Any, options: dict[str, Any]) -> Any:
-        return connect(*words, **{**limits, **options})  # what the URL says counts
+        return BoundedConnection.connect(*words, **{**limits, **options})  # what the URL says counts
 
     @event.listens_for(engine, "connect")
     def _set_session_timeouts(connection: psycopg.Connection[Any], _record: Any) -> None:
@@ -81,9 +81,3 @@ def wait_for_migration(connection: Connection) -> None:
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     patient: Any = connection.connection.dbapi_connection
     patient.silent_seconds = PATIENCE.migration_seconds
-
-
-def _bounded_connection() -> Callable[..., Any]:
-    from stillhunt.watch.database.bounded import BoundedConnection  # needs psycopg, an optional part
-
-    return BoundedConnection.connect

@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.link.campaign_phrases import distinct_keys
 from stillhunt.link.requests.arrays import Ints, values
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.parameters import MATCHING as P
@@ -29,7 +30,6 @@ from stillhunt.watch.signatures.weighing import (
     WeighedMatch,
     WeighedRequests,
     Weigher,
-    distinct,
 )
 
 # Requests of different conversations, with different prompts, that must carry the template (one quoted template in one
@@ -263,7 +263,7 @@ class Matcher(FollowedAccounts[int]):
             return []
         keys = values(sketches, "account_key")
         weighed = self._weigher.weigh(sketches)
-        followed = self._followed_rows(keys, distinct(keys[weighed.row]))
+        followed = self._followed_rows(keys, distinct_keys(keys[weighed.row]))
         time = values(sketches, "timestamp", pa.int64())
         order = np.lexsort((values(sketches, "request_key")[followed], time[followed]))
         rank = np.full(len(keys), -1, np.int64)
@@ -293,7 +293,7 @@ class Matcher(FollowedAccounts[int]):
 
     def _followed_rows(self, keys: Ints, hit: Ints) -> Ints:
         """Rows of accounts that are followed, or will be from these requests on."""
-        known = [key for key in distinct(keys).tolist() if key in self._accounts]
+        known = [key for key in distinct_keys(keys).tolist() if key in self._accounts]
         return np.flatnonzero(np.isin(keys, np.concatenate([np.array(known, np.uint64), hit])))
 
     def _count_account_requests(self, keys: Ints, ordered: Ints, hits: Ints, sketches: pa.Table) -> Ints:

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.arrays import U32
+from stillhunt.base.arrays import M1, M2, U32
 from stillhunt.base.coded import codes
 from stillhunt.base.schema import SAMPLING_PARAMETERS
-from stillhunt.link.requests.arrays import Array, Hashes, Ints, lists, values
+from stillhunt.link.campaign_phrases import distinct_keys
+from stillhunt.link.requests.arrays import Hashes, Ints, lists, values
 from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
 from stillhunt.watch.signatures.signature import MICRO, SENDER_FEATURES, Signature
@@ -25,7 +26,6 @@ _READ_CHARACTERS = 256
 """Characters of a User-Agent or fingerprint that are read: a client may send any length."""
 _NUMBERS = r"[0-9][0-9.]*"
 _FILTER_BITS = 18
-_FIRST, _SECOND = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _HALF = np.uint64(33)
 _UNSET = np.uint64(0x9E3779B97F4A7C15)
 
@@ -49,7 +49,7 @@ def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
         hits = known[place] == phrases[near]
         rows = np.searchsorted(begins, near[hits], side="right") - 1
         found.append(rows.astype(np.int64) * len(known) + place[hits])
-    keys = distinct(np.concatenate(found))
+    keys = distinct_keys(np.concatenate(found))
     return keys // len(known), keys % len(known)
 
 
@@ -60,16 +60,10 @@ def style_hashes(table: pa.Table) -> dict[str, Hashes]:
     return {"settings": _hash_sampling_settings(table), **found}
 
 
-def distinct(keys: Array) -> Array:
-    """Distinct whole numbers, ascending; by sorting, which for many keys is far faster than numpy's hash table."""
-    keys = np.sort(keys)
-    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
-
-
 def mixed(hashes: Hashes) -> Hashes:
     """Well-mixed 64-bit values, equal for equal ones (the finaliser of MurmurHash3)."""
-    hashes = (hashes ^ (hashes >> _HALF)) * _FIRST
-    hashes = (hashes ^ (hashes >> _HALF)) * _SECOND
+    hashes = (hashes ^ (hashes >> _HALF)) * M1
+    hashes = (hashes ^ (hashes >> _HALF)) * M2
     return hashes ^ (hashes >> _HALF)
 
 
@@ -144,7 +138,7 @@ def senders_of(hashes: Mapping[str, Hashes], owner: Ints) -> dict[str, Senders]:
     result = {}
     for name, column in hashes.items():
         found, code = np.unique(column, return_inverse=True)
-        pairs = distinct(owner * len(found) + code)
+        pairs = distinct_keys(owner * len(found) + code)
         accounts = np.bincount(pairs % max(len(found), 1), minlength=len(found))
         known = found != SENDER_NOT_KNOWN
         result[name] = Senders(found[known], accounts[known])

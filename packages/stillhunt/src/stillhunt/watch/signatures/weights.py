@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.link.campaign_phrases import distinct_keys
 from stillhunt.link.requests.arrays import Floats, Hashes, Ints, lists, values
 from stillhunt.watch.signatures.parameters import LEAST_HONEST_ACCOUNTS, LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
 from stillhunt.watch.signatures.parameters import SIGNATURES as P
@@ -22,7 +23,6 @@ from stillhunt.watch.signatures.signature import (
 from stillhunt.watch.signatures.weighing import (
     PHRASE_COLUMNS,
     Senders,
-    distinct,
     hash_text,
     sender_hashes,
     sender_weights,
@@ -146,11 +146,11 @@ def material_of(harvested: pa.Table) -> Material:
         rows.append(np.repeat(np.arange(harvested.num_rows), np.diff(begins)))
         phrases.append(found.astype(np.uint64))
     row, phrase = np.concatenate(rows), np.concatenate(phrases)
-    known = distinct(phrase)
+    known = distinct_keys(phrase)
     code = np.searchsorted(known, phrase)
-    per_request = distinct(row * max(len(known), 1) + code)
+    per_request = distinct_keys(row * max(len(known), 1) + code)
     _, owner = np.unique(values(harvested, "account_key"), return_inverse=True)
-    per_account = distinct(owner[row] * max(len(known), 1) + code)
+    per_account = distinct_keys(owner[row] * max(len(known), 1) + code)
     hashes = style_hashes(harvested)
     style = {name: np.unique(column, return_counts=True) for name, column in hashes.items()}
     return Material(

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stillhunt.base import formatting
+from stillhunt.watch.spool.closing import sha256_of
 from stillhunt.watch.spool.ledger import EXPIRED, PartEntry, SpoolLedger
-from stillhunt.watch.spool.open_part import sha256_of
 from stillhunt.watch.spool.parts import OPEN, closed_parts, open_parts
 from stillhunt.watch.spool.sums import sums_path, verify_part
 

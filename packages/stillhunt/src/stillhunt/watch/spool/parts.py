@@ -14,13 +14,15 @@ from stillhunt.watch.folder import sync_folder
 
 OPEN = ".open"
 """Ending of a part that may still grow; no hunt reads it."""
+CLOSE_REQUEST = ".close"
+"""File in the spool that a hunt touches when it wants all open parts closed."""
 HOUR_NAME = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 _NAME = re.compile(r"part-(\d{8})-(\d{4})(\d\d)(\d\d)T(\d\d)")
 """Begin of a part's name: its number in its source, and the clock's hour when it was made."""
 _PIECE_BYTES = 1 << 20
-HEAD = 20
+FIELD_HEAD = 20
 """Bytes that hold the tag and the length of a field, two varints."""
 _ENTRY = 0x0A
 """Tag of field 1, length-delimited: ResourceSpans or ResourceLogs in an export request."""
@@ -92,6 +94,13 @@ def all_parts(spool: Path) -> list[Path]:
     return sorted(spool.glob("*/*/part-*"))
 
 
+def ask_to_close(spool: Path) -> None:
+    """Ask every process that writes to this spool to close its open parts soon."""
+    request = spool / CLOSE_REQUEST
+    request.touch(mode=0o600)
+    os.utime(request)
+
+
 def whole_prefix(data: bytes, name: str) -> int:
     """Bytes up to the end of the last whole record of what was read from a part.
 
@@ -100,7 +109,7 @@ def whole_prefix(data: bytes, name: str) -> int:
     """
     if ".pb" not in name:
         return data.rfind(b"\n") + 1
-    return _whole_fields(lambda at: data[at : at + HEAD], 0, len(data))
+    return _whole_fields(lambda at: data[at : at + FIELD_HEAD], 0, len(data))
 
 
 def whole_bytes(handle: int, name: str, start: int = 0) -> int:
@@ -114,7 +123,7 @@ def whole_bytes(handle: int, name: str, start: int = 0) -> int:
     """
     size = os.fstat(handle).st_size
     if ".pb" in name:
-        return _whole_fields(lambda at: os.pread(handle, HEAD, at), start, size)
+        return _whole_fields(lambda at: os.pread(handle, FIELD_HEAD, at), start, size)
     return _whole_lines(handle, start)
 
 
@@ -163,7 +172,7 @@ def fields_of(message: bytes, begin: int = 0, end: int | None = None) -> Iterato
     """
     at, end = begin, len(message) if end is None else end
     while at < end:
-        used, entry = measure_field(message[at : at + HEAD])
+        used, entry = measure_field(message[at : at + FIELD_HEAD])
         if used == 0:
             raise ValueError("a field that no OTLP export request has")
         yield at, at + used, entry

@@ -25,7 +25,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 from stillhunt.base.formatting import REPLACEMENT, visible_id
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.ledger import PART_ERASED, PartEntry, SpoolLedger
-from stillhunt.watch.spool.parts import HEAD, measure_field
+from stillhunt.watch.spool.parts import FIELD_HEAD, measure_field
 
 ERASED = "[erased account]"
 
@@ -191,7 +191,7 @@ def _iterate_export_entries(data: bytes) -> Iterator[bytes]:
     """Entries of an export request, each with its tag and length; what cannot be read is one piece at the end."""
     at = 0
     while at < len(data):
-        used, ours = measure_field(data[at : at + HEAD])
+        used, ours = measure_field(data[at : at + FIELD_HEAD])
         if not ours or at + used > len(data):
             yield data[at:]
             return
@@ -205,7 +205,7 @@ def read_export_entry(path: Path, entry: bytes) -> Any:
     Raises:
         DecodeError: it is none.
     """
-    _, head = measure_field(entry[:HEAD])
+    _, head = measure_field(entry[:FIELD_HEAD])
     if not head:
         raise DecodeError("no entry of an export request")
     return (ResourceLogs if "-logs." in path.name else ResourceSpans).FromString(entry[head:])

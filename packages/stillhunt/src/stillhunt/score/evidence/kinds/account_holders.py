@@ -90,13 +90,12 @@ def _find_holders(case: CandidateCase) -> str:
 
 def _has_own_domain(case: CandidateCase) -> bool:
     """Whether nearly all members are at one mail domain that few others use, in one country, as a firm's are."""
-    codes, members = case.log.accounts.customers.codes, case.candidate.accounts
+    accounts, members = case.log.accounts, case.candidate.accounts
+    codes = accounts.customers.codes
     if "email_domain" not in codes or explained_by_customer(case):
         return False
-    thrown_away = float((codes["disposable"][members] > 0).mean())
-    return _shared_values(case, "email_domain")[1] - thrown_away >= _OWN_DOMAIN_SHARE and one_country(
-        case.log.accounts, members
-    )
+    own = _shared_values(case, "email_domain")[1] - float((codes["disposable"][members] > 0).mean())
+    return own >= _OWN_DOMAIN_SHARE and one_country(accounts, members)
 
 
 def _weigh_domain(kind: EvidenceKind, case: CandidateCase) -> Finding | None:

@@ -9,11 +9,7 @@ import numpy as np
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.finding import CandidateCase, Finding
-from stillhunt.score.evidence.kind import (
-    EvidenceKind,
-    declared_kind,
-    members_sharing,
-)
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind, sharing_figures
 from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.shared_keys import shared_value
 
@@ -52,11 +48,7 @@ def _weigh_templated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     found = shared_value(own, candidate.accounts, log.keys.client_fingerprint(), passed_over=passed_over)
     return kind.finding(
         min(found.bits, P.cap_bits),
-        {
-            "members": members_sharing(found.sharing, len(candidate.accounts)),
-            "sharing": found.sharing,
-            "values": found.values,
-        },
+        sharing_figures(found, len(candidate.accounts)),
         count=len(candidate.rows),
         member_bits=np.clip(found.member_bits, -_MEMBER_AGAINST_BITS, _MEMBER_BITS),
     )
@@ -77,11 +69,7 @@ def _weigh_untemplated(kind: EvidenceKind, case: CandidateCase) -> Finding:
     bits = _as_users_of_the_same(found.member_bits, own, used)[np.isin(candidate.accounts, current.accounts)]
     return kind.finding(
         min(found.bits, P.untemplated_cap_bits),
-        {
-            "members": members_sharing(found.sharing, len(candidate.accounts)),
-            "sharing": found.sharing,
-            "values": found.values,
-        },
+        sharing_figures(found, len(candidate.accounts)),
         count=len(candidate.rows),
         member_bits=np.clip(bits, -_MEMBER_AGAINST_BITS, P.untemplated_member_bits),
         independent=True,

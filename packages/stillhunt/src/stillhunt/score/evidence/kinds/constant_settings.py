@@ -11,11 +11,7 @@ from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.evidence.finding import CandidateCase, Finding
-from stillhunt.score.evidence.kind import (
-    EvidenceKind,
-    declared_kind,
-    members_sharing,
-)
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind, sharing_figures
 from stillhunt.score.stats.shared_keys import shared_value
 
 
@@ -39,17 +35,8 @@ def _weigh_constant_settings(kind: EvidenceKind, case: CandidateCase) -> Finding
     agree = np.bincount(candidate.row_account[own == most[candidate.row_account]], minlength=members)
     constant = (most >= 0) & (agree >= P.constant_share * candidate.volumes)
     found = shared_value(np.where(constant, most, -1), candidate.accounts, key)
-    return kind.finding(
-        found.bits,
-        {
-            "members": members_sharing(found.sharing, members),
-            "sharing": found.sharing,
-            "values": found.values,
-            "varied": _varied_elsewhere(requests, candidate),
-        },
-        rows=candidate.rows,
-        count=len(candidate.rows),
-    )
+    figures = {**sharing_figures(found, members), "varied": _varied_elsewhere(requests, candidate)}
+    return kind.finding(found.bits, figures, rows=candidate.rows, count=len(candidate.rows))
 
 
 def _varied_elsewhere(requests: Requests, candidate: Candidate) -> int:

@@ -44,19 +44,16 @@ def _weigh_even_volume(kind: EvidenceKind, case: CandidateCase) -> Finding | Non
         return None
     volumes = case.as_found.volumes
     inner = trimmed(volumes)
-    if float(volumes.mean()) < P.cut_off * case.min_slice_requests:
-        even = (
-            cut_volume_bits(inner, case.min_slice_requests, VOLUME_REFERENCE)
-            if len(inner) >= _MIN_CUT_ACCOUNTS
-            else 0.0
-        )
+    mean = float(volumes.mean())
+    if mean < P.cut_off * case.min_slice_requests:
+        enough = len(inner) >= _MIN_CUT_ACCOUNTS
+        even = cut_volume_bits(inner, case.min_slice_requests, VOLUME_REFERENCE) if enough else 0.0
         if inner.var() < _SAME_FOR_ALL * inner.mean():
             even = min(even, 0.0)
         even = min(even, P.cut_cap_bits)
     else:
         even = index_bits(volume_evenness(inner), VOLUME_REFERENCE)
     bits = min(even, P.cap_bits, bits_by_topics(case))
-    mean = float(volumes.mean())
     return kind.finding(
         bits,
         {"mean": mean, "deviation": float(volumes.std()), "expected": float(np.sqrt(mean))},

@@ -71,9 +71,8 @@ def _weigh_failover(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     # The mean of both ratios, since both show one rule.
     ratio = float(np.mean([way.ratio for way in ways]))
     shown = max(ways, key=lambda way: way.ratio)
-    return kind.finding(
-        part_bits(ratio, P.part), shown.figures, rows=shown.rows, count=len(shown.rows), variant=shown.variant
-    )
+    bits = part_bits(ratio, P.part)
+    return kind.finding(bits, shown.figures, rows=shown.rows, count=len(shown.rows), variant=shown.variant)
 
 
 def _count_resent(log: ScoredLog, candidate: Candidate, refused: Flags) -> _Way:

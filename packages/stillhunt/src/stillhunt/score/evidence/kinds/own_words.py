@@ -119,9 +119,8 @@ def recurrence_bits(found: WordRecurrence, members: int) -> float:
     honest = _normal_density(found, OWN_WORDS.honest_mean, OWN_WORDS.honest_deviation)
     queue = (1.0 - _SORTED_SHARE) * drawn + _SORTED_SHARE * between
     others = OWN_WORDS.pooled_share * drawn + (1.0 - OWN_WORDS.pooled_share) * honest
-    return float(
-        np.clip(np.log2(queue / others), OWN_WORDS.least_bits, min(OWN_WORDS.cap_bits, members / _MEMBERS_PER_BIT))
-    )
+    most = min(OWN_WORDS.cap_bits, members / _MEMBERS_PER_BIT)
+    return float(np.clip(np.log2(queue / others), OWN_WORDS.least_bits, most))
 
 
 def _normal_density(found: WordRecurrence, mean: float, deviation: float) -> float:

@@ -123,9 +123,8 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     outside = accounts.background[owners] & ~member
     heavy = outside & (inside >= min_slice_requests)
     own_background = candidate.accounts[accounts.background[candidate.accounts]]
-    total = (
-        accounts.background_requests - accounts.requests[own_background].sum() - accounts.requests[owners[heavy]].sum()
-    )
+    aside = accounts.requests[own_background].sum() + accounts.requests[owners[heavy]].sum()
+    total = accounts.background_requests - aside
     casual = (float(inside[outside & ~heavy].sum()) + 1.0) / (float(total) + 1.0)
     of_member = np.zeros(len(candidate.accounts))
     of_member[np.searchsorted(candidate.accounts, owners[member])] = inside[member]

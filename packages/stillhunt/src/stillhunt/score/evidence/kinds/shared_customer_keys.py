@@ -8,7 +8,7 @@ import numpy as np
 
 from stillhunt.base import formatting
 from stillhunt.score.evidence.finding import CAPS, CandidateCase, Finding
-from stillhunt.score.evidence.kind import EvidenceKind, declared_kind, members_sharing
+from stillhunt.score.evidence.kind import EvidenceKind, declared_kind, sharing_figures
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.stats.shared_keys import SharedKey, shared_address, shared_value
 
@@ -56,10 +56,9 @@ def part_of_group(sharing: int, accounts: int) -> float:
 
 def _finding_of(kind: EvidenceKind, case: CandidateCase, found: SharedKey) -> Finding:
     accounts = len(case.candidate.accounts)
-    members = members_sharing(found.sharing, accounts)
     return kind.finding(
         found.bits * part_of_group(found.sharing, accounts),
-        {"members": members, "sharing": found.sharing, "values": found.values},
+        sharing_figures(found, accounts),
         count=len(case.candidate.rows),
         member_bits=np.clip(found.member_bits, -CAPS.key_bits, CAPS.key_bits),
     )

@@ -16,11 +16,8 @@ from stillhunt.base import formatting
 from stillhunt.watch.folder import write_synced
 from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt.watch.spool.ledger import SAVED
-from stillhunt.watch.spool.open_part import OpenPart
-from stillhunt.watch.spool.parts import Stream
-
-CLOSE_REQUEST = ".close"
-"""File in the spool that a hunt touches when it wants all open parts closed."""
+from stillhunt.watch.spool.parts import CLOSE_REQUEST, Stream
+from stillhunt_server.receiving.open_part import OpenPart
 
 WRITES, MOVED = "spool writes", "spool parts"
 """Faults: records cannot be written; an open part was removed or renamed."""
@@ -261,10 +258,3 @@ def _probe_disk_write(path: Path) -> None:
         write_synced(path, bytes(_PROBE_BYTES))
     finally:
         path.unlink(missing_ok=True)
-
-
-def ask_to_close(spool: Path) -> None:
-    """Ask every process that writes to this spool to close its open parts soon."""
-    request = spool / CLOSE_REQUEST
-    request.touch(mode=0o600)
-    os.utime(request)
