@@ -1,8 +1,8 @@
 """Tests in several processes, each forked when everything is imported and collected: that is paid for once.
 
 `pytest --workers 3`: a worker takes the next file when it has done one, so that a file stays in one process, with what
-it made once. Importing and collecting all tests takes half a minute of processor time, which processes that start anew
-spend each for itself.
+it made once; so do files that `slow_files` names together. Importing and collecting all tests takes half a minute of
+processor time, which processes that start anew spend each for itself.
 """
 
 from __future__ import annotations
@@ -15,11 +15,22 @@ import threading
 import warnings
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from slow_files import find_unit
+
 _NUMBER = struct.Struct("H")  # of a file; read from a pipe that all workers share, whole or not at all
+
+
+HERE = Path(__file__).parent
+
+
+def name_of(path: Path) -> str:
+    """A test file as `slow_files` names it; elsewhere, its whole path."""
+    return path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else str(path)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +45,7 @@ def worker_count(asked: str) -> int:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Run the tests in workers; None leaves them to pytest."""
-    files = [list(items) for _, items in groupby(session.items, lambda item: item.path)]
+    files = [list(items) for _, items in groupby(session.items, lambda item: find_unit(name_of(item.path)))]
     count = min(worker_count(session.config.getoption("workers")), len(files))
     if count < 2 or session.testsfailed or session.config.option.collectonly:
         return None

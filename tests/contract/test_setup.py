@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from source_tree import ROOT
 
-from slow_files import SLOWEST_FIRST
+from slow_files import SLOWEST_FIRST, TOGETHER, find_unit
 
 
 def make_venv(python: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,10 @@ def test_every_target_that_the_docs_name_exists() -> None:
 
 def test_the_files_that_begin_first_exist() -> None:
     assert len(set(SLOWEST_FIRST)) == len(SLOWEST_FIRST)
-    assert not [name for name in SLOWEST_FIRST if not (ROOT / "tests" / name).is_file()]
+    named = [*SLOWEST_FIRST, *(name for unit in TOGETHER for name in unit)]
+    assert not [name for name in named if not (ROOT / "tests" / name).is_file()]
+    assert {unit[0] for unit in TOGETHER} <= set(SLOWEST_FIRST), "where they begin, they stand next to each other"
+    assert find_unit(TOGETHER[0][1]) == TOGETHER[0][0]
 
 
 def test_message_says_that_there_is_no_python(tmp_path: Path) -> None:

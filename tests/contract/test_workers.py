@@ -55,6 +55,16 @@ def test_everything_is_told_as_if_one_process_had_run_it(tmp_path: Path) -> None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_files_that_stay_together_are_one_piece_of_work(tmp_path: Path) -> None:
+    """Two files that stay together leave nothing to a second worker, so that none is forked."""
+    unit = tuple(str(tmp_path / f"test_{name}.py") for name in "ab")
+    conftest = f"{CONFTEST}\nimport slow_files\nslow_files.TOGETHER = ({unit!r},)"
+    one = "def test_one(tmp_path): print('made', tmp_path)"
+    code, told = run(tmp_path, conftest=conftest, test_a=one, test_b=one)
+    assert (code, told.count("made /"), told.count("/worker-")) == (0, 2, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_what_a_worker_takes_with_it_is_a_failure(tmp_path: Path) -> None:
     code, told = run(tmp_path, test_a=DYING, test_b="def test_other(): pass")
     assert code == 1

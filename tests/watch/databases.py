@@ -48,7 +48,7 @@ def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]
     url = ""
     if request.param == "postgresql":
         server, name = request.getfixturevalue("server"), f"watch_{next(numbers)}"
-        server.run("postgres", f"CREATE DATABASE {name} TEMPLATE {template_of(server)}")
+        server.copy(name, template_of(server))
         url = url_of(server, name)
     opened: list[WatchDatabase] = []
 

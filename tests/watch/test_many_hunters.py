@@ -45,7 +45,7 @@ LINES = Stream("gateway", "jsonl", "jsonl")
 @pytest.fixture
 def url(server: Server) -> str:  # noqa: F811 - a fixture
     name = f"hunters_{next(numbers)}"
-    server.run("postgres", f"CREATE DATABASE {name} TEMPLATE {template_of(server)}")
+    server.copy(name, template_of(server))
     return url_of(server, name)
 
 
@@ -132,7 +132,7 @@ def test_who_takes_over_finds_what_a_single_hunter_finds(
     store, sent, now = tmp_path / "store", lines(), time.time_ns() // 1000
     store.mkdir()
     alone_name = f"hunters_{next(numbers)}"
-    server.run("postgres", f"CREATE DATABASE {alone_name} TEMPLATE {template_of(server)}")
+    server.copy(alone_name, template_of(server))
     alone = plan_of(tmp_path / "alone", url_of(server, alone_name), tmp_path, None, now)
     first, second = (plan_of(tmp_path / name, url, store, None, now) for name in ("h1", "h2"))
     one = plan_of(tmp_path / "h1", url, store, take_lease(database, "one", seconds=0.1), now)

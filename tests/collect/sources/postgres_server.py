@@ -69,6 +69,13 @@ class Server:
             capture_output=True,
         )
 
+    def copy(self, database: str, template: str) -> None:
+        """A new database with what another one has; psql would take five times as long for it."""
+        import psycopg  # only where it is installed is there a server
+
+        with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {template}")
+
     def create(self, database: str, script: str) -> str:
         """A new database; its address."""
         self.run("postgres", f"CREATE DATABASE {database}")

@@ -216,7 +216,7 @@ def test_deep_and_long_fields_lose_no_other_record(name: str, tmp_path: Path) ->
     derandomize=True,
     max_examples=examples(5),
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.integers(0, 2**32 - 1))
 def test_bytes_of_any_kind_never_raise(tmp_path_factory: pytest.TempPathFactory, name: str, seed: int) -> None:

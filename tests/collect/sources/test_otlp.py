@@ -367,7 +367,7 @@ def mutated(value: Any, draw: Any) -> Any:
     derandomize=True,
     deadline=None,
     max_examples=examples(20),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_mutated_records_never_raise(data: Any, tmp_path: Path) -> None:
@@ -388,7 +388,7 @@ def test_mutated_records_never_raise(data: Any, tmp_path: Path) -> None:
     derandomize=True,
     deadline=None,
     max_examples=examples(20),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
 def test_damaged_protobuf_never_raises(data: Any, tmp_path: Path) -> None:

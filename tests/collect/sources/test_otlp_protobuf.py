@@ -189,7 +189,7 @@ def test_attributes_that_are_not_needed_are_left_out() -> None:
     derandomize=True,
     max_examples=examples(30),
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.integers(0, 2**32 - 1))
 def test_damage_is_a_reject(tmp_path: Path, seed: int) -> None:
