@@ -93,9 +93,6 @@ def test_the_register_says_what_is_in_force(tmp_path: Path) -> None:
     assert register.orders_in_force(NOW - 1) == []
     assert register.orders_in_force(signed.expires_at - 1) == [signed]
     assert register.orders_in_force(signed.expires_at) == []
-    member = signed.accounts[0]
-    assert register.order_for(member, NOW) == register.order_for("camp-act", NOW, "mark") == signed
-    assert register.order_for(member, NOW, "blunt") is register.order_for("someone", NOW) is None
     assert register.active_order(signed.order_id[:9], NOW, "mark") == signed
     with pytest.raises(ConfigError, match="an order to mark, not to blunt"):
         register.active_order(signed.order_id, NOW, "blunt")

@@ -96,8 +96,8 @@ def put_in_order(answers: Sequence[Received]) -> list[Received]:
     return ordered
 
 
-def asked_in_parts(asked: Sequence[Example], queries: int) -> tuple[list[TextPair], int]:
-    """Full answers that a thief puts together by asking for each step alone.
+def asked_in_parts(asked: Sequence[Example], queries: int) -> list[TextPair]:
+    """Full answers that a thief puts together by asking for each step alone; to so many questions, the first ones.
 
     A question for one step has a result and needs no reasoning, so nothing can be withheld. It is assumed that the
     thief knows how to divide a question, and that each part is answered rightly.
@@ -111,16 +111,7 @@ def asked_in_parts(asked: Sequence[Example], queries: int) -> tuple[list[TextPai
         if queries < 0:
             break
         pairs.append(one.pair)
-    return pairs, len(pairs)
-
-
-def shown_beginning(reasoning: str, steps_left_out: str = "[") -> str:
-    """What of a summarised reasoning can be continued: all before the first gap.
-
-    Args:
-        steps_left_out: sign with which a gap begins.
-    """
-    return reasoning.split(steps_left_out, 1)[0]
+    return pairs
 
 
 PASSIVE = "as received"
@@ -179,10 +170,10 @@ class Thief:
         leaked = round(self.budgets.leak * len(self.asked))
         full, flagged = [one.pair for one in self.asked[:leaked]], self.asked[leaked:]
         budget = len(flagged) if condition.keep is None else min(condition.keep, len(flagged))
-        parts, _ = asked_in_parts(flagged, budget)
+        parts = asked_in_parts(flagged, budget)
         yield self._train_student_attempt("asked in parts", [*full, *parts])
-        parts, used = asked_in_parts(flagged, budget // 2)
-        rest = partial[used : used + budget - budget // 2]
+        parts = asked_in_parts(flagged, budget // 2)
+        rest = partial[len(parts) : len(parts) + budget - budget // 2]
         yield from self._iterate_reconstructions("some in parts, the rest reconstructed", [*full, *parts], rest)
 
     def _iterate_reconstructions(
@@ -191,7 +182,8 @@ class Thief:
         """Traces that the student draws and whose result agrees, for withheld answers and for its own questions."""
         if not full:
             return
-        known = [(one.prompt, shown_beginning(one.reasoning), one.result or "") for one in partial]
+        # A summarised reasoning can be continued from its first gap, which begins with a bracket.
+        known = [(one.prompt, one.reasoning.partition("[")[0], one.result or "") for one in partial]
         known += [(one.prompt, "", one.result) for one in self.own]
         student = self.school.student_of(full)
         for _ in range(ROUNDS if len(full) < len(partial) else 1):

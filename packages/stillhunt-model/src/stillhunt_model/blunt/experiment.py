@@ -87,7 +87,7 @@ def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, f
     received = received_answers(capped, answers, leak=0.0)
     results = sum(one.result != asked.result for one, asked in zip(received, answers, strict=True)) / len(answers)
     steps = sum(
-        one.result is None or not _has_steps(one.reasoning, asked.reasoning)
+        one.result is None or reasoning_steps(steps_in_order(one.reasoning)) != reasoning_steps(asked.reasoning)
         for one, asked in zip(received, answers, strict=True)
     ) / len(answers)
     return {
@@ -141,10 +141,6 @@ def student_size(task: str, steps: int | None = None) -> StudentSize:
 def plan_of(row: Mapping[str, Any]) -> tuple[str, int, str]:
     """CheckableTask, seed and condition of a row."""
     return row["task"], row["seed"], row["condition"]
-
-
-def _has_steps(received: str, whole: str) -> bool:
-    return reasoning_steps(steps_in_order(received)) == reasoning_steps(whole)
 
 
 def _row_head(plan: BluntPlan, condition: Condition, asked: Sequence[Example]) -> dict[str, Any]:

@@ -75,12 +75,9 @@ class School:
         key = tuple(pairs)
         if key not in self._known:
             net = Net(copy.deepcopy(self._base.model), self._base.tokenizer, "student")
+            recipe = TrainingRecipe(self._size.steps, learning_rate=self._size.learning_rate, seed=self._seed)
             if pairs:
-                train(
-                    net,
-                    pairs,
-                    TrainingRecipe(self._size.steps, learning_rate=self._size.learning_rate, seed=self._seed),
-                )
+                train(net, pairs, recipe)
             answers = generate(net, [one.prompt for one in self._questions], self._build_sampling_settings(0.0, 0))
             right = tuple(result_of(said) == one.result for said, one in zip(answers, self._questions, strict=True))
             self._known[key] = Student(net, right)

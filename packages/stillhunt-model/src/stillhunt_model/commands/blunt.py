@@ -24,7 +24,7 @@ from stillhunt.commands import (
 from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_model.blunt.answer_files import BluntCounts, BluntTerms, SampleCount, blunted_rows
-from stillhunt_model.blunt.measures import MEASURES, checked_measure
+from stillhunt_model.blunt.measures import MEASURES, MeasureName, checked_measure
 from stillhunt_model.blunt.notices import blunt_policy, measure_in_words
 from stillhunt_model.blunt.parameters import KEEP_SAMPLES
 from stillhunt_model.commands.blunt_measure import blunt_measure
@@ -94,7 +94,8 @@ def blunt_order(
         return
     output_console().print(order.order_id)
     accounts = formatting.plural(len(order.accounts), "flagged account")
-    words = [measure_in_words("cap" if one == "cap" else kind, keep or 0) for one in _list_order_measures(kind, keep)]
+    named: list[MeasureName] = [kind] if keep is None or kind == "cap" else [kind, "cap"]
+    words = [measure_in_words(one, keep or 0) for one in named]
     about = (
         f"{order.measure} for {accounts} of {order.campaign_id}, until {order_moment(order.expires_at)}.",
         " ".join(words),
@@ -197,11 +198,6 @@ def blunt_terms(
         return
     refuse_existing(out, force=force)
     write_whole(out, [text])
-
-
-def _list_order_measures(measure: str, keep: int | None) -> list[str]:
-    """The measure, and the cap where there is one beside it."""
-    return [measure] if keep is None or measure == "cap" else [measure, "cap"]
 
 
 def _list_count_notes(counts: Any) -> list[str]:

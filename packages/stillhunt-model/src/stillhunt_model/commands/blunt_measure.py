@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -135,7 +134,8 @@ def _rows_before(path: Path) -> list[dict[str, Any]]:
         with path.open("rb") as file:
             content = json.loads(file.read(_LARGEST))
         rows = content["rows"]
-        sound = isinstance(rows, list) and all(_is_row(row) for row in rows)
+        kinds = {"task": str, "seed": int, "condition": str}
+        sound = isinstance(rows, list) and all(isinstance(row[name], of) for row in rows for name, of in kinds.items())
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         sound = False
     if not sound:
@@ -143,10 +143,6 @@ def _rows_before(path: Path) -> list[dict[str, Any]]:
             "the file is there and holds no rows of this command", where=str(path), next_step="name another file"
         )
     return list(rows)
-
-
-def _is_row(row: Mapping[str, Any]) -> bool:
-    return isinstance(row["task"], str) and isinstance(row["seed"], int) and isinstance(row["condition"], str)
 
 
 def _refuse_other_budgets(out: Path, rows: list[dict[str, Any]], plans: list[Any]) -> None:

@@ -229,9 +229,8 @@ def gather_answers(source: HarvestSource, config: Config, progress: Progress, se
             next_step="name the logs that were hunted for this case",
         )
     harvested, honest = _collect_useful_samples(taken, others, _subject_words(case, campaign))
-    useful = case.taken.filter(
-        pc.and_(pc.equal(case.taken["campaign_id"], campaign), pc.equal(case.taken["aspect"], "all"))
-    )["samples"].to_pylist()
+    own = pc.and_(pc.equal(case.taken["campaign_id"], campaign), pc.equal(case.taken["aspect"], "all"))
+    useful = case.taken.filter(own)["samples"].to_pylist()
     return GatheredAnswers(campaign, harvested, honest, len(own), taken.num_rows, useful[0] if useful else None)
 
 
@@ -287,7 +286,7 @@ class _Kept:
 
     def table(self) -> pa.Table:
         if not self._tables:
-            return _build_empty_id_table()
+            return pa.table({"request_id": pa.array([], pa.string())})
         return self._prune_kept_tables().sort_by([("timestamp", "ascending"), ("request_id", "ascending")])
 
     def _prune_kept_tables(self) -> pa.Table:
@@ -314,15 +313,10 @@ def _sketch_kept_rows(rows: pa.Table, config: Config) -> pa.Table:
     return kept.combine_chunks()
 
 
-def _build_empty_id_table() -> pa.Table:
-    return pa.table({"request_id": pa.array([], pa.string())})
-
-
 def _subject_words(case: Case, campaign: str) -> dict[str, frozenset[int]]:
     """Name of a subject of the campaign -> buckets of the words in it."""
-    taken = case.taken.filter(
-        pc.and_(pc.equal(case.taken["campaign_id"], campaign), pc.equal(case.taken["aspect"], "subject"))
-    )
+    own = pc.and_(pc.equal(case.taken["campaign_id"], campaign), pc.equal(case.taken["aspect"], "subject"))
+    taken = case.taken.filter(own)
     names = [name for name in taken["value"].to_pylist() if ", " in name]
     return {name: frozenset(int(one) for one in word_buckets(name.split(", ")) if one >= 0) for name in names}
 

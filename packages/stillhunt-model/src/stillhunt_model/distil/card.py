@@ -185,11 +185,7 @@ def _of_teacher(cost: float, teacher: float) -> str:
 
 
 def _build_spread_facts(one: Spread) -> dict[str, float | None]:
-    return {
-        "value": _round_finite_value(one.value),
-        "low": _round_finite_value(one.low),
-        "high": _round_finite_value(one.high),
-    }
+    return {name: _round_finite_value(value) for name, value in asdict(one).items()}
 
 
 def _round_finite_value(value: float) -> float | None:

@@ -116,12 +116,8 @@ def distil(job: DistilJob, progress: Progress) -> Distilled:
 def _list_size_notes(teacher: AskedModel, student: AskedModel) -> list[str]:
     if student.parameters <= teacher.parameters and student.flops <= teacher.flops:
         return []
-    return [
-        (
-            f"The student is larger than its teacher ({formatting.plural(student.parameters, 'parameter')} and "
-            f"{formatting.count(teacher.parameters)}): it saves nothing."
-        )
-    ]
+    larger = f"{formatting.plural(student.parameters, 'parameter')} and {formatting.count(teacher.parameters)}"
+    return [f"The student is larger than its teacher ({larger}): it saves nothing."]
 
 
 def set_aside(rows: Sequence[DataRow], seed: int) -> tuple[list[DataRow], list[DataRow]]:

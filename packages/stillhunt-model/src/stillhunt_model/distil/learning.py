@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,30 +26,15 @@ from stillhunt_model.distil.top_logits import (
     write_top_logits,
 )
 from stillhunt_model.nets.net import Net, prompt_ids
-from stillhunt_model.training.pairs import TextPair, encode
+from stillhunt_model.training.pairs import EncodedPair, TextPair, encode
 from stillhunt_model.training.run import (
     Trained,
     TrainingMeter,
-    TrainingRecipe,
     Watch,
     run_trainer,
     train,
     trainer_settings,
 )
-
-
-@dataclass(frozen=True)
-class OnPolicy:
-    """What on-policy distillation needs beside the recipe.
-
-    Attributes:
-        beta: which divergence; 1 is the reverse one.
-        temperature: of the student's answers and of the divergence.
-    """
-
-    beta: float = 1.0
-    temperature: float = 1.0
-    tokens: int = 64
 
 
 def fitting_prompts(student: Net, prompts: Sequence[str], tokens: int) -> list[str]:
@@ -62,8 +47,7 @@ def train_on_policy(
     teacher: Net,
     student: Net,
     prompts: Sequence[str],
-    recipe: TrainingRecipe,
-    settings: OnPolicy,
+    recipe: DistilRecipe,
     *,
     folder: Path | None = None,
     watch: Watch | None = None,
@@ -78,10 +62,11 @@ def train_on_policy(
         ConfigError: the vocabularies differ.
     """
     check_vocabularies(teacher, student, rows=True)
-    texts = student.tokenizer.batch_decode(prompt_ids(student, fitting_prompts(student, prompts, settings.tokens)))
+    asked = fitting_prompts(student, prompts, recipe.answer_tokens)
+    texts = student.tokenizer.batch_decode(prompt_ids(student, asked))
     meter = _OnPolicyMeter(watch)
     with TemporaryDirectory(prefix="stillhunt-training-") as scratch, _silence_library_output():
-        arguments = _build_trainer_config(recipe, settings, folder or Path(scratch), checkpoints=folder is not None)
+        arguments = _build_trainer_config(recipe, folder or Path(scratch), checkpoints=folder is not None)
         trainer = DistillationTrainer(
             model=student.model,
             teacher_model=teacher.model,
@@ -93,12 +78,12 @@ def train_on_policy(
         return run_trainer(trainer, meter, folder)
 
 
-def _build_trainer_config(recipe: TrainingRecipe, settings: OnPolicy, folder: Path, *, checkpoints: bool) -> Any:
+def _build_trainer_config(recipe: DistilRecipe, folder: Path, *, checkpoints: bool) -> Any:
     return DistillationConfig(
-        **trainer_settings(recipe, folder, checkpoints=checkpoints),
-        beta=settings.beta,
-        temperature=settings.temperature,
-        max_completion_length=settings.tokens,
+        **trainer_settings(recipe.training, folder, checkpoints=checkpoints),
+        beta=recipe.beta,
+        temperature=recipe.temperature,
+        max_completion_length=recipe.answer_tokens,
         bf16=False,
         gradient_checkpointing=False,  # it trades time for memory that small students do not need
     )
@@ -227,19 +212,17 @@ def _train_distilled_student(
     encoded = encode(student, pairs)
     check_lengths(teacher, encoded)
     if recipe.top:
-        loss = stored_loss(
-            _prepare_stored_logits(teacher, student, pairs, recipe, folder), recipe.beta, len(student.tokenizer)
-        )
+        stored = _prepare_stored_logits(teacher, student, encoded, recipe, folder)
+        loss = stored_loss(stored, recipe.beta, len(student.tokenizer))
     else:
         loss = online_loss(teacher, recipe.beta, recipe.temperature)
     return train(student, pairs, recipe.training, folder=steps, loss=loss, watch=watch)
 
 
 def _prepare_stored_logits(
-    teacher: Net, student: Net, pairs: Sequence[TextPair], recipe: DistilRecipe, folder: Path | None
+    teacher: Net, student: Net, encoded: Sequence[EncodedPair], recipe: DistilRecipe, folder: Path | None
 ) -> TopLogits:
     """Stored logits; those of an interrupted run where it kept them."""
-    encoded = encode(student, pairs)
     path = folder / STORED_LOGITS if folder else None
     if path is not None and path.is_file():
         return read_top_logits(path, encoded, len(student.tokenizer))
@@ -266,7 +249,7 @@ def _on_policy(
         if recipe.warm_up == recipe.training.steps:
             return before
     rest = replace(recipe.training, steps=recipe.training.steps - recipe.warm_up)
-    settings = OnPolicy(recipe.beta, recipe.temperature, recipe.answer_tokens)
+    own = replace(recipe, training=rest, warm_up=0)
     prompts = [one.prompt for one in pairs]
 
     def later(step: int, loss: float, rate: float) -> None:
@@ -274,7 +257,7 @@ def _on_policy(
             watch(step + recipe.warm_up, loss, rate)
 
     steps = folder / _STEPS if folder else None
-    after = train_on_policy(teacher, student, prompts, rest, settings, folder=steps, watch=later)
+    after = train_on_policy(teacher, student, prompts, own, folder=steps, watch=later)
     if before is None:
         return after
     resumed_at = after.resumed_at + recipe.warm_up if after.resumed_at else before.resumed_at

@@ -92,11 +92,6 @@ class TopLogits:
     temperature: float
     bound: str
 
-    @property
-    def bytes_per_token(self) -> int:
-        """Size of one place of an answer, in bytes: six a token, and four for the rest."""
-        return int(self.ids.shape[1]) * (4 + 2) + 4
-
 
 def top_logits(teacher: Net, encoded: Sequence[EncodedPair], top: int, temperature: float = 1.0) -> TopLogits:
     """The teacher's top tokens over answers.

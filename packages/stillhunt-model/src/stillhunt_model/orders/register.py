@@ -174,18 +174,6 @@ class OrderRegister:
         """
         return standing_orders(self.lines(), now)
 
-    def order_for(self, name: str, now: int, kind: OrderKind | None = None) -> Order | None:
-        """The order in force for an account or a campaign; None where there is none.
-
-        Args:
-            name: what `account_name` makes of an account, or the id of a campaign.
-            now: microseconds since 1970.
-        """
-        for order in self.orders_in_force(now):
-            if kind in (None, order.kind) and (name == order.campaign_id or name in order.accounts):
-                return order
-        return None
-
     def active_order(self, order_id: str, now: int, kind: OrderKind | None = None) -> Order:
         """An order by its id, while it is in force.
 
