@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +34,13 @@ class Gate:
     tokenizer: Any
     plain: Any
     starts: Any
+    _moved: dict[Any, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def masks(self, size: int, device: Any) -> tuple[Any, Any]:
+        """`plain` and `starts` for a model with so many tokens, where it computes; moved there once."""
+        if (size, device) not in self._moved:
+            self._moved[size, device] = fitted(self.plain, size, device), fitted(self.starts, size, device)
+        return self._moved[size, device]
 
     def may_follow(self, before: int | None, token: int) -> bool:
         """Whether a mark may have chosen a token: a plain word, or a part that goes on with one.
