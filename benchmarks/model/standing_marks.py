@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=GROUP_LAYER.width, help="of the group's contexts, for `curve`")
     parser.add_argument("--most", type=int, default=COUNTS[-1], help="marked answers of the first group, for `curve`")
     parser.add_argument("--answers", type=int, default=200, help="for `strength`")
-    parser.add_argument("--texts", type=int, default=10_000, help="for `people`")
+    parser.add_argument("--texts", type=int, default=5_000, help="for `people`")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)

@@ -100,18 +100,26 @@ def mark_answers(scores: Any, answers: Sequence[MarkedAnswer], layers: Sequence[
         numbers = candidate_numbers(np.array([one or 0 for one in of_layer], np.uint64), tokens)
         acts = torch.tensor([[one is not None] for one in of_layer], device=scores.device)
         bits.append([(((numbers >> place) & 1) * acts).float() for place in range(layers[layer].rounds)])
-    change = torch.zeros_like(shares)
-    for place in range(max(one.rounds for one in layers)):
-        for of_layer_bits in bits:
-            if place < len(of_layer_bits):
-                won = of_layer_bits[place]
-                factor = (1 + won - (shares * won).sum(-1, keepdim=True)).clamp_min(_LEAST_FACTOR)
-                shares = shares * factor
-                change += factor.log()
-    lifted = torch.zeros_like(kept).scatter(-1, tokens, change * temperature * open_words)
+    lifted = torch.zeros_like(kept).scatter(-1, tokens, _hold_tournaments(shares, bits) * temperature * open_words)
     marked = scores.clone()
     marked[chosen] = (kept + lifted).to(scores.dtype)
     return marked
+
+
+def _hold_tournaments(shares: Any, bits: Sequence[Sequence[Any]]) -> Any:
+    """What the rounds of all layers in turn add to the logarithm of each word's probability.
+
+    Args:
+        shares: rows x words; those of a row add up to 1.
+        bits: layer by layer the rounds, each rows x words; 0 everywhere where a layer does not act.
+    """
+    change = torch.zeros_like(shares)
+    for place in range(max(map(len, bits))):
+        for won in (rounds[place] for rounds in bits if place < len(rounds)):
+            factor = (1 + won - (shares * won).sum(-1, keepdim=True)).clamp_min(_LEAST_FACTOR)
+            shares = shares * factor
+            change += factor.log()
+    return change
 
 
 def open_candidates(gate: Gate, tokens: Any, follows: Any, size: int) -> Any:
