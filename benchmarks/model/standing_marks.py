@@ -3,7 +3,7 @@
     STILLHUNT_TEXTS=texts.parquet python benchmarks/model/standing_marks.py OUT strength|people|curve
 
 `strength` (3 CPU minutes) compares tournaments with two lists of favoured words at several strengths: perplexity of the
-answers to the teacher without a mark, and standard deviations of each key for 1,000 tokens. `people` (4 CPU minutes)
+answers to the teacher without a mark, and standard deviations of each key for 1,000 tokens. `people` (2 CPU minutes)
 looks for the mark of many keys in texts that people wrote; nothing is done without the texts. `curve` (15 CPU minutes
 for each width) lets a student of a third of a million parameters learn marked answers of two groups among as many texts
 of its own, and looks for the keys of both, of a third group and of the public in what it says and in how it reads.
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=GROUP_LAYER.width, help="of the group's contexts, for `curve`")
     parser.add_argument("--most", type=int, default=COUNTS[-1], help="marked answers of the first group, for `curve`")
     parser.add_argument("--answers", type=int, default=200, help="for `strength`")
-    parser.add_argument("--texts", type=int, default=20_000, help="for `people`")
+    parser.add_argument("--texts", type=int, default=5_000, help="for `people`")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -109,7 +109,7 @@ class ListProcessor(StandingProcessor):
             MarkedAnswer.next_seeds = next_seeds  # type: ignore[method-assign]
         words = torch.arange(scores.shape[-1])[None].repeat(len(scores), 1)
         follows = torch.tensor([self._gate.ends_plain(one.last) for one in self._answers])
-        open_words = open_candidates(self._gate, words, follows)
+        open_words = open_candidates(self._gate, words, follows, scores.shape[-1])
         lift = torch.zeros_like(before)
         for seeds in zip(*seen, strict=True):
             numbers = candidate_numbers(np.array([one or 0 for one in seeds], np.uint64), words)
@@ -179,7 +179,7 @@ def people_rows(options: argparse.Namespace, done: Sequence[dict[str, Any]]) -> 
     gate = gate_of(text_tokenizer(texts[:3000], VOCABULARY))
     long = [one[:20_000] for one in texts[3000:] if len(one) > 3 * LEAST_TOKENS]
     counts: dict[int, int] = {}
-    below = {width: np.zeros(len(BARS), int) for width in (1, 2, 4)}
+    below = {width: np.zeros(len(BARS), int) for width in (2, 4)}
     tried, tokens = 0, 0
     for text in long:
         size = len(gate.tokenizer(text)["input_ids"])

@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 import torch
 from scipy import stats
 
-from stillhunt_model.marks.hashing import candidate_numbers, context_seeds, mark_key, token_numbers
+from stillhunt_model.marks.hashing import candidate_numbers, context_seed, context_seeds, mark_key, token_numbers
 from stillhunt_model.marks.standing import mark_bits
 
 SECRET = bytes(range(32))
@@ -39,6 +39,7 @@ def test_numpy_and_torch_give_the_same_numbers() -> None:
 def test_equal_contexts_have_equal_seeds_and_their_order_counts() -> None:
     seeds = context_seeds(SECRET, np.array([[1, 2], [2, 1], [1, 2]]))
     assert seeds[0] == seeds[2] != seeds[1]
+    assert context_seed(SECRET, [2, 1]) == seeds[1]
 
 
 @pytest.mark.parametrize("change", [("other", "group"), ("camp", "public")])

@@ -100,6 +100,18 @@ def test_nothing_is_marked_where_nothing_is_drawn() -> None:
     assert mark_answers(row, [answer], ONE, scene_gate()) is row
 
 
+def test_what_a_grammar_forbids_stays_forbidden() -> None:
+    row = of_words().row[None, :].clone()
+    row[0, [token(word) for word in WORDS[::2]]] = -torch.inf
+    marked = mark_answers(row, [MarkedAnswer([key_of("a")], [token(" river")])], ONE, scene_gate())
+    assert torch.equal(marked.isinf(), row.isinf())
+    assert not marked.isnan().any()
+    nothing = torch.full_like(row, -torch.inf)
+    nothing[0, token(" 7")] = 0.0
+    answer = MarkedAnswer([key_of("a")], [token(" river")])
+    assert torch.equal(mark_answers(nothing, [answer], ONE, scene_gate()), nothing)
+
+
 def test_one_processor_serves_one_batch_after_another() -> None:
     mark = standing("camp-1")
     assert answers(of_words(), mark, batch=8) == answers(of_words(), mark, batch=8)

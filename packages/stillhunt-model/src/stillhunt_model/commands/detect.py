@@ -52,7 +52,7 @@ def detect(
     config = start_models(settings_file)
     from stillhunt_model.marks.detecting import choices_by, distinct_tokens, score_tokens  # torch, which takes seconds
     from stillhunt_model.marks.gate import gate_of  # torch, which takes seconds
-    from stillhunt_model.marks.keys import OTHERS, read_public_mark, read_standing_marks  # torch, which takes seconds
+    from stillhunt_model.marks.keys import read_public_mark, read_standing_marks  # torch, which takes seconds
     from stillhunt_model.nets.loading import load_net, load_tokenizer  # torch, which takes seconds
 
     marks = read_standing_marks(keys_folder(config), model_folder(config)) if groups or key is None else None
@@ -75,18 +75,26 @@ def detect(
         "texts": len(texts), "words": found.scored, "share": found.value, "p": found.p, "marked": found.p <= DETECTED_P
     }  # fmt: skip
     if marks is not None and groups:
-        layer = marks.layers[1]
-        contexts, tokens = distinct_tokens(gate, replies, layer.width, choices)
-        names = sorted({OTHERS, *marks.groups.values()})
-        scores = {name: score_tokens(contexts, tokens, marks.group_key(name), layer) for name in names}
-        document["groups"] = [
-            {"group": name, "share": one.value, "p": one.p, "corrected": min(1.0, one.p * len(names))}
-            for name, one in sorted(scores.items(), key=lambda pair: (pair[1].p, pair[0]))
-        ]
+        document["groups"] = _score_groups(marks, gate, replies, choices)
     if as_json:
         print_json(document)
     else:
         _print_detection(document)
+
+
+def _score_groups(marks: Any, gate: Any, replies: list[tuple[str, str, str]], choices: Any) -> list[dict[str, Any]]:
+    """The key of each group, the smallest p-value first."""
+    from stillhunt_model.marks.detecting import distinct_tokens, score_tokens  # torch, which takes seconds
+    from stillhunt_model.marks.keys import OTHERS  # torch, which takes seconds
+
+    layer = marks.layers[1]
+    contexts, tokens = distinct_tokens(gate, replies, layer.width, choices)
+    names = sorted({OTHERS, *marks.groups.values()})
+    scores = {name: score_tokens(contexts, tokens, marks.group_key(name), layer) for name in names}
+    return [
+        {"group": name, "share": one.value, "p": one.p, "corrected": min(1.0, one.p * len(names))}
+        for name, one in sorted(scores.items(), key=lambda pair: (pair[1].p, pair[0]))
+    ]
 
 
 def _print_detection(document: dict[str, Any]) -> None:

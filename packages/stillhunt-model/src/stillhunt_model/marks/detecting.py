@@ -128,7 +128,7 @@ def choices_by(net: Net, gate: Gate) -> Choices:
                 shares = torch.softmax(logits[row, : len(ids) - 1].float(), dim=-1)
                 follows = gate.plain[ids[:-1].clamp(max=len(gate.plain) - 1)]
                 every = torch.arange(shares.shape[-1])[None, :]
-                open_shares = shares * open_candidates(gate, every.expand_as(shares), follows)
+                open_shares = shares * open_candidates(gate, every.expand_as(shares), follows, shares.shape[-1])
                 total = open_shares.sum(-1)
                 choice = 1 - (open_shares**2).sum(-1) / total.clamp_min(1e-9) ** 2
                 found[text][at : at + len(ids) - 1] = ((choice >= LEAST_CHOICE) & (total >= LEAST_CHOICE)).numpy()

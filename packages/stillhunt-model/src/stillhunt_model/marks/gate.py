@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -34,6 +34,13 @@ class Gate:
     tokenizer: Any
     plain: Any
     starts: Any
+    _moved: dict[Any, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    def masks(self, size: int, device: Any) -> tuple[Any, Any]:
+        """`plain` and `starts` for a model with so many tokens, where it computes; moved there once."""
+        if (size, device) not in self._moved:
+            self._moved[size, device] = fitted(self.plain, size, device), fitted(self.starts, size, device)
+        return self._moved[size, device]
 
     def may_follow(self, before: int | None, token: int) -> bool:
         """Whether a mark may have chosen a token: a plain word, or a part that goes on with one.
@@ -41,13 +48,18 @@ class Gate:
         Args:
             before: token before it; None at the beginning of an answer.
         """
-        if token >= len(self.plain) or not self.plain[token]:
-            return False
-        return bool(self.starts[token]) or self.ends_plain(before)
+        plain, starts = self._lists
+        return token < len(plain) and plain[token] and (starts[token] or self.ends_plain(before))
 
     def ends_plain(self, before: int | None) -> bool:
         """Whether a plain word may go on after a token."""
-        return before is None or (before < len(self.plain) and bool(self.plain[before]))
+        plain, _ = self._lists
+        return before is None or (before < len(plain) and plain[before])
+
+    @cached_property
+    def _lists(self) -> tuple[list[bool], list[bool]]:
+        """As lists, which are read one by one much faster."""
+        return self.plain.tolist(), self.starts.tolist()
 
 
 def gate_of(tokenizer: Any) -> Gate:

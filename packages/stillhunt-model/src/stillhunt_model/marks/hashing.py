@@ -8,6 +8,8 @@ independent.
 from __future__ import annotations
 
 import hashlib
+import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,11 @@ def context_seeds(key: bytes, contexts: Tokens) -> Seeds:
     joined = rows.view(f"V{8 * rows.shape[1]}").ravel()
     distinct, place = np.unique(joined, return_inverse=True)
     return np.array([_derive_keyed_seed(key, one.tobytes()) for one in distinct], np.uint64)[place.ravel()]
+
+
+def context_seed(key: bytes, context: Sequence[int]) -> int:
+    """The seed of one context, as `context_seeds` has it."""
+    return _derive_keyed_seed(key, struct.pack(f"<{len(context)}q", *context))
 
 
 def _derive_keyed_seed(key: bytes, content: bytes) -> int:

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from stillhunt_model.marks.gate import Gate, fitted
-from stillhunt_model.marks.hashing import Seeds, Tokens, candidate_numbers, context_seeds, token_numbers
+from stillhunt_model.marks.gate import Gate
+from stillhunt_model.marks.hashing import Seeds, Tokens, candidate_numbers, context_seed, context_seeds, token_numbers
 
 CANDIDATES = 128
 """Likeliest tokens among which tournaments are held (judgement: the others hold next to nothing of the probability)."""
@@ -70,8 +70,7 @@ class MarkedAnswer:
             seeds.append(None)
             if key is None or self.temperature <= 0 or len(self.tokens) < layer.width:
                 continue
-            context = np.array([self.tokens[-layer.width :]], np.int64)
-            (seed,) = context_seeds(key, context).tolist()
+            seed = context_seed(key, self.tokens[-layer.width :])
             if seed not in seen:
                 seen.add(seed)
                 seeds[-1] = seed
@@ -94,36 +93,44 @@ def mark_answers(scores: Any, answers: Sequence[MarkedAnswer], layers: Sequence[
     follows = torch.tensor([gate.ends_plain(answers[row].last) for row in rows], device=scores.device)
     kept = scores[chosen].float()
     values, tokens = kept.topk(min(CANDIDATES, kept.shape[-1]), dim=-1)
-    open_words = open_candidates(gate, tokens, follows)
+    open_words = open_candidates(gate, tokens, follows, kept.shape[-1])
     shares = torch.softmax((values / temperature).masked_fill(~open_words, -torch.inf), dim=-1).nan_to_num(0.0)
     bits = []
     for layer, of_layer in enumerate(zip(*(seeds[row] for row in rows), strict=True)):
         numbers = candidate_numbers(np.array([one or 0 for one in of_layer], np.uint64), tokens)
         acts = torch.tensor([[one is not None] for one in of_layer], device=scores.device)
         bits.append([(((numbers >> place) & 1) * acts).float() for place in range(layers[layer].rounds)])
-    change = torch.zeros_like(shares)
-    for place in range(max(one.rounds for one in layers)):
-        for of_layer_bits in bits:
-            if place < len(of_layer_bits):
-                won = of_layer_bits[place]
-                factor = (1 + won - (shares * won).sum(-1, keepdim=True)).clamp_min(_LEAST_FACTOR)
-                shares = shares * factor
-                change += factor.log()
-    lifted = torch.zeros_like(kept).scatter(-1, tokens, change * temperature * open_words)
+    lifted = torch.zeros_like(kept).scatter(-1, tokens, _hold_tournaments(shares, bits) * temperature * open_words)
     marked = scores.clone()
     marked[chosen] = (kept + lifted).to(scores.dtype)
     return marked
 
 
-def open_candidates(gate: Gate, tokens: Any, follows: Any) -> Any:
+def _hold_tournaments(shares: Any, bits: Sequence[Sequence[Any]]) -> Any:
+    """What the rounds of all layers in turn add to the logarithm of each word's probability.
+
+    Args:
+        shares: rows x words; those of a row add up to 1.
+        bits: layer by layer the rounds, each rows x words; 0 everywhere where a layer does not act.
+    """
+    change = torch.zeros_like(shares)
+    for place in range(max(map(len, bits))):
+        for won in (rounds[place] for rounds in bits if place < len(rounds)):
+            factor = (1 + won - (shares * won).sum(-1, keepdim=True)).clamp_min(_LEAST_FACTOR)
+            shares = shares * factor
+            change += factor.log()
+    return change
+
+
+def open_candidates(gate: Gate, tokens: Any, follows: Any, size: int) -> Any:
     """Which tokens are plain words that may stand next: new ones, or parts that go on with a plain word.
 
     Args:
         tokens: rows x tokens.
         follows: for each row, whether what stands before is a plain word, or nothing.
+        size: tokens that the model knows.
     """
-    size = int(tokens.max()) + 1
-    plain, starts = fitted(gate.plain, size, tokens.device), fitted(gate.starts, size, tokens.device)
+    plain, starts = gate.masks(size, tokens.device)
     return plain[tokens] & (starts[tokens] | follows[:, None])
 
 

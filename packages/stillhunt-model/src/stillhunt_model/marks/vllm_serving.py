@@ -21,6 +21,7 @@ from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.keys import OTHERS, StandingMarks, read_standing_marks
 from stillhunt_model.marks.standing import MarkedAnswer, mark_answers
 from stillhunt_model.orders.register import model_folder
+from stillhunt_model.tasks.answer_rows import account_of
 
 ACCOUNT_FIELD = "stillhunt_account"
 """In the extra arguments of a request."""
@@ -46,8 +47,10 @@ class RequestMarks:
             params: its sampling parameters.
             tokens: of its answer so far.
         """
-        account = (params.extra_args or {}).get(ACCOUNT_FIELD)
-        group = self.marks.group_of(account) if isinstance(account, str) else OTHERS
+        try:
+            group = self.marks.group_of(account_of((params.extra_args or {}).get(ACCOUNT_FIELD)))
+        except TypeError:
+            group = OTHERS
         self.answers[place] = MarkedAnswer(self.marks.keys_of(group), tokens, float(params.temperature))
 
     def move(self, start: int, end: int, *, swap: bool) -> None:

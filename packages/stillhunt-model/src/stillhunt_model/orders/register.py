@@ -115,7 +115,7 @@ class OrderRegister:
         """Write down that an order was carried out.
 
         Args:
-            what: the command, such as "mark text".
+            what: the command, such as "blunt apply".
             counts: numbers of rows and changes; never texts.
             now: microseconds since 1970.
 
