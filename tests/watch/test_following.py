@@ -22,8 +22,9 @@ from stillhunt.watch import following
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.following import Arrivals, SpoolFollower, SpoolTail, enter_links
+from stillhunt.watch.following import Arrivals, SpoolFollower, SpoolTail
 from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.links import enter_links
 from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part

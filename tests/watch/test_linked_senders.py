@@ -11,7 +11,7 @@ from stillhunt.base.config import Config
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_ROWS, LINKED_ACCOUNTS, LINKED_SENDERS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.following import enter_links
+from stillhunt.watch.links import enter_links
 from stillhunt.watch.signatures.matcher import LinkedAccount
 
 

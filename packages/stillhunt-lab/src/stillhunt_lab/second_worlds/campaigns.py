@@ -138,7 +138,7 @@ def _draw_lab_harvest(
     calls.status = np.where(turn == 0, served.status[talk], 200)
     keep = (turn == 0) | (served.status[talk] == 200)
     calls.campaign[:] = scene.strings.put(campaign)
-    jobs = _task_texts(scene, rng, rung, served.item[talk][first], turn[first], calls.owner[first])
+    jobs = _task_texts(scene, rng, rung, served.item[talk][first], turn[first], calls.owner[first], time[first])
     if rung.wording == "relay":
         # Two accounts in three carry the harness of one rival product, on most of their sessions.
         harness = scene.strings.put_all([scene.wording.system(rng, "rival", k) for k in range(3)])
@@ -166,7 +166,9 @@ def _replay_served_sessions(scene: Scene, rng: np.random.Generator, served: Serv
     )
 
 
-def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, item: Array, turn: Array, owner: Array) -> Jobs:
+def _task_texts(
+    scene: Scene, rng: np.random.Generator, rung: Rung, item: Array, turn: Array, owner: Array, time: Array
+) -> Jobs:
     """Texts of the tasks; topic and template depend on the item, so every worker gets the same mix."""
     n = len(item)
     topics = _topics_of_skills(scene, rng, rung)
@@ -187,7 +189,12 @@ def _task_texts(scene: Scene, rng: np.random.Generator, rung: Rung, item: Array,
     follow_up(scene, rng, jobs, turn, rng.beta(0.8, 1.9, int(owner.max(initial=0)) + 1)[owner])
     wrapped_rows = np.flatnonzero((jobs.stock < 0) & (rng.random(n) >= _UNWRAPPED * (scene.spec.rung > 2)))
     if not wide:
-        _wrap_harvest_items(scene, rng, rung, jobs, wrapped_rows, skill, item)
+        late = np.zeros(n, bool)
+        if scene.spec.rewritten:
+            late = time >= START + int(scene.spec.rewritten * scene.spec.days * DAY)
+        _wrap_harvest_items(scene, rng, rung, jobs, wrapped_rows[~late[wrapped_rows]], skill, item)
+        again = scene.stream("campaign/rewritten")
+        _wrap_harvest_items(scene, again, rung, jobs, wrapped_rows[late[wrapped_rows]], skill, item)
     return jobs
 
 

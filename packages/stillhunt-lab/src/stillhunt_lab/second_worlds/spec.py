@@ -29,6 +29,7 @@ class SecondSpec:
         campaigns: number of campaigns (rung 8: of pools).
         specialists: queues among which each campaign divides its accounts, every account working on one only; 0 = all
             accounts work on everything.
+        rewritten: part of the log after which campaigns wrap their items in other templates; 0 = never.
         texts: Parquet file of real texts to use in place of the text model; needs the columns `text` and `topic`.
     """
 
@@ -39,6 +40,7 @@ class SecondSpec:
     campaign_accounts: int = 60
     campaigns: int = 1
     specialists: int = 0
+    rewritten: float = 0.0
     texts: Path | None = None
 
     def __post_init__(self) -> None:

@@ -49,6 +49,7 @@ class Traits:
         bases: questions of each subject; items differ from one of them in numbers only. 0 = each item is a new one.
         subjects: each account keeps to one subject.
         replaced: accounts are banned and replaced, as always on rung 11.
+        rewritten: part of the log after which the items are wrapped in other templates; 0 = the same ones all the time.
     """
 
     cards: int = 0
@@ -58,6 +59,7 @@ class Traits:
     bases: int = 0
     subjects: bool = False
     replaced: bool = False
+    rewritten: float = 0.0
 
 
 NO_TRAITS = Traits()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -144,6 +144,13 @@ def hand_out_queue(scene: Scene, rng: np.random.Generator, queue: Queue, people:
     tongues = [scene.grammar.languages[code] for code in language.tolist()]
     first_probe = len(owner) - probes
     prompt = _wrap_queue_items(integer_stream(rng), queue, skill, items, tongues)
+    if orders.traits.rewritten:
+        other = _rewrite_templates(scene.rng(f"rewritten/{queue.name}"), queue, orders.rung)
+        late = np.flatnonzero(time >= ORIGIN + int(orders.traits.rewritten * scene.days * DAY)).tolist()
+        chosen = ([column[row] for row in late] for column in (items, tongues))
+        again = _wrap_queue_items(integer_stream(scene.rng(f"worded/{queue.name}")), other, skill[late], *chosen)
+        for row, text in zip(late, again, strict=True):
+            prompt[row] = text
     draws = integer_stream(rng)
     prompt[first_probe:] = [word_probe(draws, item) for item in items[first_probe:]]
     if orders.traits.copies > 1:
@@ -245,6 +252,17 @@ def _draw_item_languages(scene: Scene, rng: np.random.Generator, queue: Queue, p
     native = (rng.random(len(owner)) < 0.5) & (queue.wording in ("oblique", "untemplated"))
     own = np.where(native, people.language[owner], 0)
     return np.where(stray, rng.integers(0, len(scene.grammar.languages), len(owner)), own)
+
+
+def _rewrite_templates(rng: np.random.Generator, queue: Queue, rung: Rung) -> Queue:
+    """The same queue in the words of another author, with the grammars of other skills."""
+    draws, used = integer_stream(rng), {family.skill.name for family in queue.families}
+    others = [skill for skill in load_skills() if skill.name not in used]
+    chosen = [others[int(at)] for at in rng.choice(len(others), len(queue.families))]
+    families = tuple(draw_family(draws, skill, width=4) for skill in chosen)
+    fixed = max(1, rung.templates)
+    templates = tuple(tuple(draw_template(draws, family) for _ in range(fixed)) for family in families)
+    return replace(queue, families=families, templates=templates, approaches=queue.approaches[::-1])
 
 
 def _wrap_queue_items(

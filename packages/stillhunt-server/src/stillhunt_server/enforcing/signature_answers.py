@@ -20,8 +20,8 @@ from stillhunt.decide.spared import accounts_before, own_traffic, untouched_acco
 from stillhunt.decide.table import InForce
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.following import enter_links
 from stillhunt.watch.hunting import signatures_in_force
+from stillhunt.watch.links import enter_links
 from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt_server.enforcing.answers import Answers, GatewayAnswer

@@ -41,6 +41,7 @@ from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_a
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
 from stillhunt.watch.lineage.settle import settle, with_lasting_ids, with_returns
+from stillhunt.watch.links import enter_links
 from stillhunt.watch.records import (
     Ledger,
     Look,
@@ -61,6 +62,8 @@ from stillhunt.watch.shared.snapshots import (
     shared_store,
 )
 from stillhunt.watch.signatures.compiling import compile_signatures
+from stillhunt.watch.signatures.matcher import LinkedAccount
+from stillhunt.watch.signatures.pools import linked_by_queue
 from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
 from stillhunt.watch.signatures.signature import (
     SIGNATURES_FILE,
@@ -199,6 +202,7 @@ class _Found:
         case: under the ids that the hunt gave.
         returned: campaigns that look like an earlier one with other accounts.
         signs: early signs, under the ids that the hunt gave.
+        by_queue: newcomers that go on with the queue of an earlier campaign.
         senders: campaign and member -> bits of who sends its requests, under the ids that the hunt gave.
         damage: what is missing or damaged of what was acknowledged, in sentences.
     """
@@ -206,6 +210,7 @@ class _Found:
     case: Case
     signatures: SignatureSet
     returned: Mapping[str, ReturnEvidence]
+    by_queue: Sequence[LinkedAccount]
     signs: Sequence[EarlySign]
     follow_ups: Mapping[str, int]
     senders: Mapping[tuple[str, str], float]
@@ -242,6 +247,7 @@ def _signing_hunt(
             _Found,
             signatures=signatures,
             returned=returned_campaigns(sketches, tables, earlier, accounts),
+            by_queue=linked_by_queue(sketches, earlier, accounts, settings),
             signs=early_signs(sketches, tables, plan.now),
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),
@@ -289,6 +295,7 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
         lasting_bits = {(settled.lasting[name], account): bits for (name, account), bits in results.senders.items()}
         raise_sender_bits(connection, lasting_bits, plan.now)
         record_alerts(connection, alerts, plan.config.alerts)
+    enter_links(database, results.by_queue, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
     return snapshot
 

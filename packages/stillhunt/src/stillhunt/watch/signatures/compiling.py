@@ -18,6 +18,7 @@ from stillhunt.link.requests.arrays import Flags, Hashes, Ints, values
 from stillhunt.watch.signatures import passes
 from stillhunt.watch.signatures.matcher import MATCHED_COLUMNS
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, LEAST_HONEST_ACCOUNTS, MATCHING
+from stillhunt.watch.signatures.queues import queue_profiles
 from stillhunt.watch.signatures.returns import SignedCampaign, campaigns_to_sign, harvested_requests
 from stillhunt.watch.signatures.signature import (
     MICRO,
@@ -59,7 +60,9 @@ _UNKNOWN = FalseMatches(0, 0, 0, 0, 0, 0, 0.0, 1e6)
 _SURE = 0.95
 
 
-def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config: Config, made_at: int) -> SignatureSet:
+def compile_signatures(
+    sketches: Dataset, tables: Mapping[str, pa.Table], config: Config, made_at: int, *, queues: bool = True
+) -> SignatureSet:
     """Compile one signature for each harvesting campaign to act on.
 
     There are three passes over the requests: the campaigns' own are fetched, their phrases are counted in one half of
@@ -68,6 +71,7 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
 
     Args:
         config: settings; `seed` and `watch.signature_days` are used.
+        queues: whether profiles of the campaigns' queues are made, too.
     """
     campaigns = campaigns_to_sign(tables)
     if not campaigns:
@@ -101,7 +105,9 @@ def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config
             without[campaign.name] = settled
         else:
             signatures.append(settled)
-    return _as_set(signatures, [without[one.name] for one in campaigns if one.name in without], config)
+    made = _as_set(signatures, [without[one.name] for one in campaigns if one.name in without], config)
+    profiles = queue_profiles(sketches, found, campaigns, (honest, counts), config) if queues else []
+    return msgspec.structs.replace(made, queues=profiles)
 
 
 def _as_set(signatures: list[Signature], without: list[Unsigned], config: Config) -> SignatureSet:

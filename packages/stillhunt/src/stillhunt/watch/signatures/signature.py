@@ -7,6 +7,7 @@ under another version or seed, nothing would ever match.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -48,6 +49,7 @@ Bits = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Phrase = Annotated[int, msgspec.Meta(ge=1, le=(1 << 32) - 1)]
 ValueHash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]
+Measures = Annotated[list[float], msgspec.Meta(min_length=1, max_length=32)]
 Sentence = Annotated[str, msgspec.Meta(max_length=500)]
 
 
@@ -120,6 +122,34 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
 
 
+class QueueProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What tells accounts that go on with a campaign's work queue, whatever its template; see `queues`.
+
+    Attributes:
+        expires_at, last_seen: as of `Signature`.
+        words: bits of topic-word buckets; 0 for those of the template.
+        expected: distinct words of the queue in so many requests about it, from none to `FIRST_REQUESTS`.
+        model: hash of the model that the campaign asks most.
+        centre, scale: mean and deviation of each measure of an account.
+        weights: for each measure, then for their squares, then the constant.
+        tail_start, tail_mean, tail_share: of the weighed bits of honest accounts, as `queues` uses them.
+    """
+
+    campaign_id: CampaignId
+    expires_at: Count
+    last_seen: Count
+    words: Annotated[dict[Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,5}\Z")], Bits], msgspec.Meta(max_length=2048)]
+    expected: Annotated[list[float], msgspec.Meta(min_length=51, max_length=51)]
+    model: ValueHash
+    centre: Measures
+    scale: Measures
+    weights: Annotated[list[float], msgspec.Meta(min_length=1, max_length=64)]
+    tail_start: Bits
+    tail_mean: Annotated[float, msgspec.Meta(gt=0.0, le=1e3)]
+    tail_share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+    reasons: Annotated[list[Sentence], msgspec.Meta(max_length=5)]
+
+
 class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A campaign to act on without a signature.
 
@@ -137,7 +167,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         seed: by which the middle of long prompts was chosen, as in the settings.
-        signatures: one for each campaign that has one.
+        signatures, queues: one for each campaign that has one.
     """
 
     version: int
@@ -145,10 +175,13 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     signatures: Annotated[list[Signature], msgspec.Meta(max_length=MOST_SIGNATURES)]
     without: Annotated[list[Unsigned], msgspec.Meta(max_length=100_000)]
+    queues: Annotated[list[QueueProfile], msgspec.Meta(max_length=MOST_SIGNATURES)] = []
 
     def in_force(self, now: int) -> SignatureSet:
         """Those that have not expired."""
-        return msgspec.structs.replace(self, signatures=[one for one in self.signatures if one.expires_at > now])
+        signatures = [one for one in self.signatures if one.expires_at > now]
+        queues = [one for one in self.queues if one.expires_at > now]
+        return msgspec.structs.replace(self, signatures=signatures, queues=queues)
 
     def renamed(self, lasting: Mapping[str, str]) -> SignatureSet:
         """The same under other campaign ids."""
@@ -156,6 +189,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self,
             signatures=[_apply_lasting_id(one, lasting) for one in self.signatures],
             without=[_apply_lasting_id(one, lasting) for one in self.without],
+            queues=[_apply_lasting_id(one, lasting) for one in self.queues],
         )
 
     def with_earlier(self, earlier: SignatureSet) -> SignatureSet:
@@ -168,10 +202,15 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         newer |= {one.campaign_id for one in self.without if one.withdraws}
         kept = [one for one in earlier.signatures if one.campaign_id not in newer]
         kept = sorted(kept, key=lambda one: (-one.last_seen, one.campaign_id))
-        return msgspec.structs.replace(self, signatures=[*self.signatures, *kept][:MOST_SIGNATURES])
+        found = {one.campaign_id for one in self.queues}
+        queues = [one for one in earlier.queues if one.campaign_id not in found]
+        queues = sorted(queues, key=lambda one: (-one.last_seen, one.campaign_id))
+        signatures, queues = [*self.signatures, *kept], [*self.queues, *queues]
+        bounded = {"signatures": signatures[:MOST_SIGNATURES], "queues": queues[:MOST_SIGNATURES]}
+        return msgspec.structs.replace(self, **bounded)
 
 
-Named = TypeVar("Named", Signature, Unsigned)
+Named = TypeVar("Named", Signature, Unsigned, QueueProfile)
 
 
 def _apply_lasting_id(one: Named, lasting: Mapping[str, str]) -> Named:
@@ -211,9 +250,11 @@ def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> Sig
         fault = _find_signature_fault(signature)
         if fault:
             raise _make_signature_file_error(f"signature {signature.campaign_id}: {fault}", where)
-    names = [one.campaign_id for one in found.signatures]
-    if len(set(names)) < len(names):
-        raise _make_signature_file_error("a campaign has two signatures", where)
+    for names in ([one.campaign_id for one in found.signatures], [one.campaign_id for one in found.queues]):
+        if len(set(names)) < len(names):
+            raise _make_signature_file_error("a campaign has two signatures", where)
+    if any(not _is_profile_whole(one) for one in found.queues):
+        raise _make_signature_file_error("a profile of a queue has too few or impossible numbers", where)
     if any(UNSAFE.search(one.reason) for one in found.without):
         raise _make_signature_file_error("a reason has control characters", where)
     return found
@@ -247,6 +288,13 @@ def _find_signature_fault(signature: Signature) -> str:
     if any(UNSAFE.search(reason) for reason in signature.reasons):
         return "a reason has control characters"
     return ""
+
+
+def _is_profile_whole(profile: QueueProfile) -> bool:
+    size = len(profile.centre)
+    numbers = [*profile.centre, *profile.scale, *profile.weights, *profile.expected]
+    fits = len(profile.scale) == size and len(profile.weights) == 2 * size + 1 and min(profile.scale) > 0.0
+    return fits and all(map(math.isfinite, numbers)) and not any(UNSAFE.search(one) for one in profile.reasons)
 
 
 def _make_signature_file_error(what: str, where: str) -> CaseError:
