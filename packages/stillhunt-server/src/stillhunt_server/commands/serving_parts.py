@@ -16,7 +16,7 @@ from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.snapshots import shared_store
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.dead_letters import DeadLetters
@@ -32,6 +32,7 @@ from stillhunt_server.enforcing.hearing import DecisionHearing
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from stillhunt_server.fault_alerts import FaultAlerts
+from stillhunt_server.fault_looks import FaultLook, FaultLooks
 from stillhunt_server.people.people import people_of
 from stillhunt_server.people.users import first_admin
 from stillhunt_server.receiving.brokers import Intake, fetching
