@@ -22,6 +22,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from stillhunt_server.fault_looks import DatabaseFiles, SnapshotFiles
+
 sys.path.insert(0, __file__.rsplit("/benchmarks/", 1)[0] + "/tests")
 sys.path.insert(0, __file__.rsplit("/faults/", 1)[0])
 sys.path.insert(0, __file__.rsplit("/faults/", 1)[0] + "/live")
@@ -37,8 +39,7 @@ from stillhunt.decide.running import policy_of
 from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
-from stillhunt.watch.known_database import DatabaseFiles, open_database
-from stillhunt.watch.snapshots import SnapshotFiles
+from stillhunt.watch.known_database import open_database
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.tokens import DECIDE, make_token

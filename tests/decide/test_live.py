@@ -15,11 +15,11 @@ from stillhunt.decide.log import log_locked
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import Policy, read_policy
 from stillhunt.decide.verified import kept_place
-from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt_server.enforcing import live as live_module
 from stillhunt_server.enforcing.live import LiveDecisions
+from stillhunt_server.fault_looks import ClockSteps
 from watch.databases import Opening
 
 NOW = live_module.time.time_ns() // 1000

@@ -15,7 +15,6 @@ from stillhunt.decide.running import policy_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt_server.api.api_routes import ApiSources
 from stillhunt_server.api.gateway_home import GatewayHome
 from stillhunt_server.api.gateways import Gateways
@@ -24,6 +23,7 @@ from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from stillhunt_server.receiving.committer import Committer
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
 from stillhunt_server.receiving.traffic import Limits, Traffic

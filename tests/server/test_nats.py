@@ -26,12 +26,12 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.closing import close_left_behind
-from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream, closed_parts, open_parts
 from stillhunt_server.receiving import committer as committer_module
 from stillhunt_server.receiving.bodies import Records
 from stillhunt_server.receiving.brokers import check_broker
 from stillhunt_server.receiving.committer import Committer
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from watch.small_world import lines
 
@@ -218,7 +218,7 @@ import nats.aio.msg
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch.folder import DataFolder
 from stillhunt_server.receiving.committer import Committer
-from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.nats_inlet import NatsInlet
 from stillhunt_server.receiving.traffic import Limits, Traffic
 

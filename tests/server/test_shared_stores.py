@@ -22,9 +22,9 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.objects import open_object_store
-from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream, all_parts, closed_parts
 from stillhunt_server.receiving.brokers import Intake, check_broker
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.messages import BrokerMessage, decode_message, encode_messages
 from stillhunt_server.receiving.object_records import RECORDS, FetchedNames, RecordObjects
 from stillhunt_server.receiving.sinks import OBJECT_PACE, RecordSink, SharedSink, StoredTogether

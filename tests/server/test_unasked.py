@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from server.serving import Running, serving
-from stillhunt.watch.service_faults import ServiceFaults, report
+from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt_server.fault_looks import report
 from stillhunt_server.receiving.traffic import UNASKED_FAULT, UNASKED_LIMITS, CallCounts
 
 

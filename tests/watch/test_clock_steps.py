@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stillhunt.watch.believed_time import CLOCK_FAULT, SHOWN_SECONDS, ClockSteps
+from stillhunt_server.fault_looks import CLOCK_FAULT, SHOWN_SECONDS, ClockSteps
 
 
 class Clocks:

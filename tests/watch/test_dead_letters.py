@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stillhunt.watch.spool import dead_letters
-from stillhunt.watch.spool.dead_letters import DeadLetterLimits, DeadLetters
+from stillhunt_server.receiving import dead_letters
+from stillhunt_server.receiving.dead_letters import DeadLetterLimits, DeadLetters
 
 
 def test_a_letter_is_kept_as_it_came(tmp_path: Path) -> None:

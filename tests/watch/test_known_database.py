@@ -17,7 +17,8 @@ from stillhunt.cli.data import backup
 from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
 from stillhunt.watch.database.tables import META, METADATA, TOKENS
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.known_database import IDENTITY_FILE, LOST_DATABASE_FAULT, DatabaseFiles, open_database
+from stillhunt.watch.known_database import IDENTITY_FILE, open_database
+from stillhunt_server.fault_looks import LOST_DATABASE_FAULT, DatabaseFiles
 from stillhunt_server.tokens import DECIDE, KnownTokens, has_tokens, make_token
 from watch.databases import Opening
 

@@ -29,7 +29,7 @@ from stillhunt.watch.database.tables import (
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import KEEPING, add_hold, all_holds, release_hold, undisturbed
 from stillhunt.watch.retention import Expired, expire
-from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from watch.alert_scenes import record, some_alert
 from watch.data_folders import CONFIG, DAY, NOW, aged, campaign, moment, part, put, snapshot
 

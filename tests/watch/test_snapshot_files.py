@@ -13,9 +13,10 @@ from stillhunt.base.config import Config
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now, signatures_in_force
 from stillhunt.watch.signatures.signature import SIGNATURES_FILE
-from stillhunt.watch.snapshots import CHECKSUMS_FILE, SNAPSHOT_FAULT, SnapshotFiles, checksums_of, latest_snapshot
+from stillhunt.watch.snapshots import CHECKSUMS_FILE, checksums_of, latest_snapshot
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt.watch.subject.rows import rewrite_snapshot
+from stillhunt_server.fault_looks import SNAPSHOT_FAULT, SnapshotFiles
 from watch.small_world import harvesters, lines
 
 NOW = int(datetime.now(UTC).timestamp() * 1e6)

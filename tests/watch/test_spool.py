@@ -14,18 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.watch.spool.closing import close_left_behind
-from stillhunt.watch.spool.parts import (
-    OPEN,
-    Stream,
-    ask_to_close,
-    closed_parts,
-    new_part,
-    open_parts,
-    whole_bytes,
-    whole_fields,
-)
+from stillhunt.watch.spool.parts import OPEN, Stream, ask_to_close, closed_parts, new_part, open_parts, whole_bytes
 from stillhunt_server.receiving import committer as committer_module
 from stillhunt_server.receiving.committer import LIMITS, Committer, SpoolBusyError
+from stillhunt_server.receiving.export_fields import whole_fields
 
 LINES = Stream("gateway", "jsonl", "jsonl")
 SPANS = Stream("gateway", "traces", "pb")

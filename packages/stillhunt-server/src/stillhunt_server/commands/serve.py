@@ -32,15 +32,13 @@ from stillhunt.commands import (
 from stillhunt.decide.running import policy_of
 from stillhunt.live import hunt_on_schedule, reach_database
 from stillhunt.watch.alerts.receivers import receivers_with
-from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
-from stillhunt.watch.known_database import DatabaseFiles, open_database
+from stillhunt.watch.known_database import open_database
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.snapshots import SnapshotFiles
 from stillhunt_server.api.pages import PageSources, pages_of
 from stillhunt_server.commands.opening import check_port
 from stillhunt_server.commands.pasteable import pasteable_lines, reachable
@@ -55,6 +53,7 @@ from stillhunt_server.commands.serving_parts import (
     thread_ended,
 )
 from stillhunt_server.fault_alerts import tell_failed_start
+from stillhunt_server.fault_looks import ClockSteps, DatabaseFiles, SnapshotFiles
 from stillhunt_server.receiving.brokers import check_broker
 from stillhunt_server.receiving.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt_server.receiving.traffic import Limits, Traffic

@@ -16,10 +16,9 @@ from stillhunt.decide.verified import VERIFIED_FILE
 from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.service_faults import FaultLook, FaultLooks, ServiceFaults
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.snapshots import shared_store
 from stillhunt.watch.spool.closing import close_left_behind
-from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt_server.api.api_routes import ApiSources
 from stillhunt_server.api.gateway_home import GatewayHome
 from stillhunt_server.api.gateways import Gateways
@@ -32,9 +31,11 @@ from stillhunt_server.enforcing.hearing import DecisionHearing
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.enforcing.signature_answers import SignatureAnswers
 from stillhunt_server.fault_alerts import FaultAlerts
+from stillhunt_server.fault_looks import FaultLook, FaultLooks
 from stillhunt_server.people.people import people_of
 from stillhunt_server.people.users import first_admin
 from stillhunt_server.receiving.brokers import Intake, fetching
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.decoders import Decoders
 from stillhunt_server.receiving.receiver import Receiver
 from stillhunt_server.receiving.snapshot_fetcher import SnapshotFetcher

@@ -16,10 +16,10 @@ from stillhunt.decide.policy import Policy
 from stillhunt.decide.table import DecisionTable, empty_table
 from stillhunt.decide.verified import VerifiedDecisions, read_verified, write_verified
 from stillhunt.ledger.chain import LEDGER_START, LedgerPlace
-from stillhunt.watch.believed_time import ClockSteps
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.service_faults import ENFORCEMENT, KeptThread
 from stillhunt_server.enforcing.answers import Answers
+from stillhunt_server.fault_looks import ClockSteps
 
 RELOAD_SECONDS = 1.0
 """How often the log is looked at. Judgement: a person's decision counts at once, for who watches the screen."""

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.watch.spool.parts import fields_of
 from stillhunt_server.receiving.bodies import BodyError, Records, unpacked
 from stillhunt_server.receiving.decoding import BodyForm, records_of
+from stillhunt_server.receiving.export_fields import fields_of
 
 
 class AtOnceLimits(NamedTuple):

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from stillhunt.watch.spool.parts import whole_fields
+from stillhunt_server.receiving.export_fields import whole_fields
 
 GZIP_OR_ZLIB = 47
 """Window bits with which zlib recognises gzip and zlib by itself."""

@@ -13,7 +13,7 @@ from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.objects import is_object_store, open_object_store
-from stillhunt.watch.spool.dead_letters import DeadLetters
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.sinks import RecordSink
 from stillhunt_server.receiving.traffic import Limits, Traffic
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import zstandard
 
-from stillhunt.watch.spool.parts import Stream, fields_of, is_source_name
+from stillhunt.watch.spool.parts import Stream, is_source_name
 from stillhunt_server.receiving.bodies import Records, json_lines, otlp_json, otlp_protobuf, unpacked
+from stillhunt_server.receiving.export_fields import fields_of
 from stillhunt_server.receiving.receiver import JSON, PROTOBUF
 
 KINDS = ("traces", "logs", "litellm")

@@ -22,10 +22,10 @@ from nats.js.errors import NotFoundError
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.formatting import shorten
 from stillhunt.watch.service_faults import KeptThread
-from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt_server.receiving.bodies import BodyError, Records
 from stillhunt_server.receiving.committer import SpoolBusyError
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.messages import BrokerMessage, decode_message, encode_messages
 from stillhunt_server.receiving.receiver import CALL_KINDS
 from stillhunt_server.receiving.sinks import RecordSink

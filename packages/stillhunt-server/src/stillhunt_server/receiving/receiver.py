@@ -16,12 +16,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from stillhunt.base.errors import StillhuntError
-from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt.watch.spool.room import write_problem
 from stillhunt_server.receiving.at_once import AT_ONCE_LIMITS, small_records
 from stillhunt_server.receiving.bodies import BodyError, Records
 from stillhunt_server.receiving.committer import Done, SpoolBusyError
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.decoders import Decoders, UnexpectedError
 from stillhunt_server.receiving.decoding import BodyForm
 from stillhunt_server.receiving.descriptors import most_connections

@@ -13,7 +13,6 @@ from stillhunt.base.table_files import write_whole
 from stillhunt.watch.database.store import LostDatabaseError, WatchDatabase
 from stillhunt.watch.folder import DATABASE, SNAPSHOTS
 
-LOST_DATABASE_FAULT = "database file"
 IDENTITY_FILE, BACKUP_FILE = "database.json", "last-backup.json"
 
 
@@ -90,35 +89,6 @@ def remember_backup(data: Path, backup: Path) -> None:
         OutputError: it cannot be written.
     """
     write_whole(data / BACKUP_FILE, (json.dumps({"path": str(backup.absolute())}).encode(),))
-
-
-class DatabaseFiles:
-    """Sees that no file of the database was removed while it is open."""
-
-    def __init__(self, database: WatchDatabase, data: Path) -> None:
-        self._database, self._file = database, str((data / DATABASE).absolute())
-
-    def faults(self) -> dict[str, str]:
-        """The fault: name -> what happened and what follows."""
-        try:
-            self._database.check_place()
-        except LostDatabaseError as error:
-            said = "nothing more is written, so stop the server and restore a backup"
-            return {LOST_DATABASE_FAULT: f"{error.what}; {said}"}
-        if _is_open_and_removed(f"{self._file}-wal"):
-            self._database.reopen()
-        return {}
-
-
-def _is_open_and_removed(path: str) -> bool:
-    """Whether this process has a file open that has no name any more; where the system does not tell, no."""
-    removed = f"{path} (deleted)"
-    with suppress(OSError):
-        for handle in Path("/proc/self/fd").iterdir():
-            with suppress(OSError):  # it was closed meanwhile
-                if str(handle.readlink()) == removed:
-                    return True
-    return False
 
 
 def _describe_restore_command(data: Path) -> str:

@@ -6,12 +6,11 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.triage import Case
 from stillhunt.watch.folder import DataFolder, sync_folder, write_synced
@@ -162,62 +161,3 @@ def _compute_file_checksum(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-SNAPSHOT_FAULT = "snapshot"
-
-
-class SnapshotFiles:
-    """Looks at the files of the latest snapshot; their content is read only where a file seems to be another one.
-
-    Args:
-        mend: starts a hunt, which makes a new snapshot; None where this process does not hunt.
-    """
-
-    def __init__(self, folder: DataFolder, mend: Callable[[], None] | None = None) -> None:
-        self._folder, self._mend = folder, mend
-        self._seen: tuple[object, ...] = ()
-        self._said = ""
-        self._asked_for = -1
-
-    def faults(self) -> dict[str, str]:
-        """The fault: name -> what happened and what follows."""
-        said, sequence = self._check_latest_snapshot()
-        if said and self._mend is not None and sequence != self._asked_for:
-            self._asked_for = sequence
-            self._mend()
-        return {SNAPSHOT_FAULT: f"{said}; the next hunt makes a new one"} if said else {}
-
-    def _check_latest_snapshot(self) -> tuple[str, int]:
-        snapshot = latest_snapshot(self._folder)
-        if snapshot is None:
-            there = self._folder.snapshots.is_dir() and all_snapshots(self._folder)
-            return ("the link to the latest snapshot is gone" if there else ""), 0
-        seen = _as_they_seem(snapshot)
-        if seen != self._seen:
-            self._said = _describe_snapshot_damage(snapshot)
-            self._seen = seen
-        return self._said, snapshot.sequence
-
-
-def _as_they_seem(snapshot: Snapshot) -> tuple[object, ...]:
-    """What changes when a file is written, removed or replaced."""
-    seen: list[object] = [snapshot.sequence]
-    for path in sorted(snapshot.path.rglob("*")):
-        try:
-            about = path.stat()
-        except OSError:
-            continue
-        seen.append((path.name, about.st_size, about.st_mtime_ns, about.st_ino))
-    return tuple(seen)
-
-
-def _describe_snapshot_damage(snapshot: Snapshot) -> str:
-    try:
-        names = damaged_files(snapshot)
-    except CaseError:
-        return f"snapshot {snapshot.sequence} is damaged"
-    if not names:
-        return ""
-    others = f" and {formatting.plural(len(names) - 1, 'other file')}" if len(names) > 1 else ""
-    return f"snapshot {snapshot.sequence} is damaged: {names[0]}{others}"

@@ -149,36 +149,6 @@ def _whole_fields(head_at: Callable[[int], bytes], at: int, size: int) -> int:
     return at
 
 
-def whole_fields(message: bytes) -> bytes:
-    """The entries of an OTLP export request, without other fields that a sender may have put beside them.
-
-    Raises:
-        ValueError: it holds a form of field that cannot be passed over, a group.
-    """
-    return b"".join(message[begin:end] for begin, end, head in fields_of(message) if head)
-
-
-def fields_of(message: bytes, begin: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int]]:
-    """The fields of a protobuf message, or of one that stands within it.
-
-    Args:
-        end: where it ends; with them, if it is None.
-
-    Yields:
-        (begin, end, bytes of tag and length if it is field 1 and holds bytes, else 0) of each.
-
-    Raises:
-        ValueError: it holds a form of field that cannot be passed over, a group.
-    """
-    at, end = begin, len(message) if end is None else end
-    while at < end:
-        used, entry = measure_field(message[at : at + FIELD_HEAD])
-        if used == 0:
-            raise ValueError("a field that no OTLP export request has")
-        yield at, at + used, entry
-        at += used
-
-
 def measure_field(head: bytes) -> tuple[int, int]:
     """Bytes of the field that begins here, 0 where it is none; and of its tag and length if it is an entry, else 0."""
     tag, tag_bytes = _decode_varint(head)
