@@ -10,9 +10,9 @@ from typing import Any
 
 CASES = Path(__file__).parent.parent / "tests" / "gallery" / "cases.toml"
 INTRODUCTION = """\
-For seeing in an hour what stillhunt finds and whom it leaves alone, and for arguing about it. Each case is a small
-world: 600 honest accounts of the [first generator](worlds.md) over ten days, and the accounts of the case among them.
-Source: `tests/gallery/cases.toml`. `tests/gallery/test_gallery.py` hunts in all of them.
+For seeing in an hour what stillhunt finds and whom it leaves alone, and for arguing about it. Worlds have 600 honest
+accounts of the [first generator](worlds.md) over ten days, and those of up to five cases among them; no group that is
+shown may hold two campaigns. Source: `tests/gallery/cases.toml`. `tests/gallery/test_gallery.py` hunts in all worlds.
 
 Of a campaign that must get *act*, at least 90 % of the accounts must be flagged; of all others at least 80 % must be
 shown, unless the case says more. In no world may anybody else be flagged, and where an honest group may be put up for

@@ -1,4 +1,4 @@
-"""Worlds of the gallery: 600 honest accounts of the lab, and the accounts of one case or of several honest ones."""
+"""Worlds of the gallery: 600 honest accounts of the lab, and the accounts of one case or of several."""
 
 from __future__ import annotations
 

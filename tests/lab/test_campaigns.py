@@ -49,6 +49,11 @@ def test_all_workers_of_a_queue_pause_once(worked: Draft) -> None:
     assert np.diff(times).max() >= PAUSE - HOUR
 
 
+def test_items_do_not_repeat_across_accounts(worked: Draft) -> None:
+    long = [text for row in np.flatnonzero(first_turns(worked)).tolist() if len(text := worked.prompt[row]) > 300]
+    assert len(set(long)) == len(long) > 50
+
+
 def test_specialised_accounts_differ_from_each_other(scene: Scene) -> None:
     _, draft = build_campaign(scene, CampaignSpec(5, 80, skills=3, specialised=True), "c", 0)
     assert homogeneity(draft, first_turns(draft)) > 3.0
@@ -65,14 +70,6 @@ def test_honest_accounts_have_own_topics_and_heavy_tails(scene: Scene, recipe: o
 def test_many_honest_accounts_never_pause_at_once(scene: Scene) -> None:
     _, chat = build_persona(scene, CHAT, 400)
     assert np.diff(np.sort(chat.time)).max() < PAUSE / 2
-
-
-@pytest.mark.parametrize("rung", _ONE_QUEUE)
-def test_items_do_not_repeat_across_accounts(scene: Scene, rung: int) -> None:
-    _, draft = build_campaign(scene, CampaignSpec(rung, 40), "c", 0)
-    rows = np.flatnonzero(first_turns(draft))
-    long = [draft.prompt[row] for row in rows.tolist() if len(draft.prompt[row]) > 300]
-    assert len(set(long)) == len(long) > 50
 
 
 def test_templates_are_fixed_up_to_rung_five_and_paraphrased_on_six(scene: Scene) -> None:
