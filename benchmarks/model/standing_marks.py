@@ -30,10 +30,10 @@ from text_only_world import SmallWorld
 
 from stillhunt_model.marks.detecting import KeyedMark, choices_by, distinct_tokens, score_texts, score_tokens
 from stillhunt_model.marks.gate import Gate, gate_of
-from stillhunt_model.marks.hashing import mark_key
+from stillhunt_model.marks.hashing import candidate_numbers, mark_key
 from stillhunt_model.marks.keys import GROUP_LAYER, PUBLIC_LAYER
 from stillhunt_model.marks.serving import StandingProcessor
-from stillhunt_model.marks.standing import Layer, MarkedAnswer
+from stillhunt_model.marks.standing import Layer, open_candidates
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.nets.tiny import text_tokenizer
 from stillhunt_model.proof.inherited_marks import read_mark
@@ -96,27 +96,18 @@ class ListProcessor(StandingProcessor):
             input_ids: tokens so far, rows x length.
             scores: logits.
         """
-        from stillhunt_model.marks.hashing import candidate_numbers
-        from stillhunt_model.marks.standing import open_candidates
-
-        before = scores.clone()
-        seen: list[list[int | None]] = []
-        next_seeds = MarkedAnswer.next_seeds
-        try:
-            MarkedAnswer.next_seeds = lambda one, layers: seen.append(next_seeds(one, layers)) or [None, None]  # type: ignore[method-assign, func-returns-value, assignment]
-            super().__call__(input_ids, scores)
-        finally:
-            MarkedAnswer.next_seeds = next_seeds  # type: ignore[method-assign]
+        answers = self.follow_answers(input_ids)
+        seen = [one.next_seeds(self._layers) for one in answers]
         words = torch.arange(scores.shape[-1])[None].repeat(len(scores), 1)
-        follows = torch.tensor([self._gate.ends_plain(one.last) for one in self._answers])
+        follows = torch.tensor([self._gate.ends_plain(one.last) for one in answers])
         open_words = open_candidates(self._gate, words, follows, scores.shape[-1])
-        lift = torch.zeros_like(before)
+        lift = torch.zeros_like(scores)
         for seeds in zip(*seen, strict=True):
             numbers = candidate_numbers(np.array([one or 0 for one in seeds], np.uint64), words)
             lift += self._lift * (numbers & 1) * torch.tensor([[one is not None] for one in seeds])
-        shares = torch.softmax(before, -1) * open_words
+        shares = torch.softmax(scores, -1) * open_words
         kept = (shares * lift.exp()).sum(-1, keepdim=True) / shares.sum(-1, keepdim=True)
-        return torch.where(open_words & (kept > 0), before + lift - kept.log(), before)
+        return torch.where(open_words & (kept > 0), scores + lift - kept.log(), scores)
 
 
 def strength_rows(options: argparse.Namespace, done: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

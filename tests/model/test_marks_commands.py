@@ -21,6 +21,7 @@ from stillhunt.base.errors import StillhuntError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.cli.app import app
 from stillhunt.triage import Case
+from stillhunt_model.marks.standing import Layer
 from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.nets.tiny import TinySize, tiny_net
 from stillhunt_model.training.pairs import TextPair
@@ -72,6 +73,8 @@ class MarkScene:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MarkScene:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("STILLHUNT_DOSSIER__KEYS", str(tmp_path / "keys"))
+    # in a language of twenty words each pair of two words is said soon, whoever says it
+    monkeypatch.setattr("stillhunt_model.marks.keys.GROUP_LAYER", Layer(2, 4))
     monkeypatch.chdir(tmp_path)
     return MarkScene(tmp_path)
 

@@ -23,6 +23,7 @@ from stillhunt_model.training.generating import Sampling, generate
 
 PROMPTS = ["tell me about the river", "tell me about the moon and the stone"] * 12
 ONE = (Layer(1, 2),)
+LAYERS = (Layer(4, 4), Layer(2, 4))  # in a language of twenty words each pair of two words is said soon
 
 
 def answers(logits: FixedLogits, mark: Any = None, *, prompts: list[str] = PROMPTS, **changes: Any) -> list[str]:
@@ -32,7 +33,7 @@ def answers(logits: FixedLogits, mark: Any = None, *, prompts: list[str] = PROMP
 
 
 def standing(*groups: str, temperature: float = 1.0) -> StandingProcessor:
-    return StandingProcessor([MARKS.keys_of(one) for one in groups], MARKS.layers, scene_gate(), temperature)
+    return StandingProcessor([MARKS.keys_of(one) for one in groups], LAYERS, scene_gate(), temperature)
 
 
 def scored(texts: list[str], key: bytes, layer: Layer) -> MarkScore:
@@ -41,7 +42,7 @@ def scored(texts: list[str], key: bytes, layer: Layer) -> MarkScore:
 
 def test_both_keys_see_their_mark_and_no_other_group_does() -> None:
     said = answers(of_words(), standing("camp-1"))
-    public, group = MARKS.layers
+    public, group = LAYERS
     assert scored(said, MARKS.public.key, public).p < 1e-9
     assert scored(said, MARKS.group_key("camp-1"), group).p < 1e-9
     assert scored(said, MARKS.group_key("camp-2"), group).p > 1e-3
@@ -52,8 +53,8 @@ def test_groups_of_one_batch_are_told_apart() -> None:
     mark = standing(*["camp-1", OTHERS] * (len(PROMPTS) // 2))
     said = answers(of_words(), mark, prompts=["tell me about the moon"] * len(PROMPTS))
     for name, own, other in (("camp-1", said[::2], said[1::2]), (OTHERS, said[1::2], said[::2])):
-        assert scored(own, MARKS.group_key(name), MARKS.layers[1]).p < 1e-6
-        assert scored(other, MARKS.group_key(name), MARKS.layers[1]).p > 1e-3
+        assert scored(own, MARKS.group_key(name), LAYERS[1]).p < 1e-6
+        assert scored(other, MARKS.group_key(name), LAYERS[1]).p > 1e-3
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
@@ -132,7 +133,7 @@ def test_p_values_of_texts_without_a_mark_are_uniform() -> None:
 
 def test_a_repeated_text_says_nothing_new() -> None:
     texts = answers(of_words(), standing("camp-1"))[:1]
-    key, layer = MARKS.public.key, MARKS.layers[0]
+    key, layer = MARKS.public.key, LAYERS[0]
     assert scored(texts * 50, key, layer) == scored(texts, key, layer)
 
 

@@ -33,16 +33,17 @@ class StandingProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers 
         Args:
             input_ids: tokens so far, rows x length.
         """
+        return mark_answers(scores, self.follow_answers(input_ids), self._layers, self._gate)
+
+    def follow_answers(self, input_ids: Any) -> list[MarkedAnswer]:
+        """The answers so far, one for each row."""
         last, rows = self._ids, len(input_ids)
-        if (
-            last is not None
-            and input_ids.shape == (rows, last.shape[1] + 1)
-            and bool((input_ids[:, :-1] == last).all())
-        ):
+        goes_on = last is not None and input_ids.shape == (rows, last.shape[1] + 1)
+        if goes_on and bool((input_ids[:, :-1] == last).all()):
             for answer, token in zip(self._answers, input_ids[:, -1].tolist(), strict=True):
                 answer.tokens.append(token)
         else:
             keys = self._keys if len(self._keys) > 1 else [self._keys[0]] * rows
             self._answers = [MarkedAnswer(one, [], self._temperature) for one in keys[:rows]]
         self._ids = input_ids
-        return mark_answers(scores, self._answers, self._layers, self._gate)
+        return self._answers
