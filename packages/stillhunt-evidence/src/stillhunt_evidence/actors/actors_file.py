@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import tomllib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stillhunt import ConfigError
 from stillhunt.case import NO_SKILL, SKILLS, WORD_OF_PROMPT
+from stillhunt.live import parse_declared
 from stillhunt_evidence.actors.parameters import NAMING
 
 KNOWN_SKILLS = (*(name for _, name in SKILLS), NO_SKILL)
@@ -217,9 +216,7 @@ def _refuse_twice(values: Iterable[str], what: str) -> None:
 
 
 MOST_ACTORS_BYTES = 8 << 20
-_TABLE = re.compile(r"\s*(\[\[?)\s*([\w.\-]+)\s*\]\]?")
-_KEY = re.compile(r"\s*([\w\-]+)\s*=")
-_PLACED = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+_NEXT_STEP = "docs/howto/attribute.md describes each field and has a file to begin with"
 
 
 class KnownActors(NamedTuple):
@@ -255,58 +252,9 @@ def read_actors(path: Path | str) -> KnownActors:
 
 def parse_actors(content: bytes, name: str = "actors.toml") -> KnownActors:
     """The actors of a text."""
-    try:
-        text = content.decode()
-        found = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise _build_actors_file_error("it is not UTF-8", f"{name}:{content[: error.start].count(10) + 1}") from error
-    except (ValueError, RecursionError) as error:
-        placed = _PLACED.search(str(error))
-        place = f":{placed[1]}:{placed[2]}" if placed and placed[1] else ""
-        raise _build_actors_file_error(
-            f"it is no TOML: {_PLACED.sub('', str(error))[:200]}", f"{name}{place}"
-        ) from error
-    try:
-        return KnownActors(ActorsFile.model_validate(found), hashlib.sha256(content).hexdigest())
-    except ValidationError as error:
-        first = error.errors()[0]
-        path = tuple(part for part in first["loc"] if isinstance(part, str | int))
-        what = "no such field" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
-        raise _build_actors_file_error(
-            f"{field}: {what}" if field else what, f"{name}:{_line_of(text, path)}"
-        ) from error
-
-
-def _line_of(text: str, path: Sequence[str | int]) -> int:
-    """The line, from 1, of what a path names; of the table around it where it has none of its own.
-
-    Args:
-        path: names, and numbers from 0 for tables that repeat and for items of a list.
-    """
-    best = 1
-    table: tuple[str | int, ...] = ()
-    seen: Counter[tuple[str | int, ...]] = Counter()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _TABLE.match(line):
-            table = ()
-            names = header[2].split(".")
-            for depth, part in enumerate(names):
-                table = (*table, part)
-                if header[1] == "[[" and depth == len(names) - 1:
-                    seen[table] += 1
-                if seen[table]:
-                    table = (*table, seen[table] - 1)
-            if table == tuple(path[: len(table)]):
-                best = number
-        elif (key := _KEY.match(line)) and (*table, key[1]) == tuple(path[: len(table) + 1]):
-            return number
-    return best
+    found = parse_declared(content, ActorsFile, "actors file", name, next_step=_NEXT_STEP, part="field")
+    return KnownActors(found, hashlib.sha256(content).hexdigest())
 
 
 def _build_actors_file_error(what: str, where: str) -> ConfigError:
-    return ConfigError(
-        f"the actors file cannot be used: {what}",
-        where=where,
-        next_step="docs/howto/attribute.md describes each field and has a file to begin with",
-    )
+    return ConfigError(f"the actors file cannot be used: {what}", where=where, next_step=_NEXT_STEP)

@@ -15,6 +15,7 @@ from typing import Any
 import stillhunt
 import stillhunt_lab
 from stillhunt import ConfigError, OutputError, __version__
+from stillhunt.tools import write_whole
 from stillhunt_lab.baselines import BASELINES
 from stillhunt_lab.bench.methods import GROUPING, OURS, VARIANTS
 
@@ -146,7 +147,7 @@ def open_folder(out: Path, spec: BenchSpec) -> None:
                     command_step="use the same sizes, or name another folder with --out",
                 )
         else:
-            _write_whole(known, spec.sizes())
+            write_whole(known, [_encode_row(spec.sizes())])
     except (OSError, ValueError) as error:
         raise OutputError(
             f"the folder of the bench cannot be used: {error}",
@@ -162,7 +163,7 @@ def is_measured(out: Path, run: Run) -> bool:
 
 
 def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
-    """Write the row of a run to a temporary file and rename it.
+    """Write the row of a run, whole or not at all.
 
     Raises:
         OutputError: it cannot be written.
@@ -177,12 +178,7 @@ def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
         **measured,
         "versions": versions(),
     }
-    try:
-        _write_whole(out / run.file_name, row)
-    except OSError as error:
-        raise OutputError(
-            f"a row cannot be written: {error}", where=str(out), next_step="check space and permissions, then resume"
-        ) from error
+    write_whole(out / run.file_name, [_encode_row(row)])
 
 
 def read_rows(out: Path) -> list[dict[str, Any]]:
@@ -249,10 +245,5 @@ def source_hash(*, detecting: bool) -> str:
     return total.hexdigest()[:12]
 
 
-def _write_whole(path: Path, document: Any) -> None:
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(json.dumps(document) + "\n", "utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)  # an interrupt leaves nothing half-written
+def _encode_row(document: Any) -> bytes:
+    return (json.dumps(document) + "\n").encode()

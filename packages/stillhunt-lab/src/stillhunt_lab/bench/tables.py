@@ -60,11 +60,6 @@ def cost_cell(rows: Sequence[Row]) -> str:
     return f"{1e6 * sum(row['cpu_seconds'] for row in rows) / requests:,.0f}" if requests else NONE
 
 
-def precision_by_score(found: Sequence[Quality]) -> str:
-    """Average precision of the scores."""
-    return share_cell(average_precision(quality) for quality in found)
-
-
 def recall_before_false(found: Sequence[Quality]) -> str:
     """Share of harvesting accounts that score above every honest account."""
     return share_cell(
@@ -281,7 +276,8 @@ def ablation_table(rows: Sequence[Row], generator: str) -> str:
         found = qualities(of_variant)
         by_rung = [share_cell(q.recall for q in qualities(select(of_variant, rung=rung))) for rung in rungs]
         false = sum(q.false_accounts for q in found)
-        lines.append([variant.title, *by_rung, f"{false:,}", recall_before_false(found), precision_by_score(found)])
+        above, precision = recall_before_false(found), share_cell(average_precision(quality) for quality in found)
+        lines.append([variant.title, *by_rung, f"{false:,}", above, precision])
     head = ["", *(f"recall, rung {rung}" for rung in rungs), "false accounts (all worlds)"]
     return table([*head, "share above every honest account", "average precision"], lines)
 

@@ -302,6 +302,7 @@ def _build_planted_customers(
             _build_neighbour_address(text, host)
             for text, host in zip(table["signup_ip"].to_pylist(), hosts, strict=True)
         ],
+        "created_at": created.tolist(),
     }
     for name, values in new.items():
         place = table.schema.get_field_index(name)
@@ -309,8 +310,4 @@ def _build_planted_customers(
         if name not in ("account_id", "organization_id"):  # what the honest account left empty stays empty
             column = pc.if_else(table[name].is_null(), None, column)
         table = table.set_column(place, table.schema.field(name), column)
-    place = table.schema.get_field_index("created_at")
-    opened = pa.array(created, pa.int64()).cast(TIMESTAMP)
-    return table.set_column(
-        place, own.schema.field("created_at"), pc.if_else(table["created_at"].is_null(), None, opened)
-    )
+    return table

@@ -137,11 +137,6 @@ def zipf_ranks(rng: np.random.Generator, count: int, shape: int | tuple[int, ...
     return np.minimum(np.searchsorted(weights / weights[-1], rng.random(shape)), count - 1)
 
 
-def content_units() -> int:
-    """Number of content units of each topic in each language."""
-    return _CONTENT
-
-
 WORLD_TOPICS = 48
 _ITEM_KINDS = ("chat", "code", "instruction", "math", "support")
 _LEAST_CHARACTERS = 15
@@ -216,7 +211,7 @@ class ModelTexts:
             rank = zipf_ranks(rng, int(self._connecting[0, 1]), total, 0.85)
             unit[:, column] = self._connecting[speech, 0] + rank
         for column in (1, 3):
-            unit[:, column] = self._content[speech, strays] + zipf_ranks(rng, content_units(), total, 0.75)
+            unit[:, column] = self._content[speech, strays] + zipf_ranks(rng, _CONTENT, total, 0.75)
         figure = rng.random(total) < 0.12
         unit[figure, 4] = self._figures + rng.integers(0, 300, int(figure.sum()))
         stop = rng.random(total) < 0.6

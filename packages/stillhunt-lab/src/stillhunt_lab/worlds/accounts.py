@@ -20,11 +20,8 @@ EGRESS_ADDRESSES = 9
 def share_office(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """One organisation, card, mail domain, country and address per group; seats bought on one day."""
     groups = _count_account_groups(group)
-    country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
-    _share_country(scene, people, country[group])
-    address = draw_home_addresses(rng, scene.places, country)
-    people.address = address[group]
-    people.signup_ip = address[group]
+    share_room(scene, rng, people, group)
+    people.signup_ip = people.address
     people.payment = new_cards(rng, groups)[group]
     people.organization = _draw_organization_ids(rng, groups)[group]
     people.email_domain = own_domains(rng, groups)[group]
@@ -37,11 +34,8 @@ def share_office(scene: Scene, rng: np.random.Generator, people: People, group: 
 def share_class(scene: Scene, rng: np.random.Generator, people: People, group: Array) -> None:
     """One campus address and mail domain per class; everyone signs up in the first lesson."""
     groups = _count_account_groups(group)
-    country = rng.choice(len(scene.places.countries), groups, p=scene.places.share)
-    _share_country(scene, people, country[group])
-    address = draw_home_addresses(rng, scene.places, country)
-    people.address = address[group]
-    people.signup_ip = address[group]
+    share_room(scene, rng, people, group)
+    people.signup_ip = people.address
     people.channel[:] = API
     people.declared_use[:] = "education"
     domains = own_domains(rng, groups, ("edu",))

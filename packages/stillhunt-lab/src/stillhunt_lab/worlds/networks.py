@@ -158,7 +158,9 @@ def draw_home_addresses(rng: np.random.Generator, places: Places, country: Array
     Returns:
         IPv4 addresses as integers, shape (n,).
     """
-    networks = [_draw_home_network(rng, places.home[code]) for code in country.tolist()]
+    options = [places.home[code] for code in country.tolist()]
+    # A country's first provider has about half of the households.
+    networks = [own[min(int(rng.geometric(0.45)) - 1, len(own) - 1)] for own in options]
     return draw_addresses(rng, places, np.array(networks, np.int64))
 
 
@@ -177,11 +179,6 @@ def draw_addresses(rng: np.random.Generator, places: Places, networks: Array) ->
 def format_address(address: int) -> str:
     """Dotted form of an IPv4 address."""
     return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
-
-
-def _draw_home_network(rng: np.random.Generator, options: tuple[int, ...]) -> int:
-    # A country's first provider has about half of the households.
-    return options[min(int(rng.geometric(0.45)) - 1, len(options) - 1)]
 
 
 def _draw_tls_fingerprint(rng: np.random.Generator) -> str:

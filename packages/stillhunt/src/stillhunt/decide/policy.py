@@ -233,12 +233,15 @@ def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
     return parse_declared(content, Policy, "policy", name, next_step=_POLICY_STEP)
 
 
-def parse_declared(content: bytes, model: type[AModel], what: str, name: str, *, next_step: str) -> AModel:
+def parse_declared(
+    content: bytes, model: type[AModel], what: str, name: str, *, next_step: str, part: str = "setting"
+) -> AModel:
     """A small declared file in TOML, as a model.
 
     Args:
         what: the file declares, for errors.
         name: of the file, for errors.
+        part: what its entries are called in errors.
 
     Raises:
         ConfigError: as `read_policy`.
@@ -267,7 +270,7 @@ def parse_declared(content: bytes, model: type[AModel], what: str, name: str, *,
     except ValidationError as error:
         first = error.errors()[0]
         path = tuple(part for part in first["loc"] if isinstance(part, str | int))
-        why = "no such setting" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        why = f"no such {part}" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         setting = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path)
         line, column = place_of(text, path)
         raise refuse(f"{setting}: {why}" if setting else why, f"{name}:{line}:{column}") from error
@@ -282,13 +285,15 @@ def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
     """
     wanted, best = tuple(path), (1, 1)
     table: tuple[str | int, ...] = ()
-    repeated: Counter[str] = Counter()
+    repeated: Counter[tuple[str | int, ...]] = Counter()
     for at, line in enumerate(text.splitlines(), 1):
         if header := _TABLE.match(line):
-            table = tuple(header[3].split("."))
-            if header[2] == "[[":
-                table = (header[3], repeated[header[3]])
-                repeated[header[3]] += 1
+            table, names = (), header[3].split(".")
+            for depth, name in enumerate(names, 1):
+                table = (*table, name)
+                repeated[table] += header[2] == "[[" and depth == len(names)
+                if repeated[table]:
+                    table = (*table, repeated[table] - 1)
             if table == wanted[: len(table)]:
                 best = (at, len(header[1]) + 1)
         elif (key := _KEY.match(line)) and (*table, key[2]) == wanted[: len(table) + 1]:
