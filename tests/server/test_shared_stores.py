@@ -107,10 +107,10 @@ from pathlib import Path
 from stillhunt.base.config import Config
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.spool.dead_letters import DeadLetters
 from stillhunt.watch.spool.parts import Stream
 from stillhunt_server.receiving import kafka_topic, nats_inlet, object_records
 from stillhunt_server.receiving.brokers import Intake
+from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.sinks import StoredTogether
 from stillhunt_server.receiving.stores import fetching_stored, open_sink
 from stillhunt_server.receiving.traffic import Limits, Traffic

@@ -192,6 +192,9 @@ def test_a_decision_is_told_and_its_undo_too(
     told("decisions", "add", "acc-3", "throttle", "--by", "Ada", "--days", "2")
     assert "told 0" in told("outlets", "run")
     assert "off" in told("outlets", "list")
+    nowhere = run.invoke(app, ["outlets", "on", "proxy", "--by", "Ada", "--data", "dat"])
+    assert nowhere.exit_code != 0
+    assert not (tmp_path / "dat").exists(), "a folder that is not there is said, and not made"
     told("outlets", "on", "proxy", "--by", "Ada")
     assert "told 1, ended 0" in told("outlets", "run")
     assert [json.loads(body) for *_, body in listener.seen] == [{"key": "hash-1"}], "acc-2 has no key, acc-3 no block"

@@ -22,6 +22,10 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.parts import Stream, new_part
+from stillhunt_server.api.gateway_home import SIGN_UP_PATH
+from stillhunt_server.api.openapi import openapi
+from stillhunt_signals.gateway_forms import SignUpQuestion
+from stillhunt_signals.sign_up.desk import FreeTiers, SignUpReply
 from stillhunt_signals.sign_up.registered import RegisteredSignUps
 from watch.small_world import harvesters, lines
 
@@ -208,3 +212,11 @@ def test_old_sign_ups_are_forgotten(hunted: tuple[Path, Config]) -> None:
     assert len(RegisteredSignUps(folder, later)) == 0
     assert (hunted[0] / "sign-ups.jsonl").read_bytes() == b""
     assert latest_snapshot(folder) is not None
+
+
+def test_the_openapi_page_has_the_form_as_it_is() -> None:
+    schemas = openapi()["components"]["schemas"]
+    assert set(schemas["NewCustomerQuestion"]["properties"]) == set(SignUpQuestion.__struct_fields__)
+    assert set(schemas["NewCustomerAnswer"]["properties"]) == set(SignUpReply._fields)
+    assert set(schemas["FreeTierCount"]["properties"]) == set(FreeTiers._fields)
+    assert "post" in openapi()["paths"][SIGN_UP_PATH]

@@ -17,8 +17,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
-from stillhunt.watch.signatures.pools import linked_by_queue
-from stillhunt.watch.signatures.queues import bar_of_many
+from stillhunt.watch.signatures.queues import bar_of_many, linked_by_queue
 from stillhunt.watch.signatures.signature import SignatureSet, as_json, from_json
 
 OTHER_TEMPLATE = "Short task, answer plainly and without any ceremony, then stop talking. Subject matter: "
@@ -72,7 +71,7 @@ def by_queue(signed: SignatureSet, *logs: pa.Table, parts: int = 1) -> dict[str,
     sources = [
         lambda columns, piece=piece: piece if columns is None else piece.select(list(columns)) for piece in pieces
     ]
-    found = linked_by_queue(LocalDataset(sources, table.column_names, 1), signed, set(MEMBERS), Config())
+    found = linked_by_queue(LocalDataset(sources, table.column_names, 1), signed, set(MEMBERS))
     return {one.account_id: one for one in found}
 
 
@@ -107,7 +106,9 @@ def test_newcomers_without_a_return_are_not_linked(signed: SignatureSet, before:
 
 
 def test_whoever_asked_about_the_same_before_the_stop_is_not_linked(signed: SignatureSet, before: pa.Table) -> None:
-    old = sketched(workers([f"old{number}" for number in range(8)], 5, OTHER_TEMPLATE, requests=9), start=START - int(3 * DAY))
+    old = sketched(
+        workers([f"old{number}" for number in range(8)], 5, OTHER_TEMPLATE, requests=9), start=START - int(3 * DAY)
+    )
     assert by_queue(signed, before, old) == {}
 
 

@@ -14,6 +14,7 @@ from stillhunt import __version__
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt_server.api.api_routes import ApiRoute
 from stillhunt_server.api.forms import BUNDLE_TYPE, Problem
+from stillhunt_server.api.gateway_home import SIGN_UP_PATH
 from stillhunt_server.api.gateways import DECIDE_PATH
 from stillhunt_server.api.operations import API_ROUTES
 from stillhunt_server.api.questions import MOST_UNANSWERED
@@ -68,6 +69,41 @@ class Answered(BaseModel):
     retry_after: int | None = Field(description="Seconds to wait.")
 
 
+class NewCustomerQuestion(BaseModel):
+    """A provider's question about a new customer; at least one of card, device, mail and ip."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account_id: str | None = Field(None, max_length=1024, description="Where it has one; asked again, it is the same.")
+    plan: str | None = Field(None, max_length=1024, description="Its plan, such as free.")
+    card: str | None = Field(None, max_length=1024, description="Fingerprint, as in the accounts table.")
+    device: str | None = Field(None, max_length=1024, description="Id of the device.")
+    mail: str | None = Field(None, max_length=1024, description="Address.")
+    ip: str | None = Field(None, max_length=1024, description="Address of the sign-up or of the first request.")
+
+
+class FreeTierCount(BaseModel):
+    """Free tiers of one person, as far as card, device or mail show them."""
+
+    accounts: int = Field(description="Most accounts with one value.")
+    by: list[str] = Field(description="Kinds that show more than one.")
+
+
+class NewCustomerAnswer(BaseModel):
+    """What is known of a new customer; it names no other account."""
+
+    answer: Literal["none", "step_up", "hold"] = Field(description="By the policy.")
+    would: Literal["none", "step_up", "hold"] = Field(description="What it would be if the policy were in force.")
+    reason: str = Field(description="Code of the reason; empty where nothing is asked of the customer.")
+    message: str = Field(description="What the customer may be told.")
+    bits: float = Field(description="Of the ties to the campaign with the most.")
+    ties: list[dict[str, Any]] = Field(
+        description="Campaign, bits and kinds of each tie, those of the most bits first."
+    )
+    free_tiers: FreeTierCount
+    snapshot: int = Field(description="Number of the hunt that they rest on; 0 before the first.")
+
+
 @cache
 def openapi() -> dict[str, Any]:
     """The document, version 3.1, of what people's tools, portals and gateways call.
@@ -78,9 +114,12 @@ def openapi() -> dict[str, Any]:
     named = {form.__name__: form for route in API_ROUTES for form in (route.sent, route.given) if form is not None}
     used: list[tuple[type[BaseModel], Literal["validation"]]] = []
     used += [(named[name], "validation") for name in sorted(named)]
-    used += [(Question, "validation"), (Answered, "validation"), (Problem, "validation")]
+    used += [(one, "validation") for one in (Question, Answered, Problem, NewCustomerQuestion, NewCustomerAnswer)]
     _, made = models_json_schema(used, ref_template=f"{_SCHEMAS}{{model}}")
-    paths: dict[str, dict[str, Any]] = {DECIDE_PATH: {"post": _build_decide_operation()}}
+    about, known = ("NewCustomerQuestion", "NewCustomerAnswer"), "What is known of a new customer (stillhunt[signals])."
+    decide = _build_gateway_operation("decide", "What happens to a request of an account.", ("Question", "Answered"))
+    sign_up = _build_gateway_operation("signup", known, about)
+    paths: dict[str, dict[str, Any]] = {DECIDE_PATH: {"post": decide}, SIGN_UP_PATH: {"post": sign_up}}
     for route in API_ROUTES:
         path = re.sub(r":\w+}", "}", route.path)
         paths.setdefault(path, {})[route.method.lower()] = _build_api_operation(route)
@@ -116,14 +155,14 @@ def _build_api_operation(route: ApiRoute) -> dict[str, Any]:
     return operation
 
 
-def _build_decide_operation() -> dict[str, Any]:
+def _build_gateway_operation(name: str, summary: str, forms: tuple[str, str]) -> dict[str, Any]:
     return {
-        "summary": "What happens to a request of an account.",
+        "summary": summary,
         "description": "Scope: decide.",
-        "operationId": "post_v1_decide",
-        "requestBody": {"required": True, "content": _build_json_content("Question")},
+        "operationId": f"post_v1_{name}",
+        "requestBody": {"required": True, "content": _build_json_content(forms[0])},
         "responses": {
-            "200": {"description": "The answer.", "content": _build_json_content("Answered")},
+            "200": {"description": "The answer.", "content": _build_json_content(forms[1])},
             **_build_problem_responses((400, 413, *_ALWAYS)),
         },
     }

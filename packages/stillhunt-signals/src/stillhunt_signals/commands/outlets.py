@@ -99,7 +99,8 @@ def _switch(name: str, by: str, note: str, data: Path, settings_file: Path | Non
             next_step=f"the settings declare {', '.join(outlets) or 'none'}",
         )
     person = name_of_person(by or login_name(), "who switches it", f"outlet {name}")
-    TellingLedger(data).switch(name, person, note_of(note), int(time.time()), on=on)
+    with opened_database(data, settings_file):  # a folder that is none is said, and not made
+        TellingLedger(data).switch(name, person, note_of(note), int(time.time()), on=on)
     output_console().print(f"{name} is {'on' if on else 'off'}; next: stillhunt outlets run")
 
 

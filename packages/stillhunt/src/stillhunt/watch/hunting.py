@@ -63,7 +63,7 @@ from stillhunt.watch.shared.snapshots import (
 )
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.matcher import LinkedAccount
-from stillhunt.watch.signatures.pools import linked_by_queue
+from stillhunt.watch.signatures.queues import linked_by_queue
 from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
 from stillhunt.watch.signatures.signature import (
     SIGNATURES_FILE,
@@ -247,7 +247,7 @@ def _signing_hunt(
             _Found,
             signatures=signatures,
             returned=returned_campaigns(sketches, tables, earlier, accounts),
-            by_queue=linked_by_queue(sketches, earlier, accounts, settings),
+            by_queue=linked_by_queue(sketches, earlier, accounts),
             signs=early_signs(sketches, tables, plan.now),
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),

@@ -60,9 +60,7 @@ _UNKNOWN = FalseMatches(0, 0, 0, 0, 0, 0, 0.0, 1e6)
 _SURE = 0.95
 
 
-def compile_signatures(
-    sketches: Dataset, tables: Mapping[str, pa.Table], config: Config, made_at: int, *, queues: bool = True
-) -> SignatureSet:
+def compile_signatures(sketches: Dataset, tables: Mapping[str, pa.Table], config: Config, made_at: int) -> SignatureSet:
     """Compile one signature for each harvesting campaign to act on.
 
     There are three passes over the requests: the campaigns' own are fetched, their phrases are counted in one half of
@@ -71,7 +69,6 @@ def compile_signatures(
 
     Args:
         config: settings; `seed` and `watch.signature_days` are used.
-        queues: whether profiles of the campaigns' queues are made, too.
     """
     campaigns = campaigns_to_sign(tables)
     if not campaigns:
@@ -106,7 +103,7 @@ def compile_signatures(
         else:
             signatures.append(settled)
     made = _as_set(signatures, [without[one.name] for one in campaigns if one.name in without], config)
-    profiles = queue_profiles(sketches, found, campaigns, (honest, counts), config) if queues else []
+    profiles = queue_profiles(sketches, found, campaigns, (honest, counts), config)
     return msgspec.structs.replace(made, queues=profiles)
 
 

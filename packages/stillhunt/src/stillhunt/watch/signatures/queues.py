@@ -34,9 +34,10 @@ from stillhunt.base.units import DAY
 from stillhunt.link.requests.arrays import Flags, Floats, Hashes, Ints, lists, values
 from stillhunt.link.requests.index_requests import keyed_bit
 from stillhunt.watch.signatures import passes
+from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
 from stillhunt.watch.signatures.returns import SignedCampaign
-from stillhunt.watch.signatures.signature import QueueProfile, fill_sentence
+from stillhunt.watch.signatures.signature import QueueProfile, SignatureSet, fill_sentence
 from stillhunt.watch.signatures.weighing import STYLE_COLUMNS, distinct, hash_text, style_hashes
 from stillhunt.watch.signatures.weights import Counts
 
@@ -46,18 +47,19 @@ _MOST_WORDS = (
     1024  # Words of a queue that are kept: those that tell most, and as many that tell nothing (bounds the file)
 )
 _WORD_BITS = (-0.25, 5.0)  # Bits of a word that the queue does not use, and the most of one that it does
-ABOUT_BITS = 5.0  # Bits from which a request is about the queue (three or four of its words)
+_ABOUT_BITS = 5.0  # Bits from which a request is about the queue (three or four of its words)
 _LEAST_ABOUT = 2  # Such requests that an account needs (one is chance)
 _STAGES = (12, 25, FIRST_REQUESTS)  # First requests by which accounts are compared: newcomers have few
 _RIDGE = 1.0  # Penalty of the regression, for measures of deviation 1 (its usual value)
-_NEWTON_STEPS = 25
+_NEWTON_STEPS = 25  # It settles in ten
 _LEAST_MEMBERS = 8  # Members from which they can be told from others (of fewer, the regression learns who they are)
 _TAIL = 20  # Honest accounts by which the tail is fitted
 _LEAST_TAIL = 0.5  # Bits: mean of that tail at least (a steeper one is an accident of few accounts)
 # Share of linked accounts that may be honest ones; where nobody came back, the chance that any is linked (one wrong
 # account in a wave of twenty that a person looks at)
 _FALSE = 0.05
-OVERLAP_DAYS = 1.0  # Replacements begin while the last members still work, or stand by before
+_LEAST_CHANCE = 1e-12  # Nothing is less likely: no tail is known so far
+_OVERLAP_DAYS = 1.0  # Replacements begin while the last members still work, or stand by before
 COLUMNS = (
     *("account_id", "account_key", "request_key", "timestamp", "conversation", "turn", "prompt_hash", "topic_words"),
     *("words", "output_tokens", "script", *STYLE_COLUMNS),
@@ -86,17 +88,7 @@ class QueueModel:
 
     def weigh(self, begins: Ints, words: Ints) -> Floats:
         """Bits of requests, of which each has the words from one beginning to the next."""
-        found: Floats = np.diff(np.append(0.0, np.cumsum(self.bits[words]))[begins])
-        return found
-
-
-@dataclass(frozen=True)
-class MeasuredAccounts:
-    """Whom a pass measures, besides the honest accounts, and for which queues."""
-
-    honest: passes.HonestSide
-    members: pa.Array
-    models: tuple[QueueModel, ...]
+        return np.diff(np.append(0.0, np.cumsum(self.bits[words]))[begins])
 
 
 def queue_profiles(
@@ -121,7 +113,7 @@ def queue_profiles(
         if len(campaign.members) < _LEAST_MEMBERS or not all(half.num_rows for half in halves) or not counts.enough():
             continue
         models = tuple(_model_queue(one, counts) for one in (own, *halves))
-        wanted = MeasuredAccounts(honest, pa.array(campaign.members, pa.string()), models)
+        wanted = honest, pa.array(campaign.members, pa.string()), models
         measured = sketches.gather(measure_accounts, MEASURED, wanted, COLUMNS)
         in_first = set(halves[0]["account_id"].to_pylist())
         profile = _fit_profile(campaign, models[0], measured, in_first, counts)
@@ -131,12 +123,50 @@ def queue_profiles(
     return profiles
 
 
-def chances_of(newcomers: pa.Table, profile: QueueProfile) -> Floats:
+def linked_by_queue(sketches: Dataset, earlier: SignatureSet, known: AbstractSet[str]) -> list[LinkedAccount]:
+    """Newcomers that go on with the queue of an earlier campaign, by account and campaign.
+
+    Args:
+        earlier: profiles that are in force, under lasting ids.
+        known: accounts that were members of any known campaign.
+    """
+    profiles = earlier.queues
+    if not profiles:
+        return []
+    models = tuple(_restore_queue(one) for one in profiles)
+    since = tuple(one.last_seen - int(_OVERLAP_DAYS * DAY) for one in profiles)
+    found = sketches.gather(measure_newcomers, MEASURED, (models, since), COLUMNS)
+    found = found.filter(pc.invert(pc.is_in(found["account_id"], value_set=pa.array(sorted(known), pa.string()))))
+    linked = []
+    for number, profile in enumerate(profiles):
+        # Accounts that stood by are judged apart: customers who were there before are many.
+        for kind in (NEW, OLD):
+            own = found.filter(pc.and_(pc.equal(found["model"], number), pc.equal(found["half"], kind)))
+            chance = _chances_of(own, profile)
+            rows = np.flatnonzero(chance <= bar_of_many(chance))
+            pairs = zip(own.take(pa.array(rows)).to_pylist(), chance[rows].tolist(), strict=True)
+            linked += [_link_account(profile, row, one) for row, one in pairs]
+    return sorted(linked, key=lambda one: (one.account_id, one.campaign_id))
+
+
+def _link_account(profile: QueueProfile, row: dict[str, Any], chance: float) -> LinkedAccount:
+    name, about, seen = profile.campaign_id, row["about"], row["all"]
+    # No test of this chance can be worth more (Sellke, Bayarri and Berger 2001).
+    bits = -math.log2(math.e * chance * -math.log(chance))
+    reasons = (
+        fill_sentence("queue_about", about=about, seen=seen, name=name),
+        fill_sentence("queue_chance", times=round(1.0 / chance), bits=bits),
+        *(*profile.reasons, fill_sentence("queue_alone")),
+    )
+    return LinkedAccount(row["account_id"], name, round(bits, 3), seen, about, row["first"], row["last"], reasons)
+
+
+def _chances_of(newcomers: pa.Table, profile: QueueProfile) -> Floats:
     """Share of honest newcomers that show as much as each of these does."""
-    above = np.maximum(_weigh_measures(_matrix(newcomers), profile) - profile.tail_start, 0.0)
-    chance = profile.tail_share * np.exp(-above / profile.tail_mean)
-    found: Floats = np.where((above > 0.0) & (values(newcomers, "about") >= _LEAST_ABOUT), chance, 1.0)
-    return found
+    design = _design(_matrix(newcomers), np.array(profile.centre), np.array(profile.scale))
+    above = np.maximum(design @ np.array(profile.weights) / math.log(2.0) - profile.tail_start, 0.0)
+    chance = np.maximum(profile.tail_share * np.exp(-above / profile.tail_mean), _LEAST_CHANCE)
+    return np.where((above > 0.0) & (values(newcomers, "about") >= _LEAST_ABOUT), chance, 1.0)
 
 
 def bar_of_many(chance: Floats) -> float:
@@ -164,7 +194,7 @@ def _model_queue(harvested: pa.Table, counts: Counts) -> QueueModel:
     return QueueModel(result, expected, int(models[times.argmax()]))
 
 
-def restore_queue(profile: QueueProfile) -> QueueModel:
+def _restore_queue(profile: QueueProfile) -> QueueModel:
     """The model that a profile keeps."""
     bits = np.full(1 << 16, _WORD_BITS[0])
     for bucket, value in profile.words.items():
@@ -172,15 +202,16 @@ def restore_queue(profile: QueueProfile) -> QueueModel:
     return QueueModel(bits, np.array(profile.expected), int(profile.model, 16))
 
 
-def measure_accounts(table: pa.Table, wanted: MeasuredAccounts) -> pa.Table:
+def measure_accounts(table: pa.Table, wanted: tuple[passes.HonestSide, pa.Array, tuple[QueueModel, ...]]) -> pa.Table:
     """Measures of honest accounts and members of one partition with requests about a queue, by their first requests."""
+    honest, members, models = wanted
     rows, rank = _first_requests(table)
     taken = table.take(pa.array(rows))
-    half = passes.halves(taken, values(taken, "account_key"), wanted.honest)
-    half[pc.is_in(taken["account_id"].cast(pa.string()), value_set=wanted.members).to_numpy()] = passes.MEMBER
+    half = passes.halves(taken, values(taken, "account_key"), honest)
+    half[pc.is_in(taken["account_id"].cast(pa.string()), value_set=members).to_numpy()] = passes.MEMBER
     requests = _Requests.of(taken.filter(pa.array(half >= 0)), rank[half >= 0])
-    pairs = [(number, stage) for number in range(len(wanted.models)) for stage in _STAGES]
-    found = [_measure_queue(requests, wanted.models[place[0]], place, half[half >= 0], False) for place in pairs]
+    pairs = [(number, stage) for number in range(len(models)) for stage in _STAGES]
+    found = [_measure_queue(requests, models[place[0]], place, half[half >= 0], False) for place in pairs]
     return pa.concat_tables(found)
 
 
@@ -194,11 +225,11 @@ def measure_newcomers(table: pa.Table, wanted: tuple[tuple[QueueModel, ...], tup
         MEASURED, with NEW as the `half` of accounts without any request before, and OLD of others.
     """
     keys, time = values(table, "account_key"), values(table, "timestamp", pa.int64())
-    begins, words = lists(table, "topic_words")
+    begins, words = (part.astype(np.int64) for part in lists(table, "topic_words"))
     found = [MEASURED.empty_table()]
     for number, (model, since) in enumerate(zip(*wanted, strict=True)):
-        early = time < max(since, int(time.min(initial=0)) + int(OVERLAP_DAYS * DAY))
-        about = model.weigh(begins, words.astype(np.int64)) >= ABOUT_BITS
+        early = time < max(since, int(time.min(initial=0)) + int(_OVERLAP_DAYS * DAY))
+        about = model.weigh(begins, words) >= _ABOUT_BITS
         later = table.filter(pa.array((time >= since) & ~np.isin(keys, keys[about & (time < since)])))
         rows, rank = _first_requests(later)
         taken = later.take(pa.array(rows))
@@ -242,7 +273,7 @@ class _Requests:
             "script": values(table, "script").astype(float),
         }
         model = style_hashes(table)["model"]
-        return cls(table, owner, len(known), rank, columns, model, begins, words.astype(np.int64))
+        return cls(table, owner, len(known), rank, columns, model, begins.astype(np.int64), words.astype(np.int64))
 
     def distinct(self, name: str, rows: Ints) -> Ints:
         """Distinct values of a column among some requests of each account."""
@@ -262,10 +293,10 @@ def _measure_queue(requests: _Requests, model: QueueModel, place: tuple[int, int
     bits = model.bits[requests.words]
     weight = model.weigh(requests.begins, requests.words)
     early = requests.rank < stage
-    rows = np.flatnonzero(early & (weight >= ABOUT_BITS))
+    rows = np.flatnonzero(early & (weight >= _ABOUT_BITS))
     owner, size = requests.owner[rows], requests.accounts
     about, seen = np.bincount(owner, minlength=size), np.bincount(requests.owner[early], minlength=size)
-    shown = np.repeat(early & (weight >= ABOUT_BITS), np.diff(requests.begins)) & (bits >= 1.0)
+    shown = np.repeat(early & (weight >= _ABOUT_BITS), np.diff(requests.begins)) & (bits >= 1.0)
     asker = np.repeat(requests.owner, np.diff(requests.begins))[shown]
     words = np.bincount(distinct(asker << 16 | requests.words[shown]) >> 16, minlength=size)
     each = np.maximum(about, 1)
@@ -303,7 +334,7 @@ def _measure_queue(requests: _Requests, model: QueueModel, place: tuple[int, int
 
 
 def _matrix(measured: pa.Table) -> Floats:
-    flat = measured["measures"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    flat: Floats = measured["measures"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, _MEASURES)
 
 
@@ -311,13 +342,6 @@ def _design(matrix: Floats, centre: Floats, scale: Floats) -> Floats:
     """Measures of deviation 1 within four deviations, their squares, and one."""
     scaled = np.clip((matrix - centre) / scale, -4.0, 4.0)
     return np.concatenate([scaled, scaled**2, np.ones((len(scaled), 1))], axis=1)
-
-
-def _weigh_measures(matrix: Floats, profile: QueueProfile) -> Floats:
-    """Log-likelihood ratio of each account, bits."""
-    design = _design(matrix, np.array(profile.centre), np.array(profile.scale))
-    bits: Floats = design @ np.array(profile.weights) / math.log(2.0)
-    return bits
 
 
 def _fit_profile(
@@ -343,14 +367,14 @@ def _fit_profile(
     tail = strongest[: min(_TAIL, len(strongest))]
     mean = max(float((tail - tail[-1]).mean()), _LEAST_TAIL)
     shown = _strongest_of_accounts(accounts, bits, own)
-    figures = {"members": int((shown > tail[0]).sum()), "all": len(campaign.members), "honest": honest}
-    kept = np.flatnonzero(model.bits != _WORD_BITS[0])
+    more = int((shown > tail[0]).sum())
+    reason = fill_sentence("queue_rate", members=more, all=len(campaign.members), honest=honest)
+    words = {str(at): round(float(model.bits[at]), 3) for at in np.flatnonzero(model.bits != _WORD_BITS[0]).tolist()}
     return {
-        "campaign_id": campaign.name, "last_seen": campaign.last_seen, "tail_start": round(float(tail[-1]), 3),
-        "tail_mean": round(mean, 3), "tail_share": len(tail) / honest,
-        "words": {str(word): round(float(model.bits[word]), 3) for word in kept.tolist()},
+        "campaign_id": campaign.name, "last_seen": campaign.last_seen, "words": words,
         "expected": model.expected.round(3).tolist(), "model": hash_text(model.model), "centre": centre.tolist(),
-        "scale": scale.tolist(), "weights": weights.tolist(), "reasons": [fill_sentence("queue_rate", **figures)],
+        "scale": scale.tolist(), "weights": weights.tolist(), "tail_start": round(float(tail[-1]), 3),
+        "tail_mean": round(mean, 3), "tail_share": len(tail) / honest, "reasons": [reason],
     }  # fmt: skip
 
 
