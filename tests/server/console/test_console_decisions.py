@@ -102,6 +102,7 @@ def test_an_appeal_is_decided_by_somebody_else_than_who_decided(scene: Scene, wh
     answer = ravi.post("/appeals/1", {"what": what, "note": "I was right"})
     assert answer.status_code == 400
     assert "Ravi made a decision about this account. Let somebody else decide the appeal." in page_of(answer).text
+    assert ">\nI was right</textarea>" in answer.text, "what was written is not lost"
     assert find_appeal(scene.database, 1).status == "open"
     answer = anna.post("/appeals/1", {"what": what, "note": "I looked again"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/appeals/1")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base import formatting
 from stillhunt.base.table_files import csv_bytes
-from stillhunt_server.console.request_rows import REQUEST_LIST, requests_view
+from stillhunt_server.console.request_rows import request_spec, requests_view
 from stillhunt_server.console.table_query import (
     MOST_CHOICES,
     PAGE_SIZES,
@@ -322,12 +322,12 @@ def test_a_table_has_its_own_order_until_another_is_asked_for() -> None:
 @pytest.mark.parametrize("others", [(), (("account", "a&b=/?"),), (("rows", "requests"),)])
 def test_pages_of_rows_on_disk_keep_what_else_the_page_was_asked(others: tuple[tuple[str, str], ...]) -> None:
     rows = pa.table(
-        {name: [f"{name}-{number}" for number in range(70)] for name in [one.name for one in REQUEST_LIST.columns]}
+        {name: [f"{name}-{number}" for number in range(70)] for name in [one.name for one in request_spec("").columns]}
     )
     seen: list[str] = []
     url = "?size=25"
     for _ in range(3):
-        query = TableQuery(**{**query_for(parse_qsl(url[1:]), REQUEST_LIST.columns).__dict__, "others": others})
+        query = TableQuery(**{**query_for(parse_qsl(url[1:]), request_spec("").columns).__dict__, "others": others})
         view = requests_view(lambda start, limit: rows.slice(start, limit), 70, query)
         seen += ids(view)
         url = view.query.url(page=view.query.page + 1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from pydantic import ValidationError
 from securesystemslib.signer import CryptoSigner
 
@@ -165,7 +167,7 @@ def make_pack(order: PackOrder, signer: CryptoSigner, own: PublicKey) -> Pack:
         README_FILE: readme_text(header),
         REPORT_FILE: report_page(cut),
     }
-    narrative, called = _clean_narrative(order), order.discretion.names.one("campaign", order.campaign_id)
+    narrative, called = _clean_narrative(order, case), order.discretion.names.one("campaign", order.campaign_id)
     attribution = None if order.attribution is None else {**order.attribution, "campaign_id": called}
     proof = order.proof and proof_of_campaign(order.proof, order.campaign_id, called, header["harvest"])
     if narrative:
@@ -231,13 +233,28 @@ def _build_pack_header(order: PackOrder, cut: Case, own: PublicKey) -> dict[str,
     }
 
 
-def _clean_narrative(order: PackOrder) -> str:
-    """The narrative without control characters, but with its lines; redacted where the pack names nobody."""
+def _clean_narrative(order: PackOrder, case: Case) -> str:
+    """The narrative without control characters, but with its lines.
+
+    Where the pack names nobody it is redacted, and ids of members and of cited requests are their pseudonyms.
+    """
     text = order.narrative.replace("\r\n", "\n")
     text = UNSAFE.sub(lambda found: found[0] if found[0] in "\n\t" else "", text).strip()
     if not text:
         return ""
-    return (redacted(text) if order.discretion.names.key is not None else text) + "\n"
+    names = order.discretion.names
+    if names.key is None:
+        return text + "\n"
+    known: dict[str, str] = {}
+    for kind, table in (("account", case.members), ("request", case.cited)):
+        own = table.filter(pc.equal(table["campaign_id"], order.campaign_id))
+        known |= dict.fromkeys(own[f"{kind}_id"].to_pylist(), kind)
+    named = _WORD_OF_NARRATIVE.sub(lambda one: names.one(known[one[0]], one[0]) if one[0] in known else one[0], text)
+    return redacted(named) + "\n"
+
+
+_WORD_OF_NARRATIVE = re.compile(r"[^\s,;()\[\]\"'“”]+(?<![.:!?])")
+"""What may be an id in a narrative: no spaces, and no stop behind it."""
 
 
 def kept_pack_path(data: Path, campaign_id: str, now: datetime) -> Path:

@@ -44,7 +44,11 @@ class MemberSelection:
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """Its parameters in an address."""
-        found = [(name, one) for name, held in zip(_NAMES, self._texts(), strict=True) for one in held]
+        found = [
+            (name, ".".join(held[start : start + _JOINED]))
+            for name, held in zip(_NAMES, self._texts(), strict=True)
+            for start in range(0, len(held), _JOINED)
+        ]
         times = (("since", self.since), ("until", self.until))
         return (*found, *((name, at.strftime(_MINUTE)) for name, at in times if at is not None))
 
@@ -73,6 +77,8 @@ class MemberSelection:
         return self.having, self.lacking, self.roles, self.verdicts, self.hidden
 
 
+_JOINED = 8
+"""Values in one parameter, with points between them: it may have 200 characters, and an address 20 of one name."""
 _NAMES = ("with", "without", "role", "verdict", "hide")
 
 
@@ -83,8 +89,13 @@ def read_selection(values_of: Callable[[str], tuple[str, ...]]) -> MemberSelecti
         values_of: gives the values of a parameter by its name.
     """
     since, until = (next(map(_read_minute, values_of(name)), None) for name in ("since", "until"))
-    having, lacking, roles, verdicts, hidden = map(values_of, _NAMES)
+    having, lacking, roles, verdicts, hidden = (split_values(values_of(name)) for name in _NAMES)
     return MemberSelection(having, lacking, roles, verdicts, hidden, since, until)
+
+
+def split_values(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of a parameter that is given several times, each time with some values."""
+    return tuple(one for text in given for one in text.split(".") if one)
 
 
 def _read_minute(text: str) -> datetime | None:

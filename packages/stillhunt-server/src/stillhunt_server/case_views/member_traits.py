@@ -144,28 +144,35 @@ def member_traits(
 
 def _findings_as_traits(facts: pa.Table, evidence: pa.Table) -> tuple[list[MemberTrait], Integers, Integers]:
     """Findings for the membership of at least two members, as traits, with members and traits of all pairs."""
-    own = evidence.filter(
-        pc.and_(
-            pc.and_(pc.is_valid(evidence["account_id"]), pc.greater(evidence["bits"], 0)),
-            pc.not_equal(evidence["family"], "prior"),
-        )
+    own = evidence.select(["account_id", "family", "kind", "statement", "bits"]).filter(
+        pc.and_(pc.is_valid(evidence["account_id"]), pc.greater(evidence["bits"], 0))
     )
+    # few texts stand in many rows: they are compared once
+    coded = {name: own[name].combine_chunks().dictionary_encode() for name in ("family", "kind", "statement")}
+    names, families, said = (coded[name].dictionary.to_pylist() for name in ("kind", "family", "statement"))
+    code, family, words_of = (np.asarray(coded[name].indices, np.int64) for name in ("kind", "family", "statement"))
     rows = pc.index_in(own["account_id"], value_set=facts["account_id"]).fill_null(-1)
-    member, kinds = np.asarray(rows.to_numpy(), np.int64), own["kind"]
-    names = sorted(pc.unique(kinds).to_pylist())
-    code = np.asarray(pc.index_in(kinds, value_set=pa.array(names, pa.string())).to_numpy(), np.int64)
-    pair = np.unique(member[member >= 0] * max(len(names), 1) + code[member >= 0])
+    member, bits = np.asarray(rows.to_numpy(), np.int64), own["bits"].to_numpy()
+    told = (member >= 0) & (np.array([one != "prior" for one in families], np.bool_)[family])
+    statements = {
+        names[kind]: min(said[one] for one in np.unique(words_of[told & (code == kind)]))
+        for kind in np.unique(code[told]).tolist()
+    }
+    sums, total = (np.bincount(code[told], each, minlength=len(names)) for each in (bits[told], None))
+    means = {name: float(sums[at] / max(total[at], 1)) for at, name in enumerate(names)}
+    order = sorted(names)
+    code = np.array([order.index(name) for name in names], np.int64)[code[told]]
+    names = order
+    pair = np.unique(member[told] * max(len(names), 1) + code)
     member, code = pair // max(len(names), 1), pair % max(len(names), 1)
     counts, found = np.bincount(code, minlength=len(names)), list[MemberTrait]()
-    bits = own.group_by("kind").aggregate([("bits", "mean"), ("statement", "min")]).to_pylist()
-    said = {row["kind"]: row for row in bits}
     place_of = np.full(len(names), -1, np.int64)
     for at in np.flatnonzero(counts > 1).tolist():
-        row, number = said[names[at]], int(counts[at])
-        common = RARE if row["bits_mean"] >= _RARE_BITS else BETWEEN
-        weighs = fill(_SAID["finding"], bits=formatting.bits(row["bits_mean"]))
+        mean, number = means[names[at]], int(counts[at])
+        common = RARE if mean >= _RARE_BITS else BETWEEN
+        weighs = fill(_SAID["finding"], bits=formatting.bits(mean))
         words = f"{_who_shares(number, facts.num_rows)} {weighs}"
-        said_of = f"“{formatting.shorten(row['statement_min'], 80)}”"
+        said_of = f"“{formatting.shorten(statements[names[at]], 80)}”"
         place_of[at] = len(found)
         found.append(
             MemberTrait(

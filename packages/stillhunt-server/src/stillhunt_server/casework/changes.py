@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from stillhunt.base.errors import CaseError, ConfigError
@@ -64,6 +64,23 @@ class AddComment:
     """Say something; it is never undone."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class KeepInvestigation:
+    """Keep what somebody asked about some members, what they concluded, and from which rows; it is never undone.
+
+    Attributes:
+        address: of the selection, from the question mark on.
+        selected: the selection in words.
+        cited: kind (account or request) and id of the rows.
+    """
+
+    question: str
+    conclusion: str
+    address: str
+    selected: str
+    cited: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,6 +162,7 @@ Change = (
     OpenCase
     | AssignCase
     | AddComment
+    | KeepInvestigation
     | AddLabel
     | RemoveLabel
     | WriteNarrative
@@ -183,6 +201,11 @@ def step_of(work: CaseWork, change: Change) -> Step:
             return _add_opened_status(
                 work, Step("comment", note=_require_note_text(change.text, "a comment has no text"))
             )
+        case KeepInvestigation():
+            question = _require_note_text(change.question, "an investigation has no question")
+            note = _require_note_text(change.conclusion, "an investigation has no conclusion")
+            kept = {**asdict(change), "question": question, "conclusion": note}
+            return _add_opened_status(work, Step("comment", note=note, said={"investigation": kept}))
         case ActOnCampaign() | WatchCampaign() | DismissCampaign():
             return _build_decision_step(change)
         case ReopenCase():
@@ -197,7 +220,7 @@ def step_of(work: CaseWork, change: Change) -> Step:
 
 def _add_opened_status(work: CaseWork, step: Step) -> Step:
     """A step that opens a case which nobody has worked on."""
-    return Step(step.kind, {"status": "open", **step.fields}, step.note) if work.status == "new" else step
+    return replace(step, fields={"status": "open", **step.fields}) if work.status == "new" else step
 
 
 def _build_edit_step(

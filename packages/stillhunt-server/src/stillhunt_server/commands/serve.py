@@ -137,7 +137,7 @@ def _run_server_parts(
     for part in sorted(parts):
         opened.enter_context(folder.role(f"serve-{part}"))
     check_port(config.serve.listen)
-    if "hunt" in parts:
+    if parts != {"ingest"}:  # signatures are weighed by the kernels of hunts
         with open_progress(quiet=quiet) as progress:
             compile_once(progress)
     traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()

@@ -17,7 +17,8 @@ from stillhunt_server.console.rendering import moment
 from stillhunt_server.people.sign_in import TryLimit
 
 APPEAL_TRIES, APPEAL_WINDOW = 10, 900.0
-"""Tries of an address, and seconds. Judgement: people type a code wrong twice; codes of 80 bits are not guessed."""
+"""Tries of an address, or about a decision, and seconds. Judgement: people type a code wrong twice; codes of 80 bits
+are not guessed."""
 
 
 _TRIES = TryLimit(APPEAL_TRIES, APPEAL_WINDOW)
@@ -30,10 +31,18 @@ def appeal_form(request: PageRequest) -> Response:
 
 def send_appeal(request: PageRequest) -> Response:
     """File an appeal, or show what became of one."""
-    if wait := _TRIES.take(request.client):
+    if wait := _TRIES.take(_name_counter(request)):
         problem = f"Too many tries. Try again in {int(wait // 60) + 1} minutes."
         return _render_appeal(request, {"problem": problem}, 429)
     return _file_appeal_form(request)
+
+
+def _name_counter(request: PageRequest) -> str:
+    """What tries are counted by: the address; behind a proxy that no setting names, which all share, the decision."""
+    settings = request.console.config.console
+    if settings.url.startswith("https://") and not settings.proxy_addresses:
+        return f"decision {request.form.number('decision')}"
+    return request.client
 
 
 def _file_appeal_form(request: PageRequest) -> Response:
@@ -45,7 +54,7 @@ def _file_appeal_form(request: PageRequest) -> Response:
     except StillhuntError as error:
         problem = f"{sentence(sentence_case(error.what))} {sentence(sentence_case(error.next_step))}"
         return _render_appeal(request, {"problem": problem}, 400)
-    _TRIES.give_back(request.client)  # the code is right, so it was no guess
+    _TRIES.give_back(_name_counter(request))  # the code is right, so it was no guess
     if appeal is None:
         return _render_appeal(request, {"problem": "Nobody has appealed yet. Say why the decision is wrong."}, 400)
     times = {name: moment(getattr(appeal, name)) for name in ("filed_at", "due_at", "decided_at")}

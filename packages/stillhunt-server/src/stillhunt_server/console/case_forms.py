@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY, SECOND
-from stillhunt.decide.case_work import read_work
 from stillhunt_server.casework.changes import (
     ActOnCampaign,
     AddComment,
@@ -28,8 +27,9 @@ from stillhunt_server.casework.changes import (
 )
 from stillhunt_server.casework.changing import change_work, undo_change
 from stillhunt_server.console.acting_pages import ask_before_acting, read_chosen
-from stillhunt_server.console.case_panel import PlanChanged, facts_of, plan_digest, planned_members, workers
+from stillhunt_server.console.case_panel import PlanChanged, facts_of, workers
 from stillhunt_server.console.context import PageRequest
+from stillhunt_server.console.investigations import read_investigation_form
 from stillhunt_server.console.messages import done_url
 from stillhunt_server.console.navigation import navigation
 from stillhunt_server.console.pages_campaign import campaign, shows_campaign
@@ -55,8 +55,10 @@ def change_case(request: PageRequest) -> Response:
     except (CaseError, ConfigError) as problem:
         if not shows_campaign(request, name):
             raise
-        return campaign(request, problem, form["text"] or form["note"] or form["label"])
-    return RedirectResponse(done_url(request, name, kind, "case" if kind in ("comment", "narrative") else ""), 303)
+        return campaign(request, problem, form["text"] or form["conclusion"] or form["note"] or form["label"])
+    return RedirectResponse(
+        done_url(request, name, kind, "case" if kind in ("comment", "narrative", "investigation") else ""), 303
+    )
 
 
 def list_declared_accounts(config: Config, shown: ShownCase) -> frozenset[str]:
@@ -83,19 +85,10 @@ def drop_filter(request: PageRequest) -> Response:
     return RedirectResponse("/campaigns", 303)
 
 
-def narrative_of(request: PageRequest, campaign: str) -> str:
-    """What an analyst wrote about a campaign.
-
-    Raises:
-        CaseError: the case folder that is shown has no database.
-    """
-    return read_work(request.database, campaign).narrative
-
-
 def _read_act_form(request: PageRequest) -> ActOnCampaign:
     form, name = request.form, request.route["campaign"]
-    members = planned_members(request.case, name, request.console.config)
-    if form["plan"] != plan_digest(members):
+    members, plan = request.derived.plan_of(name)
+    if form["plan"] != plan:
         raise PlanChanged
     return ActOnCampaign(
         members=members,
@@ -145,9 +138,12 @@ def _read_dismiss_form(request: PageRequest) -> Change:
     return DismissCampaign(reason, request.form["note"], facts_of(request.case, request.route["campaign"]))
 
 
+_WRITTEN = ("comment", "narrative", "investigation")
+"""Changes after which the page shows what was written."""
 _CHANGES: dict[str, Callable[[PageRequest], Change]] = {
     "open": lambda _request: OpenCase(),
     "assign": _read_assign_form,
+    "investigation": read_investigation_form,
     "comment": lambda request: AddComment(request.form["text"]),
     "label": lambda request: AddLabel(request.form["label"]),
     "unlabel": lambda request: RemoveLabel(request.form["label"]),

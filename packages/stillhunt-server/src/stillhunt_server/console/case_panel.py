@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from stillhunt.base import formatting
-from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import WITHOUT_FLAG, Action
 from stillhunt.decide.case_work import (
@@ -27,13 +23,13 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.subject.packs import packs_of
 from stillhunt_server.case_views.acting_now import acting_now, recommend_step
 from stillhunt_server.case_views.harm import expected_harm
-from stillhunt_server.casework.changes import DISMISSAL_REASONS, CampaignMember
-from stillhunt_server.casework.changing import campaign_members, describe_left_out, plan_action
+from stillhunt_server.casework.changes import DISMISSAL_REASONS
+from stillhunt_server.casework.changing import describe_left_out, plan_action
 from stillhunt_server.casework.in_force import standing_parts
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.messages import read_done
 from stillhunt_server.console.navigation import plugin_pages
-from stillhunt_server.console.rendering import moment
+from stillhunt_server.console.rendering import account_url, campaign_url, moment
 from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.people.users import all_users
 
@@ -60,7 +56,7 @@ def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
     shown, database = request.case, request.console.database
     if database is None or shown.campaign(campaign).verdict == "none":
         return {"work": None, "done": ""}
-    members = planned_members(shown, campaign, request.console.config)
+    members, plan = request.derived.plan_of(campaign)
     strong, weak = plan_action(members, FIRST_ACTION), plan_action(members, WITHOUT_FLAG)
     facts, panel = facts_of(shown, campaign), work_panel(request, campaign)
     then = facts_when_decided(database, {campaign: panel["work"]}).get(campaign)
@@ -73,7 +69,7 @@ def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "first_action": FIRST_ACTION,
         "first_days": FIRST_DAYS,
         "dismissals": DISMISSAL_REASONS,
-        "plan": plan_digest(members),
+        "plan": plan,
         "now": acting_now(shown.members_of(campaign), hit, expected_harm(model, shown.case.timeline)),
         "would_tag": len(weak.accounts),
         "left_out": describe_left_out(strong),
@@ -94,8 +90,7 @@ def choosing_values(request: PageRequest, campaign: str) -> dict[str, Any]:
     may = request.viewer is not None and request.viewer.may("analyst")
     if database is None or not may or shown.campaign(campaign).verdict == "none":
         return {"may_act": False}
-    plan = plan_digest(planned_members(shown, campaign, request.console.config))
-    return {"may_act": True, "plan": plan, "work": read_work(database, campaign)}
+    return {"may_act": True, "plan": request.derived.plan_of(campaign)[1], "work": read_work(database, campaign)}
 
 
 def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
@@ -108,7 +103,7 @@ def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "in_snapshot": shown is not None and campaign in shown.by_id,
         "decided": _list_standing_decisions(request, campaign),
         "events": [
-            {"at": moment(one.at), "by": one.by, "words": describe_work_event(one), "note": one.note}
+            {"at": moment(one.at), "by": one.by, "words": describe_work_event(one), "note": one.note, **_kept_of(one)}
             for one in reversed(work_events(database, campaign))
         ],
         "may_work": request.viewer is not None and request.viewer.may("analyst"),
@@ -120,17 +115,6 @@ def packs_about(data: Path, campaign_id: str) -> list[str]:
     """Names of the evidence packs of a campaign, the newest first."""
     made = [path.name for path, _ in packs_of(data)]
     return sorted((one for one in made if one.rpartition("-")[0] == campaign_id), reverse=True)
-
-
-def planned_members(shown: ShownCase, campaign: str, config: Config) -> tuple[CampaignMember, ...]:
-    """The members of a campaign, as an action would look at them now."""
-    return campaign_members(shown.members_of(campaign), campaign, config.sanctioned)
-
-
-def plan_digest(members: Sequence[CampaignMember]) -> str:
-    """Tells whether an action would act on the same accounts as when its form was read."""
-    acted_on = sorted((one.account_id, one.flagged, one.sanctioned, one.role) for one in members)
-    return hashlib.sha256(json.dumps(acted_on).encode()).hexdigest()[:32]
 
 
 def workers(database: WatchDatabase) -> list[str]:
@@ -155,9 +139,23 @@ def facts_of(shown: ShownCase, campaign: str) -> CampaignFacts:
     return CampaignFacts(row["accounts"], row["verdict"], row["score"])
 
 
+def _kept_of(event: WorkEvent) -> dict[str, Any]:
+    """The investigation that an event keeps: where its members are seen again, and the rows that it cites."""
+    kept = event.after.get("investigation", {})
+    part = campaign_url(event.campaign_id, "ties") + kept["address"] if kept else ""
+    cited_of = campaign_url(event.campaign_id, "requests")
+    links = [
+        (one, account_url(one) if kind == "account" else f"{cited_of}?{urlencode({'rows': 'cited', 'find': one})}")
+        for kind, one in kept.get("cited", ())
+    ]
+    return {"href": part, "selected": kept.get("selected", ""), "cited": links}
+
+
 def describe_work_event(event: WorkEvent) -> str:
     """What somebody did to a case, in words that follow their name."""
     after = event.after
+    if kept := after.get("investigation"):
+        return f"kept an investigation: {kept['question']}"
     match event.kind:
         case "assign":
             return f"assigned it to {after.get('assignee')}" if after.get("assignee") else "assigned it to nobody"

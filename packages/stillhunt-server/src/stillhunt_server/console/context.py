@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +18,8 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt_server.case_views.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
 from stillhunt_server.case_views.harvest_rows import HarvestRows
 from stillhunt_server.case_views.member_traits import MemberTraits, member_traits
+from stillhunt_server.casework.changes import CampaignMember
+from stillhunt_server.casework.changing import campaign_members
 from stillhunt_server.console.snapshot import CaseSource, ShownCase
 from stillhunt_server.console.table_query import TableQuery, whole_number
 from stillhunt_server.database_threads import DatabaseThreads
@@ -41,6 +45,7 @@ class Derived:
 
     Attributes:
         traits_of: what the members of a campaign share, by its id; the latest are kept.
+        plan_of: its members as an action would look at them, with the digest of that; the latest are kept.
     """
 
     case: ShownCase
@@ -48,6 +53,7 @@ class Derived:
     profiles: CampaignProfiles
     rows: HarvestRows
     traits_of: Callable[[str], MemberTraits]
+    plan_of: Callable[[str], tuple[tuple[CampaignMember, ...], str]]
 
 
 @dataclass
@@ -84,13 +90,30 @@ class Console:
                 profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)
                 traits = case_traits(shown.case.member_details)
                 traits_of = lru_cache(TRAITS_KEPT)(partial(_shared_traits, shown, traits))
-                self._derived = Derived(shown, traits, profiles, HarvestRows(shown.folder), traits_of)
+                plan_of = lru_cache(TRAITS_KEPT)(partial(_plan_of, shown, self.config))
+                self._derived = Derived(shown, traits, profiles, HarvestRows(shown.folder), traits_of, plan_of)
             return self._derived
+
+
+def _plan_of(shown: ShownCase, config: Config, name: str) -> tuple[tuple[CampaignMember, ...], str]:
+    members = planned_members(shown, name, config)
+    return members, plan_digest(members)
 
 
 def _shared_traits(shown: ShownCase, traits: CaseTraits, name: str) -> MemberTraits:
     model, evidence = shown.campaign(name), shown.of_campaign("evidence", name)
     return member_traits(shown.model, model, traits, shown.members_of(name), evidence)
+
+
+def planned_members(shown: ShownCase, campaign: str, config: Config) -> tuple[CampaignMember, ...]:
+    """The members of a campaign, as an action would look at them now."""
+    return campaign_members(shown.members_of(campaign), campaign, config.sanctioned)
+
+
+def plan_digest(members: Sequence[CampaignMember]) -> str:
+    """Tells whether an action would act on the same accounts as when its form was read."""
+    acted_on = sorted((one.account_id, one.flagged, one.sanctioned, one.role) for one in members)
+    return hashlib.sha256(json.dumps(acted_on).encode()).hexdigest()[:32]
 
 
 class GivenTexts(dict[str, str]):

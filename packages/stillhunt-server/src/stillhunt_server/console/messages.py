@@ -20,6 +20,7 @@ _TEXTS = {
     "open": "The case is open.",
     "assign": "The case is assigned.",
     "comment": "The comment is kept.",
+    "investigation": "The investigation is kept.",
     "label": "The label is on.",
     "unlabel": "The label is off.",
     "narrative": "The narrative is kept.",

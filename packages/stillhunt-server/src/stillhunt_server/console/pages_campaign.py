@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import select
 from starlette.responses import Response
 
@@ -21,13 +24,15 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.records import history, linked_accounts, members_over_time
 from stillhunt_server.case_views.harm import expected_harm
+from stillhunt_server.case_views.narrative_draft import draft_narrative
 from stillhunt_server.case_views.similar import similar_campaigns
 from stillhunt_server.console.answers import answer_table, render
 from stillhunt_server.console.case_panel import PlanChanged, case_panel, choosing_values, work_panel
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import FIRST_MEMBER_LIST, MEMBER_LIST
+from stillhunt_server.console.pages_investigation import query_of_table, read_investigated, selection_values
 from stillhunt_server.console.rendering import account_url, campaign_url, code_words, moment
-from stillhunt_server.console.request_rows import answer_requests
+from stillhunt_server.console.request_rows import answer_requests, cited_spec
 from stillhunt_server.console.table_query import TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec, table_page
 
@@ -89,6 +94,7 @@ EVIDENCE_LIST = TableSpec(
         TableColumn(
             "request_count", "Requests", "figure",
             shown=lambda row: formatting.count(row["request_count"]) if row["request_count"] else "",
+            link=lambda row: _build_cited_url(row) if row["request_ids"] else "",
         ),
         TableColumn(
             "account_id", "Account", "id",
@@ -169,9 +175,15 @@ def _present_campaign(request: PageRequest) -> dict[str, Any]:
         "facts": [(label, value, _build_fact_url(name, label)) for label, value in model.facts],
         "members": table_page(FIRST_MEMBER_LIST, members.slice(0, STRONGEST_SHOWN), TableQuery()),
         "all_members": members.num_rows,
+        "draft": _draft_from_facts(request, model) if request.given["draft"] else "",
         "similar": similar_campaigns(request.derived.profiles, name, SIMILAR_SHOWN),
         **case_panel(request, name),
     }
+
+
+def _draft_from_facts(request: PageRequest, model: CampaignModel) -> str:
+    traits = request.derived.traits_of(model.row["campaign_id"])
+    return draft_narrative(model, [one for one in traits.traits if one.members == traits.facts.num_rows])
 
 
 def _left_campaign(request: PageRequest, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,9 +195,12 @@ def _left_campaign(request: PageRequest, row: Mapping[str, Any]) -> dict[str, An
 
 def members(request: PageRequest) -> Response:
     """All members of a campaign."""
-    head = _open_campaign_part(request, "members", "Members", MEMBERS_MEANING)
-    head |= choosing_values(request, head["name"])
-    return answer_table(request, "campaign_members.html", MEMBER_LIST, request.case.members_of(head["name"]), head)
+    one = read_investigated(request)
+    request.look("members", one.name)
+    head = {**selection_values(request, one, "members"), "title": "Members", "meaning": MEMBERS_MEANING}
+    head |= choosing_values(request, one.name)
+    shown = replace(request, query=query_of_table(request, one))
+    return answer_table(shown, "campaign_members.html", MEMBER_LIST, one.rows_of(one.traits.facts), head)
 
 
 def evidence(request: PageRequest) -> Response:
@@ -197,8 +212,35 @@ def evidence(request: PageRequest) -> Response:
 
 def requests_of(request: PageRequest) -> Response:
     """The harvested requests of a campaign."""
+    if request.given["rows"] == "cited":
+        return _answer_cited(request)
     head = _open_campaign_part(request, "requests", "Harvested requests", REQUESTS_MEANING)
+    head["cited"] = request.case.of_campaign("cited", head["name"]).num_rows
     return answer_requests(request, head["name"], head)
+
+
+def _answer_cited(request: PageRequest) -> Response:
+    """The requests that findings name, in the order in which they came: of the selected members, or of one finding."""
+    one = read_investigated(request)
+    request.look("requests", one.name)
+    rows = request.case.of_campaign("cited", one.name)
+    if one.selection.narrows:
+        chosen = one.rows_of(one.traits.facts)["account_id"].combine_chunks()
+        rows = rows.filter(pc.is_in(rows["account_id"], value_set=chosen))
+    if finding := request.given["finding"]:
+        named = request.case.of_campaign("evidence", one.name)
+        named = named.filter(pc.equal(named["kind"], finding))["request_ids"].combine_chunks().flatten()
+        rows = rows.filter(pc.is_in(rows["request_id"], value_set=named))
+    for bound, compare in ((one.selection.since, pc.greater_equal), (one.selection.until, pc.less)):
+        if bound is not None:
+            rows = rows.filter(compare(rows["timestamp"], pa.scalar(bound, rows["timestamp"].type)))
+    head = {
+        **selection_values(request, one, "requests"),
+        "title": "Requests that findings name",
+        "meaning": CITED_MEANING,
+    }
+    shown = replace(request, query=query_of_table(request, one))
+    return answer_table(shown, "campaign_cited.html", cited_spec(request.console.config.console.log_link), rows, head)
 
 
 def phrase(request: PageRequest) -> Response:
@@ -223,12 +265,26 @@ REQUESTS_MEANING = (
 )
 
 
+CITED_MEANING = (
+    "In the order in which they came. The case keeps time, model, status and tokens of the requests that findings "
+    "name, and of no others; texts stay in your logs."
+)
+
+
 def _open_campaign_part(request: PageRequest, what: str, title: str = "", meaning: str = "") -> dict[str, Any]:
     """The head of a part of a campaign; that somebody looks at it is written down."""
     name = request.route["campaign"]
     model = request.case.campaign(name)
     request.look(what, name)
     return {"model": model, "name": name, "title": title, "meaning": meaning}
+
+
+def _build_cited_url(row: Mapping[str, Any]) -> str:
+    """Where the requests are that a finding names."""
+    query = urlencode(
+        {"rows": "cited", "finding": row["kind"], **({"find": row["account_id"]} if row["account_id"] else {})}
+    )
+    return f"{campaign_url(row['campaign_id'], 'requests')}?{query}"
 
 
 def _build_fact_url(name: str, label: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from starlette.responses import RedirectResponse, Response
 
 from stillhunt.base import formatting
-from stillhunt.base.errors import ConfigError
+from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import Appeal, decide_appeal, find_appeal, list_appeals
 from stillhunt.decide.case_work import facts_when_decided, read_all_work
@@ -133,29 +133,36 @@ def appeals(request: PageRequest) -> Response:
     return answer_list(request, APPEALS_TABLE, data, "Appeals", headline, meaning=meaning)
 
 
-def appeal(request: PageRequest) -> Response:
-    """One appeal, and the form that decides it."""
+def appeal(request: PageRequest, problem: StillhuntError | None = None) -> Response:
+    """One appeal, and the form that decides it.
+
+    Args:
+        problem: why it was not decided; what the reader wrote then is in the form again.
+    """
     found = find_appeal(request.database, request.route.number("appeal_id"))
     request.look("appeal", found.account_id)
-    return render(
-        request, "appeal.html", {"appeal": found, "row": _appeal_row(found), "terms": _read_appeal_terms(request)}
-    )
+    values = {"appeal": found, "row": _appeal_row(found), "terms": _read_appeal_terms(request)}
+    values |= {"problem": problem, "typed": request.form["note"]}
+    return render(request, "appeal.html", values, 200 if problem is None else 400)
 
 
 def end_appeal(request: PageRequest) -> Response:
     """Decide an appeal."""
     number, what = request.route.number("appeal_id"), request.form["what"]
-    if what not in ("overturn", "uphold"):
-        raise ConfigError("nothing was decided", where="what", next_step="grant the appeal, or uphold the decision")
-    decide_appeal(
-        request.database,
-        number,
-        overturn=what == "overturn",
-        by=request.by,
-        note=request.form["note"],
-        terms=_read_appeal_terms(request),
-        now=request.now,
-    )
+    try:
+        if what not in ("overturn", "uphold"):
+            raise ConfigError("nothing was decided", where="what", next_step="grant the appeal, or uphold the decision")
+        decide_appeal(
+            request.database,
+            number,
+            overturn=what == "overturn",
+            by=request.by,
+            note=request.form["note"],
+            terms=_read_appeal_terms(request),
+            now=request.now,
+        )
+    except (CaseError, ConfigError) as problem:
+        return appeal(request, problem)
     return RedirectResponse(f"/appeals/{number}", 303)
 
 

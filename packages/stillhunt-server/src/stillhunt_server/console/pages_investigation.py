@@ -13,6 +13,7 @@ import pyarrow as pa
 from starlette.responses import JSONResponse, Response
 
 from stillhunt.base import formatting
+from stillhunt.decide.case_work import read_work
 from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import CampaignModel
 from stillhunt_server.case_views.case_timeline import case_timeline
@@ -22,6 +23,7 @@ from stillhunt_server.case_views.member_selection import (
     describe_selection,
     read_selection,
     select_members,
+    split_values,
 )
 from stillhunt_server.case_views.member_traits import COMMONNESS_SENTENCE, OTHERS, MemberTraits, describe_traits
 from stillhunt_server.case_views.trait_graph import GraphNode, first_graph, graph_step
@@ -30,12 +32,15 @@ from stillhunt_server.casework.campaign_events import campaign_events
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.rendering import account_url, campaign_url
+from stillhunt_server.console.table_query import TableQuery
 
 _PLACES = (
     ("matrix", "Matrix", ()),
     ("graph", "Graph", (("view", "graph"),)),
     ("timeline", "Timeline", (("view", "timeline"),)),
 )
+_PAGES = (("members", "Members", ()), ("requests", "Requests", (("rows", "cited"),)))
+"""Views of the page itself, and pages that show the same selection: name, title and parameters."""
 TRAITS_NAMED = 12
 """Traits that a sentence names. Judgement: a sentence that can be read."""
 
@@ -75,14 +80,18 @@ def read_investigated(request: PageRequest) -> Investigated:
     return Investigated(model, name, traits, selection, chosen, missing)
 
 
-def selection_values(one: Investigated, view: str) -> dict[str, Any]:
+def selection_values(request: PageRequest, one: Investigated, view: str) -> dict[str, Any]:
     """What the head of each of these pages shows: who is selected, by what, and where the same is seen otherwise."""
-    facts = one.traits.facts
+    facts, database = one.traits.facts, request.console.database
+    may = request.viewer is not None and request.viewer.may("analyst")
     count = formatting.part_of(one.number, facts.num_rows, "member")
     return {
         "name": one.name,
+        "may_keep": database is not None and may and one.model.verdict != "none",
+        "version_seen": read_work(database, one.name).version if database is not None else 0,
+        "cites": view == "requests",
         "model": one.model,
-        "view": view,
+        "seen_as": view,
         "selected": formatting.sentence_case(count),
         "selection": one.selection,
         "parts": describe_selection(one.traits, one.selection),
@@ -92,8 +101,10 @@ def selection_values(one: Investigated, view: str) -> dict[str, Any]:
                 (key, label, campaign_url(one.name, "ties") + one.selection.url(*query))
                 for key, label, query in _PLACES
             ),
+            *((key, label, campaign_url(one.name, key) + one.selection.url(*query)) for key, label, query in _PAGES),
         ],
         "roles": [(role, role_label(role)) for role in sorted(set(facts["role"].to_pylist()))],
+        "keeps": {key: query for key, _, query in (*_PLACES, *_PAGES)},
         "verdicts": sorted(set(facts["verdict"].to_pylist())),
     }
 
@@ -103,7 +114,14 @@ def investigation(request: PageRequest) -> Response:
     one = read_investigated(request)
     request.look("members", one.name)
     view = request.given["view"] if request.given["view"] in _VIEWS else "matrix"
-    return render(request, "investigation.html", {**selection_values(one, view), **_VIEWS[view](request, one)})
+    return render(request, "investigation.html", {**selection_values(request, one, view), **_VIEWS[view](request, one)})
+
+
+def query_of_table(request: PageRequest, one: Investigated) -> TableQuery:
+    """What is asked of a table on a page of the selection: its links keep what the table itself does not read."""
+    kept = [pair for pair in one.selection.pairs() if pair[0] not in ("role", "verdict")]
+    others = [(name, request.given[name]) for name in ("rows", "finding") if request.given[name]]
+    return replace(request.query, others=(*others, *kept))
 
 
 def _matrix_values(request: PageRequest, one: Investigated) -> dict[str, Any]:
@@ -189,7 +207,7 @@ def graph_data(request: PageRequest) -> Response:
     one = read_investigated(request)
     request.look("members", one.name)
     if request.given["part"]:
-        shown = frozenset(request.query.choices.get("shown", ()))
+        shown = frozenset(split_values(request.query.choices.get("shown", ())))
         step = graph_step(one.traits, one.selection, request.given["part"], request.given["node"], shown)
     else:
         step = first_graph(one.traits, one.chosen, one.selection)

@@ -14,6 +14,7 @@ from stillhunt.base import formatting
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.triage import charts
 from stillhunt.triage.redact import WHAT_IS_REPLACED
+from stillhunt_server.case_views.narrative_draft import split_sources
 from stillhunt_server.casework.in_force import ACTION_WORDS
 from stillhunt_server.people.form_tokens import masked_token
 
@@ -83,6 +84,7 @@ def templates() -> jinja2.Environment:
         "plural": formatting.plural,
         "probability": formatting.probability,
         "sentence": formatting.sentence,
+        "sources": split_sources,
         "sentence_case": formatting.sentence_case,
         "shorten": formatting.shorten,
         "words": code_words,

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,24 +16,73 @@ from stillhunt.base.table_files import csv_bytes
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.rendering import account_url
-from stillhunt_server.console.table_query import TableColumn, TableQuery
+from stillhunt_server.console.table_query import Row, TableColumn, TableQuery
 from stillhunt_server.console.tables import MEDIA_TYPES, TableSpec, TableView, table_page
 
 EXPORTED_AT_A_TIME = 10_000
 """Rows of one piece of an export: it bounds memory."""
 
-REQUEST_LIST = TableSpec(
-    "requests",
-    (
-        TableColumn("request_id", "Request", "id"),
-        TableColumn(
-            "account_id", "Account", "id", link=lambda row: account_url(row["account_id"]) if row["account_id"] else ""
+
+def log_url(template: str, request_id: str) -> str:
+    """Where a request is in the reader's own log store; "" where no address is set."""
+    return template.replace("{request_id}", quote(request_id, safe="")) if request_id else ""
+
+
+def _account_link(row: Row) -> str:
+    return account_url(row["account_id"]) if row["account_id"] else ""
+
+
+def cited_spec(log_link: str) -> TableSpec:
+    """The table of the requests that findings name.
+
+    Args:
+        log_link: address of a request in the reader's own log store; "" for none.
+    """
+    return TableSpec(
+        "cited",
+        (
+            TableColumn("timestamp", "Time", "time"),
+            TableColumn("request_id", "Request", "id", link=lambda row: log_url(log_link, row["request_id"])),
+            TableColumn("account_id", "Account", "id", link=lambda row: account_url(row["account_id"])),
+            TableColumn("model", "Model", "choice"),
+            TableColumn("status", "Status", "choice"),
+            TableColumn("input_tokens", "Input tokens", "figure"),
+            TableColumn("output_tokens", "Output tokens", "figure"),
+            TableColumn("client", "Client", "choice"),
+            TableColumn("network", "Network", "choice", aside=True),
+            TableColumn("country", "Country", "choice"),
+            TableColumn("temperature", "Temperature", "figure", aside=True),
+            TableColumn("max_tokens", "Most tokens", "figure", aside=True),
         ),
-        TableColumn("slice_id", "Slice", "id"),
-        TableColumn("campaign_id", "Campaign", "id"),
-    ),
-    empty="No request is counted as harvested.",
-)
+        row_value=lambda row: str(row["request_id"]),
+        empty="No finding names a request of it.",
+        sort="timestamp",
+    )
+
+
+def request_spec(log_link: str) -> TableSpec:
+    """The table of harvested requests.
+
+    Args:
+        log_link: address of a request in the reader's own log store; "" for none.
+    """
+    return TableSpec(
+        "requests",
+        (
+            TableColumn("request_id", "Request", "id", link=lambda row: log_url(log_link, row["request_id"])),
+            TableColumn(
+                "account_id",
+                "Account",
+                "id",
+                link=lambda row: account_url(row["account_id"]) if row["account_id"] else "",
+            ),
+            TableColumn("slice_id", "Slice", "id"),
+            TableColumn("campaign_id", "Campaign", "id"),
+        ),
+        empty="No request is counted as harvested.",
+    )
+
+
 Pages = Callable[[int, int], pa.Table]
 """Gives the rows from a place on, at most so many."""
 
@@ -58,17 +108,18 @@ def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any]
         headers = {"content-disposition": f'attachment; filename="requests.{query.export}"'}
         content = _iterate_csv_chunks(page, total) if query.export == "csv" else _iterate_parquet_chunks(page, total)
         return StreamingResponse(content, media_type=MEDIA_TYPES[query.export], headers=headers)
+    log_link = request.console.config.console.log_link
     template = "campaign_requests.html" if campaign else "account_requests.html"
-    return render(request, template, {"view": requests_view(page, total, query), "account": account, **head})
+    return render(request, template, {"view": requests_view(page, total, query, log_link), "account": account, **head})
 
 
-def requests_view(page: Pages, total: int, query: TableQuery) -> TableView:
+def requests_view(page: Pages, total: int, query: TableQuery, log_link: str = "") -> TableView:
     """One page of rows that are not in memory."""
-    pages = max(1, -(-total // query.size))
+    spec, pages = request_spec(log_link), max(1, -(-total // query.size))
     number = min(query.page, pages)
-    shown = table_page(REQUEST_LIST, page((number - 1) * query.size, query.size), TableQuery(size=250))
+    shown = table_page(spec, page((number - 1) * query.size, query.size), TableQuery(size=250))
     asked_for = TableQuery(page=number, size=query.size, others=query.others)
-    return TableView(REQUEST_LIST, asked_for, shown.rows, total, total, pages, {})
+    return TableView(spec, asked_for, shown.rows, total, total, pages, {})
 
 
 def _iterate_csv_chunks(page: Pages, total: int) -> Iterator[bytes]:

@@ -104,8 +104,8 @@ MOST_VALUE_CHARACTERS = 200
 """Of a search or a filter; longer ones are cut."""
 _MOST_DIGITS = 10
 """Of a number: fewer fit into 32 bits, which a database takes."""
-MOST_CHOICES = 64
-"""Values of one filter that count, of which a group of a matrix in a group names 32; further ones are passed over."""
+MOST_CHOICES = 20
+"""Values of one filter that count; further ones are passed over."""
 SEARCH, SORT, PAGE_NUMBER, SIZE, WIDE, EXPORT = "find", "sort", "page", "size", "columns", "as"
 LEAST, MOST = ".least", ".most"
 ALL_COLUMNS = "all"

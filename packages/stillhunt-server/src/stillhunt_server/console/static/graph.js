@@ -147,7 +147,8 @@
       const query = new URLSearchParams(data.select.split("?")[1]);
       query.set("part", part);
       query.set("node", id);
-      for (const node of this.cy.nodes()) if (node.id().startsWith("t")) query.append("shown", node.id().slice(1));
+      const shown = this.order.filter((one) => one.startsWith("t")).map((one) => one.slice(1));
+      for (let first = 0; first < shown.length; first += 16) query.append("shown", shown.slice(first, first + 16).join("."));
       try {
         const number = this.add(await this.fetch(`${this.place.dataset.graph.split("?")[0]}?${query}`), id);
         this.choose(id);

@@ -1,0 +1,129 @@
+"""An investigation: one selection behind all views, kept with its rows, and a narrative that leads to rows."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from server.console.console_html import page_of
+from server.console.console_scenes import ACT, Scene
+from stillhunt.decide.case_work import read_work, work_events
+from stillhunt_server.case_views.narrative_draft import split_sources
+from stillhunt_server.console.investigations import narrative_of
+from stillhunt_server.console.request_rows import log_url
+
+_OF = f"/campaigns/{ACT}"
+
+
+def hrefs(text: str, part: str) -> list[str]:
+    """Addresses in a page that hold a text."""
+    return [one for one in map(unescape, re.findall(r'href="([^"]+)"', text)) if part in one]
+
+
+def test_a_row_of_the_matrix_opens_as_its_members_in_every_view(reading: Scene) -> None:
+    vera = reading.reader("vera")
+    matrix = vera.page(f"{_OF}/ties")
+    href, number = re.findall(r'<th scope="row"><a href="([^"]+)">(\d+) members</a>', matrix)[0]
+    query = unescape(href)
+    for page in (f"/ties{query}", f"/ties{query}&view=timeline", f"/ties{query}&view=graph", f"/members{query}"):
+        assert f"<h1>{number} of 120 members</h1>" in vera.page(_OF + page), page
+    rows = vera.page(f"{_OF}/members{query}").count("<tr data-href=")
+    assert rows == int(number)
+    nodes = vera.get(f"{_OF}/graph.json{query}").json()["nodes"]
+    assert sum(node["members"] for node in nodes if node["kind"] in ("group", "rest")) == int(number)
+
+
+def test_a_trait_that_the_case_has_not_is_said_and_selects_nobody(reading: Scene) -> None:
+    page = reading.reader("vera").page(f"{_OF}/ties?with=0123456789")
+    assert "This case does not have 1 trait of this address" in page
+    assert "No member is selected." in page
+
+
+def test_a_bar_of_the_timeline_leads_to_those_who_were_active_then(reading: Scene) -> None:
+    vera = reading.reader("vera")
+    page = vera.page(f"{_OF}/ties?view=timeline")
+    assert "What happened, and when it was known" in page
+    bar = hrefs(page, "since=")[0]
+    told = page_of(vera.get(f"{_OF}/ties{bar}")).text
+    assert re.search(r"\d+ of 120 members", told)
+    assert "active since" in told
+
+
+def test_requests_that_findings_name_are_shown_in_order_and_a_finding_opens_its_own(reading: Scene) -> None:
+    vera = reading.reader("vera")
+    shown = reading.console.source.current()
+    assert shown is not None
+    cited = shown.of_campaign("cited", ACT)
+    exported = vera.get(f"{_OF}/requests?rows=cited&as=csv").text.splitlines()
+    times = [line.split(",")[0] for line in exported[1:]]
+    assert len(times) == cited.num_rows
+    assert times == sorted(times)
+    for href in hrefs(vera.page(f"{_OF}/evidence?size=250"), "finding=")[:3]:
+        assert vera.get(href).status_code == 200
+
+
+def test_a_link_into_the_log_store_is_quoted() -> None:
+    assert log_url("https://logs.example/?q={request_id}", "a b&c") == "https://logs.example/?q=a%20b%26c"
+    assert log_url("", "rq-1") == ""
+
+
+def test_an_investigation_is_kept_with_its_selection_and_rows_and_goes_into_the_pack(scene: Scene) -> None:
+    anna = scene.reader("anna")
+    page = anna.page(f"{_OF}/ties?role=mixed")
+    assert "Keep this investigation" in page
+    member = scene.console.source.current().members_of(ACT)["account_id"][0].as_py()  # type: ignore[union-attr]
+    fields = {"version": "0", "question": "Who pays?", "conclusion": "One card.", "role": "mixed", "cited": member}
+    assert anna.post(f"{_OF}/case/investigation", fields).status_code == 303
+    (kept,) = work_events(scene.database, ACT)
+    assert kept.after["investigation"]["address"] == "?role=mixed"
+    assert kept.after["investigation"]["cited"] == [["account", member]]
+    told = anna.page(_OF)
+    assert "kept an investigation: Who pays?" in told
+    assert f"{_OF}/ties?role=mixed" in hrefs(told, "ties")
+    scene.console.database = scene.database
+    request = type("Asked", (), {"database": scene.database})()
+    assert f"Question ({member}"[:9] in narrative_of(request, ACT)
+    assert f"Rows: {member}" in narrative_of(request, ACT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"question": "", "conclusion": "x"}, "An investigation has no question."),
+        ({"question": "x", "conclusion": ""}, "An investigation has no conclusion."),
+        ({"question": "x", "conclusion": "x", "cited": "nobody-1"}, "No row has the id"),
+    ],
+)
+def test_an_investigation_without_a_question_a_conclusion_or_known_rows_is_not_kept(
+    scene: Scene, fields: dict[str, str], said: str
+) -> None:
+    answer = scene.reader("anna").post(f"{_OF}/case/investigation", {"version": "0", **fields})
+    assert answer.status_code == 400
+    assert said.lower() in page_of(answer).text.lower()
+    assert work_events(scene.database, ACT) == []
+
+
+def test_a_narrative_is_drafted_from_the_facts_and_its_sentences_lead_to_their_rows(scene: Scene) -> None:
+    anna = scene.reader("anna")
+    assert "draft=yes" in anna.page(_OF)
+    page = anna.page(f"{_OF}?draft=yes")
+    draft = unescape(re.findall(r'<textarea name="text" rows="10"[^>]*>(.*?)</textarea>', page, re.DOTALL)[0]).strip()
+    assert draft.count("\n") >= 3
+    assert all(re.search(r"\[[a-z_ ]+\]$", line) for line in draft.splitlines())
+    assert anna.post(f"{_OF}/case/narrative", {"version": "0", "text": draft}).status_code == 303
+    assert read_work(scene.database, ACT).narrative == draft
+    for href in set(hrefs(anna.page(_OF), "evidence?kind=")):
+        found = anna.get(f"{href}&as=csv").text
+        assert found.count("\n") > 1, href
+
+
+def test_only_known_sources_in_a_narrative_become_links() -> None:
+    assert split_sources("a [members] b [evidence even_volume] [javascript:x] [requests <b>]") == [
+        ("a ", ""),
+        ("[members]", "members"),
+        (" b ", ""),
+        ("[evidence even_volume]", "evidence?kind=even_volume"),
+        (" [javascript:x] [requests <b>]", ""),
+    ]
