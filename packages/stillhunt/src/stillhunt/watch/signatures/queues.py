@@ -31,6 +31,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.units import DAY
+from stillhunt.link.campaign_phrases import distinct_keys
 from stillhunt.link.requests.arrays import Flags, Floats, Hashes, Ints, lists, values
 from stillhunt.link.requests.index_requests import keyed_bit
 from stillhunt.watch.signatures import passes
@@ -38,7 +39,7 @@ from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS
 from stillhunt.watch.signatures.returns import SignedCampaign
 from stillhunt.watch.signatures.signature import QueueProfile, SignatureSet, fill_sentence
-from stillhunt.watch.signatures.weighing import STYLE_COLUMNS, distinct, hash_text, style_hashes
+from stillhunt.watch.signatures.weighing import STYLE_COLUMNS, hash_text, style_hashes
 from stillhunt.watch.signatures.weights import Counts
 
 # Share of a campaign's requests from which a word is one of its template (no subject is in every eighth request)
@@ -275,11 +276,11 @@ class _Requests:
         model = style_hashes(table)["model"]
         return cls(table, owner, len(known), rank, columns, model, begins.astype(np.int64), words.astype(np.int64))
 
-    def distinct(self, name: str, rows: Ints) -> Ints:
+    def count_distinct(self, name: str, rows: Ints) -> Ints:
         """Distinct values of a column among some requests of each account."""
         column = values(self.table, name)[rows]
         _, code = np.unique(column, return_inverse=True)
-        pairs = distinct(self.owner[rows] * max(len(rows), 1) + code)
+        pairs = distinct_keys(self.owner[rows] * max(len(rows), 1) + code)
         return np.bincount(pairs // max(len(rows), 1), minlength=self.accounts)
 
 
@@ -298,7 +299,7 @@ def _measure_queue(requests: _Requests, model: QueueModel, place: tuple[int, int
     about, seen = np.bincount(owner, minlength=size), np.bincount(requests.owner[early], minlength=size)
     shown = np.repeat(early & (weight >= _ABOUT_BITS), np.diff(requests.begins)) & (bits >= 1.0)
     asker = np.repeat(requests.owner, np.diff(requests.begins))[shown]
-    words = np.bincount(distinct(asker << 16 | requests.words[shown]) >> 16, minlength=size)
+    words = np.bincount(distinct_keys(asker << 16 | requests.words[shown]) >> 16, minlength=size)
     each = np.maximum(about, 1)
 
     def mean(column: Floats) -> Floats:
@@ -316,7 +317,7 @@ def _measure_queue(requests: _Requests, model: QueueModel, place: tuple[int, int
         np.log1p(about), (about + 0.2) / (seen + 2.0), np.log2((words + 1.0) / (model.expected[about] + 1.0)),
         *means.values(), *(np.sqrt(np.maximum(squares[name] - means[name] ** 2, 0.0)) for name in squares),
         mean((requests.model == np.uint64(model.model)).astype(float)),
-        requests.distinct("conversation", rows) / each, requests.distinct("prompt_hash", rows) / each,
+        requests.count_distinct("conversation", rows) / each, requests.count_distinct("prompt_hash", rows) / each,
         np.log((about + 1.0) / (span + 0.5)), np.log1p(seen),
     ]  # fmt: skip
     kept = np.flatnonzero((about >= _LEAST_ABOUT) | every)
