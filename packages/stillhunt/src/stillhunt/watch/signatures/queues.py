@@ -55,8 +55,8 @@ _NEWTON_STEPS = 25  # It settles in ten
 _LEAST_MEMBERS = 8  # Members from which they can be told from others (of fewer, the regression learns who they are)
 _TAIL = 20  # Honest accounts by which the tail is fitted
 _LEAST_TAIL = 0.5  # Bits: mean of that tail at least (a steeper one is an accident of few accounts)
-# Share of linked accounts that may be honest; where nobody came back, the chance that any is linked (one in two waves)
-_FALSE = 0.02
+# Share of linked accounts that may be honest; where nobody came back, the chance that any is linked (one in a wave)
+_FALSE = 0.05
 _LEAST_CHANCE = 1e-12  # Nothing is less likely: no tail is known so far
 _OVERLAP_DAYS = 1.0  # Replacements begin while the last members still work, or stand by before
 COLUMNS = (
