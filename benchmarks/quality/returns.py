@@ -82,7 +82,7 @@ class Episode:
 
     def signed(self) -> SignatureSet:
         """Signatures and profiles of the true harvest before the ban."""
-        tables = true_tables(_World(self), self.time < self.cut, {"members": MEMBERS.empty()})  # type: ignore[arg-type]  # it reads no more of a world
+        tables = true_tables(_World(self), self.time < self.cut, {"members": MEMBERS.empty()})  # type: ignore[arg-type]  # what it reads of a world
         return compile_signatures(self.until(self.cut), tables, Config(), self.cut)
 
     def deadlines(self) -> dict[str, float]:
@@ -126,7 +126,7 @@ def build_episode(kind: str, seed: int, texts: Path | None) -> Episode:
         world = build_world(WorldSpec(ACCOUNTS, 14, seed, (campaign,)))
     else:
         more = {"campaign_accounts": CAMPAIGN, "rewritten": CUT[kind], "texts": texts if kind == "texts" else None}
-        world = build_second_world(SecondSpec(11, ACCOUNTS // 2, 14, seed, **more))  # type: ignore[arg-type]  # the values are of several types
+        world = build_second_world(SecondSpec(11, ACCOUNTS // 2, 14, seed, **more))  # type: ignore[arg-type]  # settings by name
     truth = world.truth_requests
     harvested = truth.filter(pc.not_equal(truth["campaign"], ""))["request_id"].combine_chunks()
     return Episode(kind, sketches_of(world.requests), harvested)

@@ -56,8 +56,7 @@ _NEWTON_STEPS = 25  # It settles in ten
 _LEAST_MEMBERS = 8  # Members from which they can be told from others (of fewer, the regression learns who they are)
 _TAIL = 20  # Honest accounts by which the tail is fitted
 _LEAST_TAIL = 0.5  # Bits: mean of that tail at least (a steeper one is an accident of few accounts)
-# Share of linked accounts that may be honest ones; where nobody came back, the chance that any is linked (one wrong
-# account in a wave of twenty that a person looks at)
+# Share of linked accounts that may be honest; where nobody came back, the chance that any is linked (one in a wave)
 _FALSE = 0.05
 _LEAST_CHANCE = 1e-12  # Nothing is less likely: no tail is known so far
 _OVERLAP_DAYS = 1.0  # Replacements begin while the last members still work, or stand by before
@@ -361,13 +360,12 @@ def _fit_profile(
     weights[-1] -= math.log(own.sum() / (~own).sum())
     bits = _design(matrix, centre, scale) @ weights / math.log(2.0)
     accounts = measured["account_id"].take(pa.array(rows))
-    strongest = _strongest_of_accounts(accounts, bits, ~own)
+    strongest, shown = (_strongest_of_accounts(accounts, bits, one) for one in (~own, own))
     if len(strongest) < 2:
         return None
     honest = counts.total(passes.CHOOSING)[1] + counts.total(passes.STATING)[1]
     tail = strongest[: min(_TAIL, len(strongest))]
     mean = max(float((tail - tail[-1]).mean()), _LEAST_TAIL)
-    shown = _strongest_of_accounts(accounts, bits, own)
     more = int((shown > tail[0]).sum())
     reason = fill_sentence("queue_rate", members=more, all=len(campaign.members), honest=honest)
     words = {str(at): round(float(model.bits[at]), 3) for at in np.flatnonzero(model.bits != _WORD_BITS[0]).tolist()}
@@ -388,9 +386,8 @@ def _strongest_of_accounts(accounts: pa.ChunkedArray, bits: Floats, chosen: Flag
 
 def _fit_regression(design: Floats, own: Flags) -> Floats:
     """Weights of a logistic regression, by Newton's method."""
-    penalty = np.full(design.shape[1], _RIDGE)
-    penalty[-1] = 1e-6
-    weights = np.zeros(design.shape[1])
+    penalty = np.append(np.full(design.shape[1] - 1, _RIDGE), 1e-6)
+    weights = np.zeros(len(penalty))
     for _ in range(_NEWTON_STEPS):
         likely = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -30.0, 30.0)))
         slope = design.T @ (own - likely) - penalty * weights
