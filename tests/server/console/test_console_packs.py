@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def made_packs(scene: Scene) -> list[Path]:
 def test_an_analyst_makes_a_pack_with_the_narrative_and_fetches_it(hunted: Scene, tmp_path: Path) -> None:
     anna, campaign = hunted.reader("anna"), campaigns()[0]
     do(anna, "narrative", campaign=campaign, text="They came in March.")
+    assert hunted.console.source.current() is not None
+    member = hunted.console.source.current().members_of(campaign)["account_id"][0].as_py()  # type: ignore[union-attr]
+    do(anna, "comment", campaign=campaign, text=f"It begins with {member}.")
     form = form_of(anna, f"/campaigns/{campaign}", f"/campaigns/{campaign}/pack")
     answer = anna.post(form.action, form.fields)
     leads, _, part = answer.headers["location"].partition("#")
@@ -53,7 +57,10 @@ def test_an_analyst_makes_a_pack_with_the_narrative_and_fetches_it(hunted: Scene
     assert path.name in fetched.headers["content-disposition"]
     (tmp_path / "fetched.zip").write_bytes(fetched.content)
     found = verify_pack(tmp_path / "fetched.zip", Trust(trusted_keys(tmp_path / "keys")))
-    assert found.files["narrative.txt"] == b"They came in March.\n"
+    told = found.files["narrative.txt"].decode()
+    assert told.startswith("They came in March.\n\nComment (")
+    assert re.search(r": It begins with a-[0-9a-z]+\.\n$", told), told
+    assert member not in told
     assert found.manifest.header["pack"]["full"] is False
     looks = [row for row in hunted.audit() if row[1].startswith("pack")]
     assert looks == [("anna", "pack made", campaign), ("anna", "pack", path.name)]

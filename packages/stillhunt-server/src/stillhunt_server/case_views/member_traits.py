@@ -24,7 +24,7 @@ RARE, BETWEEN, COMMON, NOT_KNOWN = "rare", "between", "common", "not known"
 """How common a trait is outside the campaign."""
 FINDING = "finding"
 """Kind of the traits that findings are: shared cards, addresses, templates and schedules are known only as such."""
-OTHERS = TRAIT_KINDS[OTHER_CAMPAIGN].name
+OTHER_CAMPAIGN_KIND = TRAIT_KINDS[OTHER_CAMPAIGN].name
 _RARE_BITS = 1.0
 """Mean bits for its members from which evidence calls a trait rare. Judgement: twice as likely in the campaign."""
 _ELSEWHERE_LEAST = 50
@@ -43,7 +43,7 @@ class MemberTrait:
 
     Attributes:
         ref: its name in addresses, the same in every hunt, which shows nothing of it.
-        value: raw; the campaign where the kind is `OTHERS`, the name of the test where it is `FINDING`.
+        value: raw; the campaign where the kind is `OTHER_CAMPAIGN_KIND`, the name of the test where it is `FINDING`.
         label, short: safe to show, with its kind and without.
         members: members of the campaign that have it, of all.
     """

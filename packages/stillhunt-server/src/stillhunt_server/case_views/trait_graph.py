@@ -11,7 +11,7 @@ import numpy as np
 from stillhunt.base import formatting
 from stillhunt.triage.model import ID_CHARS
 from stillhunt_server.case_views.member_selection import Flags, MemberSelection, select_members
-from stillhunt_server.case_views.member_traits import OTHERS, MemberTrait, MemberTraits
+from stillhunt_server.case_views.member_traits import OTHER_CAMPAIGN_KIND, MemberTrait, MemberTraits
 from stillhunt_server.case_views.trait_matrix import MemberGroup, trait_matrix
 
 FIRST_TRAITS, GROUPS_AT_ONCE, TRAITS_AT_ONCE, ACCOUNTS_AT_ONCE = 8, 8, 8, 20
@@ -144,7 +144,7 @@ def _largest(groups: Iterable[MemberGroup]) -> list[MemberGroup]:
 
 
 def _trait_node(trait: MemberTrait, members: int, selection: MemberSelection) -> GraphNode:
-    pivot = trait.kind == OTHERS
+    pivot = trait.kind == OTHER_CAMPAIGN_KIND
     select = selection.also(having=(trait.ref,)).url()
     more = (("groups", members), ("accounts", members))
     about = trait.value if pivot else ""

@@ -25,7 +25,12 @@ from stillhunt_server.case_views.member_selection import (
     select_members,
     split_values,
 )
-from stillhunt_server.case_views.member_traits import COMMONNESS_SENTENCE, OTHERS, MemberTraits, describe_traits
+from stillhunt_server.case_views.member_traits import (
+    COMMONNESS_SENTENCE,
+    OTHER_CAMPAIGN_KIND,
+    MemberTraits,
+    describe_traits,
+)
 from stillhunt_server.case_views.trait_graph import GraphNode, first_graph, graph_step
 from stillhunt_server.case_views.trait_matrix import TraitMatrix, trait_matrix
 from stillhunt_server.casework.campaign_events import campaign_events
@@ -152,7 +157,7 @@ def _column_values(one: Investigated, trait: Any, number: int) -> dict[str, Any]
         "having": selection.also(having=(trait.ref,)).url(),
         "lacking": selection.also(lacking=(trait.ref,)).url(),
         "hide": replace(selection, hidden=(*selection.hidden, trait.ref)).url(),
-        "pivot": campaign_url(trait.value, "ties") if trait.kind == OTHERS else "",
+        "pivot": campaign_url(trait.value, "ties") if trait.kind == OTHER_CAMPAIGN_KIND else "",
     }
 
 
