@@ -21,7 +21,7 @@ from model.prove_scene import SIZE, fingerprint, prove_scene
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
 from stillhunt_model.marks.gate import gate_of
-from stillhunt_model.marks.keys import OTHERS
+from stillhunt_model.marks.keys import OTHER_ACCOUNTS
 from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import tiny_net
@@ -372,7 +372,7 @@ def test_control_answers_have_the_marks_of_the_logged_ones() -> None:
     assert marks is not None
     prompts = [one.prompt for one in scene.answers["c-1"]]
     parts = []
-    for group, seed in (("c-1", 5), (OTHERS, 6)):
+    for group, seed in (("c-1", 5), (OTHER_ACCOUNTS, 6)):
         mark = StandingProcessor([marks.keys_of(group)], marks.layers, gate_of(scene.teacher.tokenizer))
         said = generate(scene.teacher, prompts, Sampling(tokens=24, seed=seed, processors=(mark,)))
         rows = zip(scene.answers["c-1"], said, strict=True)
