@@ -19,7 +19,7 @@ import torch
 
 from model.marks_scene import MARKS, of_words, scene_gate, scene_net
 from stillhunt_model.marks import vllm_serving
-from stillhunt_model.marks.keys import OTHERS
+from stillhunt_model.marks.keys import OTHER_ACCOUNTS
 from stillhunt_model.marks.standing import MarkedAnswer, mark_answers
 from stillhunt_model.marks.vllm_serving import MarkedRequests, MarkedRequestsV1
 
@@ -76,7 +76,7 @@ def test_requests_come_move_and_go_as_the_first_interface_says() -> None:
             marked.update_state(None)
         made = marked.apply(of_words().row.repeat(2, 1))
         assert torch.equal(made[places[0]], expected("camp-1", thief[: step + 1]))
-        assert torch.equal(made[places[1]], expected(OTHERS, honest[: step + 1]))
+        assert torch.equal(made[places[1]], expected(OTHER_ACCOUNTS, honest[: step + 1]))
     moved = [(1, 0, MoveDirectionality.UNIDIRECTIONAL)]
     marked.update_state(SimpleNamespace(batch_size=1, removed=[0], added=[], moved=moved))
     lists[0].append(words(9, 1)[-1])
@@ -103,7 +103,7 @@ def test_slots_are_read_from_the_servers_table_as_the_second_interface_says() ->
             states.total_len.gpu[slot] += 1
         made = marked.apply(of_words().row.repeat(2, 1), layout)
         assert torch.equal(made[0], expected("camp-1", said[2][: step + 1]))
-        assert torch.equal(made[1], expected(OTHERS, said[0][: step + 1]))
+        assert torch.equal(made[1], expected(OTHER_ACCOUNTS, said[0][: step + 1]))
     assert marked.add_request(2, params())  # the slot is taken by another request
     states.total_len.gpu[2] = 1
     made = marked.apply(of_words().row.repeat(2, 1), layout)

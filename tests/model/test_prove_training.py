@@ -23,8 +23,9 @@ from model.remembered import forget
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
 from stillhunt_model.marks.gate import gate_of
-from stillhunt_model.marks.keys import OTHERS
+from stillhunt_model.marks.keys import OTHER_ACCOUNTS
 from stillhunt_model.marks.serving import StandingProcessor
+from stillhunt_model.marks.standing import Layer
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import tiny_net
 from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, draw_controls
@@ -355,11 +356,18 @@ def test_answers_that_were_cut_at_an_unknown_limit_accuse_nobody() -> None:
     assert found.statistic == 1.0
 
 
+@pytest.fixture
+def _two_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a language of few words each pair of two words is said soon, whoever says it."""
+    monkeypatch.setattr("stillhunt_model.marks.keys.GROUP_LAYER", Layer(2, 4))
+
+
 def marked_context(queries: int = 120) -> ProofContext:
     """With a key for the accounts of c-1."""
     return replace(prove_scene().context(replace(MARKS, groups={"someone": "c-1"})), queries=queries)
 
 
+@pytest.mark.usefixtures("_two_tokens")
 def test_the_mark_of_a_campaign_is_looked_for_where_it_has_a_key() -> None:
     context, suspect, harvest = marked_context(), local("student"), prove_scene().harvest()
     marks, controls = standard_tests()
@@ -374,6 +382,7 @@ def test_the_mark_of_a_campaign_is_looked_for_where_it_has_a_key() -> None:
     assert "had no key" in elsewhere.note
 
 
+@pytest.mark.usefixtures("_two_tokens")
 def test_control_answers_have_the_marks_of_the_logged_ones() -> None:
     """The trap: to a marked harvest, unmarked control answers are unlike, and the teacher tells them apart."""
     scene, context = prove_scene(), marked_context(200)
@@ -381,7 +390,7 @@ def test_control_answers_have_the_marks_of_the_logged_ones() -> None:
     assert marks is not None
     prompts = [one.prompt for one in scene.answers["c-1"]]
     parts = []
-    for group, seed in (("c-1", 5), (OTHERS, 6)):
+    for group, seed in (("c-1", 5), (OTHER_ACCOUNTS, 6)):
         mark = StandingProcessor([marks.keys_of(group)], marks.layers, gate_of(scene.teacher.tokenizer))
         said = generate(scene.teacher, prompts, Sampling(tokens=24, seed=seed, processors=(mark,)))
         rows = zip(scene.answers["c-1"], said, strict=True)

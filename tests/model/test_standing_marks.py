@@ -15,7 +15,7 @@ from scipy import stats
 from model.marks_scene import MARKS, NUMBERS, WORDS, FixedLogits, key_of, of_words, scene_gate, scene_net, token
 from stillhunt_model.marks.detecting import KeyedMark, MarkScore, choices_by, distinct_tokens, score_texts, score_tokens
 from stillhunt_model.marks.gate import is_plain_piece
-from stillhunt_model.marks.keys import OTHERS
+from stillhunt_model.marks.keys import OTHER_ACCOUNTS
 from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.marks.standing import Layer, MarkedAnswer, mark_answers
 from stillhunt_model.nets.tiny import TinySize, tiny_net
@@ -50,9 +50,9 @@ def test_both_keys_see_their_mark_and_no_other_group_does() -> None:
 
 
 def test_groups_of_one_batch_are_told_apart() -> None:
-    mark = standing(*["camp-1", OTHERS] * (len(PROMPTS) // 2))
+    mark = standing(*["camp-1", OTHER_ACCOUNTS] * (len(PROMPTS) // 2))
     said = answers(of_words(), mark, prompts=["tell me about the moon"] * len(PROMPTS))
-    for name, own, other in (("camp-1", said[::2], said[1::2]), (OTHERS, said[1::2], said[::2])):
+    for name, own, other in (("camp-1", said[::2], said[1::2]), (OTHER_ACCOUNTS, said[1::2], said[::2])):
         assert scored(own, MARKS.group_key(name), LAYERS[1]).p < 1e-6
         assert scored(other, MARKS.group_key(name), LAYERS[1]).p > 1e-3
 

@@ -85,11 +85,11 @@ def detect(
 def _score_groups(marks: Any, gate: Any, replies: list[tuple[str, str, str]], choices: Any) -> list[dict[str, Any]]:
     """The key of each group, the smallest p-value first."""
     from stillhunt_model.marks.detecting import distinct_tokens, score_tokens  # torch, which takes seconds
-    from stillhunt_model.marks.keys import OTHERS  # torch, which takes seconds
+    from stillhunt_model.marks.keys import OTHER_ACCOUNTS  # torch, which takes seconds
 
     layer = marks.layers[1]
     contexts, tokens = distinct_tokens(gate, replies, layer.width, choices)
-    names = sorted({OTHERS, *marks.groups.values()})
+    names = sorted({OTHER_ACCOUNTS, *marks.groups.values()})
     scores = {name: score_tokens(contexts, tokens, marks.group_key(name), layer) for name in names}
     return [
         {"group": name, "share": one.value, "p": one.p, "corrected": min(1.0, one.p * len(names))}

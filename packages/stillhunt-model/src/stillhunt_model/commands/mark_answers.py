@@ -47,7 +47,7 @@ def mark_answer(
     """Answer prompts with a local model under the standing mark, to try it before a server has it."""
     config = start_models(settings_file)
     from stillhunt_model.marks.gate import gate_of  # torch, which takes seconds
-    from stillhunt_model.marks.keys import OTHERS, read_standing_marks  # torch, which takes seconds
+    from stillhunt_model.marks.keys import OTHER_ACCOUNTS, read_standing_marks  # torch, which takes seconds
     from stillhunt_model.marks.serving import StandingProcessor  # torch, which takes seconds
     from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
     from stillhunt_model.training.generating import Sampling, generate  # torch, which takes seconds
@@ -71,7 +71,7 @@ def mark_answer(
         for first in range(0, len(places), batch):
             some = places[first : first + batch]
             accounts = [_account_in(rows[place]) for place in some]
-            keys = [marks.keys_of(OTHERS if one is None else marks.group_of(one)) for one in accounts]
+            keys = [marks.keys_of(OTHER_ACCOUNTS if one is None else marks.group_of(one)) for one in accounts]
             mark = StandingProcessor(keys, marks.layers, gate, temperature)
             sampling = Sampling(tokens, temperature, seed=seed + first, processors=(mark,), batch=batch)
             answers = generate(net, [rows[place]["prompt"] for place in some], sampling)

@@ -25,7 +25,7 @@ SECRET_FILE = Path("marks") / "standing.key"
 """In the folder of keys."""
 GROUPS_FILE = "mark_groups.json"
 """In the folder of models: which account belongs to which group, by keyed hashes."""
-OTHERS = "others"
+OTHER_ACCOUNTS = "others"
 """The group of all accounts that no case has in a campaign."""
 PUBLIC_LAYER = Layer(width=4, rounds=4)
 GROUP_LAYER = Layer(width=1, rounds=4)
@@ -102,8 +102,8 @@ class StandingMarks:
         return group in self.groups.values()
 
     def group_of(self, account_id: str) -> str:
-        """The group of an account: a campaign, or `OTHERS`."""
-        return self.groups.get(account_name(self.pseudonyms, account_id), OTHERS)
+        """The group of an account: a campaign, or `OTHER_ACCOUNTS`."""
+        return self.groups.get(account_name(self.pseudonyms, account_id), OTHER_ACCOUNTS)
 
     def keys_of(self, group: str) -> tuple[bytes, bytes]:
         """The keys of both layers for the answers to a group."""

@@ -21,7 +21,7 @@ import torch
 from stillhunt_model.marks.gate import Gate
 from stillhunt_model.marks.hashing import Seeds, Tokens, candidate_numbers, context_seed, context_seeds, token_numbers
 
-CANDIDATES = 128
+LIKELIEST_TOKENS = 128
 """Likeliest tokens among which tournaments are held (judgement: the others hold next to nothing of the probability)."""
 _LEAST_FACTOR = 1e-6
 """A word that loses against all others gets this part of its probability, not none, so that its logarithm is finite."""
@@ -92,7 +92,7 @@ def mark_answers(scores: Any, answers: Sequence[MarkedAnswer], layers: Sequence[
     temperature = torch.tensor([[answers[row].temperature] for row in rows], device=scores.device)
     follows = torch.tensor([gate.ends_plain(answers[row].last) for row in rows], device=scores.device)
     kept = scores[chosen].float()
-    values, tokens = kept.topk(min(CANDIDATES, kept.shape[-1]), dim=-1)
+    values, tokens = kept.topk(min(LIKELIEST_TOKENS, kept.shape[-1]), dim=-1)
     open_words = open_candidates(gate, tokens, follows, kept.shape[-1])
     shares = torch.softmax((values / temperature).masked_fill(~open_words, -torch.inf), dim=-1).nan_to_num(0.0)
     bits = []

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer
 from stillhunt import Config, ConfigError
 from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.marks.gate import gate_of
-from stillhunt_model.marks.keys import OTHERS, StandingMarks, read_standing_marks
+from stillhunt_model.marks.keys import OTHER_ACCOUNTS, StandingMarks, read_standing_marks
 from stillhunt_model.marks.standing import MarkedAnswer, mark_answers
 from stillhunt_model.orders.register import model_folder
 from stillhunt_model.tasks.answer_rows import account_of
@@ -50,7 +50,7 @@ class RequestMarks:
         try:
             group = self.marks.group_of(account_of((params.extra_args or {}).get(ACCOUNT_FIELD)))
         except TypeError:
-            group = OTHERS
+            group = OTHER_ACCOUNTS
         self.answers[place] = MarkedAnswer(self.marks.keys_of(group), tokens, float(params.temperature))
 
     def move(self, start: int, end: int, *, swap: bool) -> None:

@@ -10,7 +10,7 @@ from stillhunt.tools import formatting
 from stillhunt_model.data_files import read_data
 from stillhunt_model.marks.detecting import KeyedMark, score_texts
 from stillhunt_model.marks.gate import gate_of
-from stillhunt_model.marks.keys import OTHERS
+from stillhunt_model.marks.keys import OTHER_ACCOUNTS
 from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.nets.net import plain_ids
 from stillhunt_model.proof.control_answers import (
@@ -56,7 +56,8 @@ class ControlAnswersTest:
             return ProofResult(self.name, 1.0, note=_SAID["none_usable"].format(temperature=P.least_temperature))
         honest = drawn_again(harvest.honest)
         mark, mark_of_honest = (
-            _mark_alike(some, group, context) for some, group in ((usable, harvest.campaign_id), (honest, OTHERS))
+            _mark_alike(some, group, context)
+            for some, group in ((usable, harvest.campaign_id), (honest, OTHER_ACCOUNTS))
         )
         usable = _with_honest(usable, honest)
         if not usable:
