@@ -164,8 +164,8 @@ elif sys.argv[3] == "nats":
     async def killed_later(_message):
         killed()
     nats.aio.msg.Msg.ack = killed_later
-    from stillhunt_server.receiving import nats_inlet
-    nats_inlet.NatsInlet.__init__.__defaults__ = (nats_inlet.PACE._replace(acknowledge_seconds=2.0),)
+    from stillhunt_server.receiving import broker_inlet, nats_inlet
+    nats_inlet.NatsInlet.__init__.__defaults__ = (broker_inlet.INLET_PACE._replace(acknowledge_seconds=2.0),)
 else:
     from stillhunt_server.receiving import kafka_topic
     class Dying(kafka_topic.Consumer):
