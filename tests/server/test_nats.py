@@ -32,6 +32,7 @@ from stillhunt_server.receiving.bodies import Records
 from stillhunt_server.receiving.brokers import check_broker
 from stillhunt_server.receiving.committer import Committer
 from stillhunt_server.receiving.dead_letters import DeadLetters
+from stillhunt_server.receiving.messages import BrokerMessage
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from watch.small_world import lines
 
@@ -41,11 +42,12 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from server.nats_servers import STREAM, Broker, broker
-from stillhunt_server.receiving import nats_inlet
-from stillhunt_server.receiving.nats_inlet import PACE, NatsInlet
+from stillhunt_server.receiving import broker_inlet
+from stillhunt_server.receiving.broker_inlet import INLET_PACE
+from stillhunt_server.receiving.nats_inlet import NatsInlet
 
 pytestmark = pytest.mark.service
-QUICK = PACE._replace(fetch_seconds=0.2, acknowledge_seconds=2.0, first_wait=0.2, longest_wait=0.5)
+QUICK = INLET_PACE._replace(fetch_seconds=0.2, acknowledge_seconds=2.0, first_wait=0.2, longest_wait=0.5)
 
 
 @pytest.fixture
@@ -162,14 +164,14 @@ def test_a_fetch_without_messages_does_not_end_the_inlet(
 @pytest.fixture
 def undecodable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ours: messages that hold the word poison cannot be decoded."""
-    usual = nats_inlet.decoded
+    usual = broker_inlet.decode_message
 
-    def fails(message: Msg, source: str, longest: int, **named: bool) -> tuple[Stream, Records]:
+    def fails(message: BrokerMessage, source: str, longest: int, **named: bool) -> tuple[Stream, Records]:
         if b"poison" in message.data:
             raise RecursionError("maximum recursion depth exceeded")
         return usual(message, source, longest, **named)
 
-    monkeypatch.setattr(nats_inlet, "decoded", fails)
+    monkeypatch.setattr(broker_inlet, "decode_message", fails)
 
 
 @pytest.mark.usefixtures("undecodable")

@@ -108,7 +108,7 @@ from stillhunt.base.config import Config
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.spool.parts import Stream
-from stillhunt_server.receiving import kafka_topic, nats_inlet, object_records
+from stillhunt_server.receiving import broker_inlet, kafka_topic, nats_inlet, object_records
 from stillhunt_server.receiving.brokers import Intake
 from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.sinks import StoredTogether
@@ -136,7 +136,7 @@ def hunt(folder, settings):
     async def killed_later(_message):
         killed()
     nats.aio.msg.Msg.ack = killed_later
-    nats_inlet.NatsInlet.__init__.__defaults__ = (nats_inlet.PACE._replace(acknowledge_seconds=2.0),)
+    nats_inlet.NatsInlet.__init__.__defaults__ = (broker_inlet.INLET_PACE._replace(acknowledge_seconds=2.0),)
     class Dying(kafka_topic.Consumer):
         commit = killed
     kafka_topic.Consumer = Dying

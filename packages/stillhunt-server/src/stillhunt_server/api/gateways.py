@@ -108,6 +108,13 @@ class Gateways:
         self._model_header = settings.model_header.lower().encode()
         self._hashed = settings.account_hash == "sha256"
         self._appeal_url = settings.appeal_url
+        nothing = msgspec.json.encode(self.shown(NO_DECISION))
+        headers = [(b"content-type", _JSON), (b"content-length", str(len(nothing)).encode())]
+        # Made once, since nearly all answers are these.
+        self._nothing: tuple[dict[str, Any], ...] = (
+            {"type": "http.response.start", "status": 200, "headers": headers},
+            {"type": "http.response.body", "body": nothing},
+        )
         self._held = 0
         self._decoders = Decoders(MOST_GUARDED_BYTES, processes=1)
         self._exact = {form.path: partial(form.answer, self) for form in all_forms()}
@@ -164,8 +171,8 @@ class Gateways:
             raise RefusedError(400, "'messages' and 'texts' are lists")
         answer = self.ask(scope, DECIDE_PATH, asked)
         if answer is NO_DECISION:
-            await send(_NOTHING_START)
-            await send(_NOTHING_BODY)
+            for part in self._nothing:
+                await send(part)
         else:
             await reply(send, 200, msgspec.json.encode(self.shown(answer)), [])
 
@@ -323,29 +330,7 @@ def _given_token(scope: Scope) -> bytes:
 
 
 _MAY_ASK = frozenset((DECIDE, ADMIN))
-_NOTHING = msgspec.json.encode(
-    {
-        "allowed": True,
-        "action": "none",
-        "status": 200,
-        "reason": None,
-        "message": None,
-        "decision": None,
-        "expires_at": None,
-        "retry_after": None,
-    }
-)
-
-
 _EXTRA = {401: [(b"www-authenticate", b"Bearer")], 405: [(b"allow", b"POST")], 503: [(b"retry-after", b"5")]}
-
-# Both made once, since nearly all answers are these.
-_NOTHING_START: dict[str, Any] = {
-    "type": "http.response.start",
-    "status": 200,
-    "headers": [(b"content-type", _JSON), (b"content-length", str(len(_NOTHING)).encode())],
-}
-_NOTHING_BODY: dict[str, Any] = {"type": "http.response.body", "body": _NOTHING}
 _QUESTIONS, _GUARDED = msgspec.json.Decoder(GatewayQuestion), msgspec.json.Decoder(Guarded)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+from pydantic import BaseModel
 from sqlalchemy import select
 from starlette.responses import Response
 
@@ -27,6 +29,21 @@ from stillhunt_server.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_to
 
 PAGE = 1000
 """Most decisions in one answer."""
+API_ROUTES: list[ApiRoute] = []
+"""All routes of the API. What they may answer besides: 401, 403, 429 and 503."""
+_Run = TypeVar("_Run", bound=Callable[[Call], BaseModel | Response])
+
+
+def _route(method: str, path: str, scope: str, **more: Any) -> Callable[[_Run], _Run]:
+    """Add a route: what it does is its docstring, and what it gives its return type."""
+
+    def add_route(run: _Run) -> _Run:
+        given = get_type_hints(run)["return"]
+        form = None if given is Response else given
+        API_ROUTES.append(ApiRoute(method, path, scope, run.__doc__ or "", run, form, **more))
+        return run
+
+    return add_route
 
 
 def _read_clock_microseconds() -> int:
@@ -43,7 +60,15 @@ def _build_decision_form(call: Call, entry: LogEntry) -> forms.Decision:
     return forms.Decision.model_validate({**asdict(entry), **times, "appeal_code": code})
 
 
+@_route(
+    "GET",
+    "/v1/decisions",
+    ADMIN,
+    query={"account_id": "Only those about this account.", "after": "Only those after this place in the log."},
+    problems=(400,),
+)
 def _list_decisions_in_force(call: Call) -> forms.Decisions:
+    """Decisions in force, in the order of the log."""
     named, after = call.query.get("account_id"), _parse_query_number(call.query.get("after", "0"), "after")
     account = None if named is None else visible_id(named)  # as the readers of logs write it
     known, now = _caught_up(call), _read_clock_microseconds()
@@ -76,7 +101,9 @@ def _check_log(call: Call) -> None:
         raise ProblemError(503, problem)
 
 
+@_route("POST", "/v1/decisions", ADMIN, sent=forms.NewDecision, status=201, problems=(400, 413))
 def _make_person_decision(call: Call) -> forms.Decision:
+    """Decide about an account as a person."""
     _check_log(call)
     new: forms.NewDecision = call.body
     kind: Kind = "override" if new.override else "case"
@@ -86,7 +113,9 @@ def _make_person_decision(call: Call) -> forms.Decision:
     )
 
 
+@_route("POST", "/v1/decisions/{seq:int}/undo", ADMIN, sent=forms.Undo, status=201, problems=(400, 404, 413))
 def _undo_person_decision(call: Call) -> forms.Decision:
+    """End a decision."""
     _check_log(call)
     return _build_decision_form(
         call,
@@ -94,7 +123,9 @@ def _undo_person_decision(call: Call) -> forms.Decision:
     )
 
 
+@_route("GET", "/v1/bundles/decisions.tar.gz", DECIDE, problems=(304,))
 def _build_decision_bundle(call: Call) -> Response:
+    """Decisions in force, as data for Open Policy Agent; 304 if If-None-Match names their revision."""
     revision, bundle = bundle_of(dict(_caught_up(call).table.counting(_read_clock_microseconds())))
     tag = {"etag": f'"{revision}"'}
     if call.unchanged == revision:
@@ -102,7 +133,9 @@ def _build_decision_bundle(call: Call) -> Response:
     return Response(bundle, 200, tag, BUNDLE_TYPE)
 
 
+@_route("POST", "/v1/appeals", APPEAL, sent=forms.NewAppeal, status=201, problems=(400, 404, 413))
 def _file_appeal(call: Call) -> forms.FiledAppeal:
+    """File an appeal against a decision."""
     new, terms = call.body, call.sources.decisions.answers.policy.appeals
     text = (new.decision, visible_id(new.account_id), new.text)
     return _build_filed_appeal(
@@ -121,20 +154,32 @@ def _with_times(appeal: Appeal) -> dict[str, Any]:
     }
 
 
+@_route(
+    "GET",
+    "/v1/appeals/{appeal_id:int}",
+    APPEAL,
+    query={"account_id": "The account that appealed; needed."},
+    problems=(404,),
+)
 def _find_customer_appeal(call: Call) -> forms.FiledAppeal:
-    """An appeal for its customer: whoever guesses numbers must name the account, too."""
+    """What became of an appeal."""
     appeal = find_appeal(call.sources.database, _in_path(call, "appeal_id"))
+    # Whoever guesses numbers must name the account, too.
     if visible_id(call.query.get("account_id") or "") != appeal.account_id:
         raise ProblemError(404, f"there is no appeal {appeal.appeal_id}")
     return _build_filed_appeal(appeal)
 
 
+@_route("GET", "/v1/appeals", ADMIN, query={"all": "true: those that were decided, too."})
 def _list_full_appeals(call: Call) -> forms.Appeals:
+    """Open appeals, the most urgent first."""
     found = list_appeals(call.sources.database, open_only=call.query.get("all") != "true")
     return forms.Appeals(appeals=[forms.FullAppeal.model_validate(_with_times(one)) for one in found])
 
 
+@_route("POST", "/v1/appeals/{appeal_id:int}/decision", ADMIN, sent=forms.AppealDecision, problems=(400, 404, 409, 413))
 def _decide_appeal(call: Call) -> forms.FullAppeal:
+    """Decide an appeal."""
     terms, said = call.sources.decisions.answers.policy.appeals, call.body
     decided = decide_appeal(
         call.sources.database,
@@ -148,14 +193,18 @@ def _decide_appeal(call: Call) -> forms.FullAppeal:
     return forms.FullAppeal.model_validate(_with_times(decided))
 
 
+@_route("GET", "/v1/rates", ADMIN)
 def _compute_field_rates(call: Call) -> forms.Rates:
+    """How often rules were wrong, as far as appeals tell."""
     database = call.sources.database
     _caught_up(call)
     found = field_rates(read_log(database), list_appeals(database, open_only=False), _read_clock_microseconds())
     return forms.Rates.model_validate({**asdict(found), "misleads": FIELD_RATES_MISLEAD})
 
 
+@_route("GET", "/v1/tokens", ADMIN)
 def _list_known_tokens(call: Call) -> forms.KnownTokenList:
+    """All tokens; none of them is shown."""
     rows = call.sources.database.read(select(TOKENS).order_by(TOKENS.c.made_at, TOKENS.c.token_id))
     times = ("made_at", "revoked_at")
     shown = [
@@ -165,14 +214,18 @@ def _list_known_tokens(call: Call) -> forms.KnownTokenList:
     return forms.KnownTokenList(tokens=[forms.KnownToken.model_validate(one) for one in shown])
 
 
+@_route("POST", "/v1/tokens", ADMIN, sent=forms.NewToken, status=201, problems=(400, 413))
 def _make_token(call: Call) -> forms.MadeToken:
+    """Make a token; it is shown this once."""
     new: forms.NewToken = call.body
     made = make_token(call.sources.database, new.name, frozenset(new.scopes), new.source)
     call.sources.tokens.reread()
     return forms.MadeToken(token=made)
 
 
+@_route("POST", "/v1/tokens/{token_id}/rotate", ADMIN, sent=forms.Rotation, status=201, problems=(400, 404, 413))
 def _rotate_api_token(call: Call) -> forms.MadeToken:
+    """Replace a token with a new one."""
     made = rotate_token(call.sources.database, call.path["token_id"], call.body.hours)
     if made is None:
         raise ProblemError(404, "no token of this id counts")
@@ -180,7 +233,9 @@ def _rotate_api_token(call: Call) -> forms.MadeToken:
     return forms.MadeToken(token=made)
 
 
+@_route("DELETE", "/v1/tokens/{token_id}", ADMIN, status=204, problems=(404,))
 def _revoke_api_token(call: Call) -> Response:
+    """Revoke a token."""
     if not revoke_token(call.sources.database, call.path["token_id"]):
         raise ProblemError(404, "no token of this id counts")
     call.sources.tokens.reread()
@@ -198,124 +253,3 @@ def _parse_query_number(text: str, name: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > len(str(forms.HIGHEST_NUMBER)):
         raise ProblemError(400, f"{name}: a number is wanted")
     return int(text)
-
-
-API_ROUTES = (
-    ApiRoute(
-        "GET",
-        "/v1/decisions",
-        ADMIN,
-        "Decisions in force, in the order of the log.",
-        _list_decisions_in_force,
-        forms.Decisions,
-        query={"account_id": "Only those about this account.", "after": "Only those after this place in the log."},
-        problems=(400,),
-    ),
-    ApiRoute(
-        "POST",
-        "/v1/decisions",
-        ADMIN,
-        "Decide about an account as a person.",
-        _make_person_decision,
-        forms.Decision,
-        forms.NewDecision,
-        201,
-        problems=(400, 413),
-    ),
-    ApiRoute(
-        "POST",
-        "/v1/decisions/{seq:int}/undo",
-        ADMIN,
-        "End a decision.",
-        _undo_person_decision,
-        forms.Decision,
-        forms.Undo,
-        201,
-        problems=(400, 404, 413),
-    ),
-    ApiRoute(
-        "GET",
-        "/v1/bundles/decisions.tar.gz",
-        DECIDE,
-        "Decisions in force, as data for Open Policy Agent; 304 if If-None-Match names their revision.",
-        _build_decision_bundle,
-        problems=(304,),
-    ),
-    ApiRoute(
-        "POST",
-        "/v1/appeals",
-        APPEAL,
-        "File an appeal against a decision.",
-        _file_appeal,
-        forms.FiledAppeal,
-        forms.NewAppeal,
-        201,
-        problems=(400, 404, 413),
-    ),
-    ApiRoute(
-        "GET",
-        "/v1/appeals/{appeal_id:int}",
-        APPEAL,
-        "What became of an appeal.",
-        _find_customer_appeal,
-        forms.FiledAppeal,
-        query={"account_id": "The account that appealed; needed."},
-        problems=(404,),
-    ),
-    ApiRoute(
-        "GET",
-        "/v1/appeals",
-        ADMIN,
-        "Open appeals, the most urgent first.",
-        _list_full_appeals,
-        forms.Appeals,
-        query={"all": "true: those that were decided, too."},
-    ),
-    ApiRoute(
-        "POST",
-        "/v1/appeals/{appeal_id:int}/decision",
-        ADMIN,
-        "Decide an appeal.",
-        _decide_appeal,
-        forms.FullAppeal,
-        forms.AppealDecision,
-        problems=(400, 404, 409, 413),
-    ),
-    ApiRoute(
-        "GET",
-        "/v1/rates",
-        ADMIN,
-        "How often rules were wrong, as far as appeals tell.",
-        _compute_field_rates,
-        forms.Rates,
-    ),
-    ApiRoute(
-        "GET", "/v1/tokens", ADMIN, "All tokens; none of them is shown.", _list_known_tokens, forms.KnownTokenList
-    ),
-    ApiRoute(
-        "POST",
-        "/v1/tokens",
-        ADMIN,
-        "Make a token; it is shown this once.",
-        _make_token,
-        forms.MadeToken,
-        forms.NewToken,
-        201,
-        problems=(400, 413),
-    ),
-    ApiRoute(
-        "POST",
-        "/v1/tokens/{token_id}/rotate",
-        ADMIN,
-        "Replace a token with a new one.",
-        _rotate_api_token,
-        forms.MadeToken,
-        forms.Rotation,
-        201,
-        problems=(400, 404, 413),
-    ),
-    ApiRoute(
-        "DELETE", "/v1/tokens/{token_id}", ADMIN, "Revoke a token.", _revoke_api_token, status=204, problems=(404,)
-    ),
-)
-"""All routes of the API. What they may answer besides: 401, 403, 429 and 503."""

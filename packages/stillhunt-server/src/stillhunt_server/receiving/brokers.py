@@ -17,7 +17,8 @@ from stillhunt_server.receiving.dead_letters import DeadLetters
 from stillhunt_server.receiving.sinks import RecordSink
 from stillhunt_server.receiving.traffic import Limits, Traffic
 
-NATS_EXTRA, KAFKA_EXTRA = "stillhunt[nats]", "stillhunt[kafka]"
+_BROKERS = {"nats": ("nats_inlet", "NATS", "nats_url"), "kafka": ("kafka_topic", "Kafka", "kafka_servers")}
+"""Broker, and the extra that brings its client -> the module here, its name, and the setting that needs it."""
 
 
 class Intake(NamedTuple):
@@ -60,7 +61,7 @@ def fetching_from(broker: str, settings: ServeSettings, sink: RecordSink, intake
     Raises:
         ConfigError: its client is not installed.
     """
-    made = load_kafka().KafkaInlet if broker == "kafka" else load_nats().NatsInlet
+    made = load_broker(broker).KafkaInlet if broker == "kafka" else load_broker(broker).NatsInlet
     inlet = made(settings, sink, intake.limits, intake.traffic, intake.letters)
     inlet.thread.report_to(intake.faults)
     inlet.start()
@@ -70,28 +71,24 @@ def fetching_from(broker: str, settings: ServeSettings, sink: RecordSink, intake
         inlet.stop()
 
 
-def load_nats() -> ModuleType:
-    """The module that speaks with NATS, an optional part.
+def load_broker(broker: str) -> ModuleType:
+    """The module that speaks with a broker, an optional part.
+
+    Args:
+        broker: "nats" or "kafka".
 
     Raises:
         ConfigError: its client is not installed.
     """
+    module, name, setting = _BROKERS[broker]
     try:
-        return import_module("stillhunt_server.receiving.nats_inlet")
+        return import_module(f"stillhunt_server.receiving.{module}")
     except ModuleNotFoundError as error:
-        raise _build_missing_client_error("nats_url", "NATS", NATS_EXTRA) from error
-
-
-def load_kafka() -> ModuleType:
-    """The module that speaks with Kafka, an optional part.
-
-    Raises:
-        ConfigError: its client is not installed.
-    """
-    try:
-        return import_module("stillhunt_server.receiving.kafka_topic")
-    except ModuleNotFoundError as error:
-        raise _build_missing_client_error("kafka_servers", "Kafka", KAFKA_EXTRA) from error
+        raise ConfigError(
+            f"serve.{setting} is set, but the client of {name} is not installed",
+            where=f"setting serve.{setting}",
+            next_step=f"pip install 'stillhunt[{broker}]'",
+        ) from error
 
 
 def check_broker(settings: ServeSettings) -> None:
@@ -102,9 +99,9 @@ def check_broker(settings: ServeSettings) -> None:
     """
     problems = {}
     if settings.nats_url:
-        problems["nats_url"] = asyncio.run(load_nats().problem_with(settings))
+        problems["nats_url"] = asyncio.run(load_broker("nats").problem_with(settings))
     if settings.kafka_servers:
-        problems["kafka_servers"] = load_kafka().find_kafka_problem(settings)
+        problems["kafka_servers"] = load_broker("kafka").find_kafka_problem(settings)
     if is_object_store(settings.store):
         try:
             open_object_store(settings.store).list_folders("records")
@@ -113,11 +110,3 @@ def check_broker(settings: ServeSettings) -> None:
     for setting, problem in problems.items():
         if problem:
             raise ConfigError(problem, where=f"setting serve.{setting}", next_step="repair it, or start what it names")
-
-
-def _build_missing_client_error(setting: str, what: str, extra: str) -> ConfigError:
-    return ConfigError(
-        f"serve.{setting} is set, but the client of {what} is not installed",
-        where=f"setting serve.{setting}",
-        next_step=f"pip install '{extra}'",
-    )

@@ -10,7 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from stillhunt_server.receiving.receiver import BODY_SECONDS, RETRY_SECONDS, Receive, Scope, Send
+from stillhunt_server.receiving.receiver import BODY_SECONDS, JSON, Receive, Scope, Send, send_http_answer
 
 HEADER_BYTES = 512 << 10
 """Bytes after which headers must have ended: two reads of asyncio, as the first may hold the end of another body. The
@@ -196,12 +196,5 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 async def _answer_busy(_scope: Scope, _receive: Receive, send: Send) -> None:
-    body = b'{"error":"this server has as many connections as it takes; try again soon"}'
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", str(RETRY_SECONDS).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    text = b'{"error":"this server has as many connections as it takes; try again soon"}'
+    await send_http_answer(send, 503, JSON, text, close=True)

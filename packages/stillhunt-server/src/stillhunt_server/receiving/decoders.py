@@ -70,9 +70,7 @@ class Decoders:
 
     def large_records(self, parts: Sequence[bytes], form: BodyForm) -> Records:
         """The same of a body in parts, always in another process."""
-        outcome, data = self._ask_idle_process(
-            DecodingOrder(self.longest, form.signal, form.protobuf, form.encoding), parts
-        )
+        outcome, data = self._ask_idle_process(DecodingOrder(self.longest, form), parts)
         return Records(data, outcome.accepted, outcome.refused, tuple(outcome.problems))
 
     def shrunk(self, body: bytes, members: Mapping[str, list[str]], most: int) -> bytes:

@@ -59,14 +59,13 @@ class DecodingOrder(msgspec.Struct):
     """What a process is to do with the body that follows.
 
     Attributes:
+        longest: bytes of a body, before and after unpacking.
         members: members of a JSON object to keep, and of their objects; none for records.
         most: bytes of a member that is kept whole.
     """
 
     longest: int
-    signal: str = ""
-    protobuf: bool = False
-    encoding: str = ""
+    form: BodyForm = BodyForm()
     members: dict[str, list[str]] = {}
     most: int = 0
 
@@ -128,7 +127,7 @@ def _execute_decoding_order(order: DecodingOrder, body: bytes) -> tuple[DecodedO
     try:
         if order.members:
             return DecodedOutcome(), shrunk(body, order.members, order.most)
-        found = records_of(body, BodyForm(order.signal, order.protobuf, order.encoding), order.longest)
+        found = records_of(body, order.form, order.longest)
         if len(found.data) > order.longest:  # what a tolerant reader read takes up to six times the room
             raise BodyError(413, f"the body becomes more than {order.longest} bytes (serve.max_body_mb)")
         return DecodedOutcome(accepted=found.accepted, refused=found.refused, problems=list(found.problems)), found.data

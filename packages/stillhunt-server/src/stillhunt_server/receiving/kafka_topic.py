@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import errno
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.formatting import shorten
-from stillhunt.watch.service_faults import KeptThread
 from stillhunt.watch.spool.parts import Stream
-from stillhunt_server.receiving.bodies import BodyError, Records
+from stillhunt_server.receiving.bodies import Records
+from stillhunt_server.receiving.broker_inlet import BrokerInlet
 from stillhunt_server.receiving.committer import SpoolBusyError
-from stillhunt_server.receiving.dead_letters import DeadLetters
-from stillhunt_server.receiving.messages import BrokerMessage, decode_message, encode_messages
-from stillhunt_server.receiving.receiver import CALL_KINDS
-from stillhunt_server.receiving.sinks import RecordSink, StoredTogether
-from stillhunt_server.receiving.traffic import Limits, Traffic
+from stillhunt_server.receiving.messages import BrokerMessage, encode_messages
+from stillhunt_server.receiving.sinks import StoredTogether
 
 LONGEST_MESSAGE = 1_000_000
 """Bytes that a broker takes in one message unless its operator raised that (message.max.bytes)."""
@@ -33,69 +29,12 @@ SILENT_SECONDS = 10
 """Time without a sign of a process, after which others get its partitions. Judgement: Kafka's own earlier default."""
 
 
-class KafkaPace(NamedTuple):
-    """How messages are fetched, and when that is tried again."""
+class KafkaInlet(BrokerInlet):
+    """Takes messages of a topic; offsets are committed after the sync."""
 
-    # Most messages that are fetched, synced and committed together (at 1 MB each, 128 MB of memory)
-    batch: int = 128
-    fetch_seconds: float = 1.0  # seconds: how long one fetch waits for messages (the process ends within it)
-    # seconds: wait after a failure; it doubles with each further one
-    first_wait: float = 1.0
-    # seconds: longest wait between two tries
-    longest_wait: float = 30.0
+    broker, failures = "Kafka", (KafkaException, SpoolBusyError, OSError)
 
-
-KAFKA_PACE = KafkaPace()
-
-
-class KafkaInlet:
-    """Takes messages of a topic in a thread of its own until it is stopped.
-
-    Offsets are committed after the sync, so what was stored when this process died, or when partitions went to another
-    one, is delivered and stored again; a hunt counts each request once.
-
-    Args:
-        limits: whether there is room; while there is none, messages stay with the broker.
-        traffic: counts them, and says why nothing comes.
-        letters: take messages that we fail to decode by a fault of ours.
-    """
-
-    def __init__(
-        self,
-        settings: ServeSettings,
-        sink: RecordSink,
-        limits: Limits,
-        traffic: Traffic,
-        letters: DeadLetters,
-        pace: KafkaPace = KAFKA_PACE,
-    ) -> None:
-        self._settings, self._sink, self._limits, self._traffic = settings, sink, limits, traffic
-        self._letters, self._pace, self._wait = letters, pace, pace.first_wait
-        self._source, self._longest = settings.kafka_source, int(settings.max_body_mb * 1e6)
-        self._stopping = threading.Event()
-        self.thread = KeptThread("kafka", self._run_inlet_sessions, self._stopping.is_set)
-        traffic.problems[self._source] = "not connected to Kafka yet"
-
-    def start(self) -> None:
-        """Begin."""
-        self.thread.start()
-
-    def stop(self) -> None:
-        """Finish what was fetched, and end."""
-        self._stopping.set()
-        self.thread.join(DELIVERY_SECONDS)
-
-    def _run_inlet_sessions(self) -> None:
-        """One consumer after the other: a new one begins at the committed offsets, whatever the last one had read."""
-        while not self._stopping.is_set():
-            try:
-                self._run_consumer_session()
-            except (KafkaException, SpoolBusyError, OSError) as error:
-                self._traffic.problems[self._source] = describe_kafka_problem(error)
-                self._stopping.wait(self._wait)
-                self._wait = min(2 * self._wait, self._pace.longest_wait)
-
-    def _run_consumer_session(self) -> None:
+    def _run_one_session(self) -> None:
         settings = self._settings
         own = {
             "group.id": settings.kafka_group,
@@ -118,44 +57,32 @@ class KafkaInlet:
                 elif not consumer.assignment():
                     consumer.list_topics(settings.kafka_topic, timeout=self._pace.fetch_seconds)  # raises if away
                     continue
-                self._traffic.problems.pop(self._source, None)
-                self._wait = self._pace.first_wait
+                self._note_connection()
 
     def _keep_messages(self, messages: Sequence[Message]) -> None:
         """Store what messages hold, and wait for it."""
         began, stored = time.monotonic(), StoredTogether()
         found: dict[Stream, list[Records]] = {}
         for message in messages:
-            try:
-                stream, records = self._decode_kafka_message(message)
-            except BodyError:
-                self._traffic.refused[self._source, "not decodable"] += 1
-            except Exception as error:  # whatever one message does, all others must be taken
-                if not self._letters.keep(self._source, message.value() or b"", type(error).__name__):
-                    raise OSError(errno.ENOSPC, "no room for dead letters") from error
-                self._traffic.refused[self._source, "dead letter"] += 1
-            else:
-                found.setdefault(stream, []).append(records)
+            if (held := self._decode_or_count(_read_kafka_message(message))) is not None:
+                found.setdefault(held[0], []).append(held[1])
         for stream, taken in found.items():
             if data := b"".join(records.data for records in taken):
                 stored.submit(self._sink, stream, data, sum(records.accepted for records in taken))
         stored.wait()
         for stream, taken in found.items():
-            accepted = sum(records.accepted for records in taken)
-            size = sum(len(records.data) for records in taken)
-            if refused := sum(records.refused for records in taken):
-                self._traffic.refused[self._source, "not decodable"] += refused
-            self._traffic.accepted(self._source, accepted, size, time.monotonic() - began)
-            if stream.kind in CALL_KINDS:
-                self._traffic.calls.logged(self._source, accepted)
+            self._count_stored_records(stream, taken, began)
 
-    def _decode_kafka_message(self, message: Message) -> tuple[Stream, Records]:
-        headers: dict[str, str] = {}
-        listed: Any = message.headers() or ()  # its stub also allows a mapping, which only sending takes
-        for name, value in listed:
-            headers[name.lower()] = value.decode("latin-1") if isinstance(value, bytes) else value or ""
-        given = BrokerMessage(message.topic() or "", message.value() or b"", headers)
-        return decode_message(given, self._source, self._longest, ours=self._settings.store == "kafka")
+    def _describe_failure(self, error: Exception) -> str:
+        return describe_kafka_problem(error)
+
+
+def _read_kafka_message(message: Message) -> BrokerMessage:
+    headers: dict[str, str] = {}
+    listed: Any = message.headers() or ()  # its stub also allows a mapping, which only sending takes
+    for name, value in listed:
+        headers[name.lower()] = value.decode("latin-1") if isinstance(value, bytes) else value or ""
+    return BrokerMessage(message.topic() or "", message.value() or b"", headers)
 
 
 class KafkaSender:
@@ -225,14 +152,10 @@ def describe_kafka_problem(error: Exception) -> str:
 
 def _client_options(settings: ServeSettings) -> dict[str, Any]:
     """Options of librdkafka; what the operator sets wins, but for where to connect."""
-    quiet = {"client.id": "stillhunt", "logger": _QUIET, "error_cb": _hear_nothing}
+    quiet = {"client.id": "stillhunt", "logger": _QUIET, "error_cb": lambda _error: None}  # what matters is raised
     return {**quiet, **settings.kafka_options, "bootstrap.servers": settings.kafka_servers}
 
 
 _QUIET = logging.getLogger("stillhunt.kafka")  # what librdkafka says may quote options; faults say what is wrong
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
-
-
-def _hear_nothing(_error: KafkaError) -> None:
-    """What matters is raised where it is used."""

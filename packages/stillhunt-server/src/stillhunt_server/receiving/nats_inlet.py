@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from nats.aio.client import Client
@@ -21,96 +20,32 @@ from nats.js.errors import NotFoundError
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.formatting import shorten
-from stillhunt.watch.service_faults import KeptThread
 from stillhunt.watch.spool.parts import Stream
-from stillhunt_server.receiving.bodies import BodyError, Records
+from stillhunt_server.receiving.bodies import Records
+from stillhunt_server.receiving.broker_inlet import INLET_PACE, BrokerInlet
 from stillhunt_server.receiving.committer import SpoolBusyError
-from stillhunt_server.receiving.dead_letters import DeadLetters
-from stillhunt_server.receiving.messages import BrokerMessage, decode_message, encode_messages
-from stillhunt_server.receiving.receiver import CALL_KINDS
-from stillhunt_server.receiving.sinks import RecordSink
-from stillhunt_server.receiving.traffic import Limits, Traffic
+from stillhunt_server.receiving.messages import BrokerMessage, encode_messages
 
 CLIENT = "stillhunt"
 REQUEST_SECONDS = 2.0
 """Longest wait for an answer of the broker, so that a stopped one is known within seconds. Judgement."""
-LEAVING_SECONDS = 10.0
-"""Longest wait for the end of what was fetched; messages that were not acknowledged come again. Judgement."""
 
 
-class NatsPace(NamedTuple):
-    """How messages are fetched, and when that is tried again."""
+class NatsInlet(BrokerInlet):
+    """Takes messages of a durable consumer, acknowledged after the sync; what cannot be decoded is terminated."""
 
-    # Most messages that are fetched, synced and acknowledged together (a sync takes milliseconds; at NATS' usual limit
-    # of 1 MB a message, 128 MB of memory)
-    batch: int = 128
-    fetch_seconds: float = 1.0  # seconds: how long one fetch waits for messages (the process ends within it)
-    # seconds: time after which a message that was not acknowledged is delivered again; of a consumer made here (longer
-    # than a sync on a disk that is busy)
-    acknowledge_seconds: float = 60.0
-    # seconds: wait after a failure; it doubles with each further one (a broker that is restarted is back within
-    # seconds)
-    first_wait: float = 1.0
-    # seconds: longest wait between two tries (soon enough for a broker that was away for hours)
-    longest_wait: float = 30.0
+    broker, failures = "NATS", (NatsError, OSError, ValueError)
 
+    def _run_one_session(self) -> None:
+        asyncio.run(self._run_broker_session())
 
-PACE = NatsPace()
-
-
-class NatsInlet:
-    """Takes messages in a thread of its own until it is stopped, however often the broker goes away.
-
-    A message is acknowledged after the sync of the spool, so one that was stored when this process died is delivered
-    and stored again; a hunt counts each request once. What cannot be decoded is terminated and counted as refused.
-
-    Args:
-        limits: whether there is room; while there is none, messages stay with the broker.
-        traffic: counts them, and what waits at the broker.
-    """
-
-    def __init__(
-        self,
-        settings: ServeSettings,
-        committer: RecordSink,
-        limits: Limits,
-        traffic: Traffic,
-        letters: DeadLetters,
-        pace: NatsPace = PACE,
-    ) -> None:
-        self._letters, self._ours = letters, settings.store == "nats"
-        self._settings, self._committer, self._limits, self._traffic = settings, committer, limits, traffic
-        self._pace, self._wait = pace, pace.first_wait
-        self._source = settings.nats_source
-        self._longest = int(settings.max_body_mb * 1e6)
-        self._stopping = threading.Event()
-        self.thread = KeptThread("nats", lambda: asyncio.run(self._run_inlet_sessions()), self._stopping.is_set)
-        traffic.problems[self._source] = "not connected to NATS yet"
-
-    def start(self) -> None:
-        """Begin."""
-        self.thread.start()
-
-    def stop(self) -> None:
-        """Finish what was fetched, and end."""
-        self._stopping.set()
-        self.thread.join(LEAVING_SECONDS)
-
-    async def _run_inlet_sessions(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                await self._run_broker_session()
-            except (NatsError, OSError, ValueError) as error:
-                self._traffic.problems[self._source] = problem_of(error, self._settings)
-                await self._pause_message_reading(self._wait)
-                self._wait = min(2 * self._wait, self._pace.longest_wait)
+    def _describe_failure(self, error: Exception) -> str:
+        return problem_of(error, self._settings)
 
     async def _run_broker_session(self) -> None:
-        """Take messages over one connection; a new one replaces it after a failure, so there is one way to begin."""
         async with connection(self._settings) as stream:
             subscription = await self._bind_nats_subscription(stream)
-            self._traffic.problems.pop(self._source, None)
-            self._wait = self._pace.first_wait
+            self._note_connection()
             while not self._stopping.is_set():
                 await self._take_message_batch(subscription)
 
@@ -148,24 +83,17 @@ class NatsInlet:
         """Messages by the file that they belong to; those that cannot be decoded never come again."""
         found: dict[Stream, list[tuple[Msg, Records]]] = {}
         for message in messages:
+            headers = {name.lower(): value for name, value in (message.headers or {}).items()}
             try:
-                stream, records = decoded(message, self._source, self._longest, ours=self._ours)
-            except BodyError:
-                self._traffic.refused[self._source, "not decodable"] += 1
+                held = self._decode_or_count(BrokerMessage(message.subject, message.data, headers))
+            except OSError:
+                await message.nak(delay=self._pace.longest_wait)
+                continue
+            if held is None:
                 await message.term()
-            except Exception as error:  # whatever one message does, all others must be taken
-                await self._set_aside(message, type(error).__name__)
             else:
-                found.setdefault(stream, []).append((message, records))
+                found.setdefault(held[0], []).append((message, held[1]))
         return found
-
-    async def _set_aside(self, message: Msg, reason: str) -> None:
-        """Keep a message that we fail to decode as a dead letter; where there is no room for it, it stays there."""
-        if await asyncio.to_thread(self._letters.keep, self._source, message.data, reason):
-            self._traffic.refused[self._source, "dead letter"] += 1
-            await message.term()
-        else:
-            await message.nak(delay=self._pace.longest_wait)
 
     async def _keep_taken_messages(
         self,
@@ -184,13 +112,9 @@ class NatsInlet:
             why = getattr(error, "strerror", None) or "more comes than the disk can take"
             await self._hold_messages_back(subscription, f"messages cannot be written: {why}")
             return
-        for message, records in taken:
+        for message, _ in taken:
             await message.ack()
-            if records.refused:
-                self._traffic.refused[self._source, "not decodable"] += records.refused
-        self._traffic.accepted(self._source, count, len(data), time.monotonic() - began)
-        if stream.kind in CALL_KINDS:
-            self._traffic.calls.logged(self._source, count)
+        self._count_stored_records(stream, [records for _, records in taken], began)
 
     async def _store_message_data(self, stream: Stream, data: bytes, count: int) -> None:
         if not data:
@@ -201,7 +125,7 @@ class NatsInlet:
         def done(error: Exception | None) -> None:
             loop.call_soon_threadsafe(future.set_result, error)
 
-        self._committer.submit(stream, data, done, count)
+        self._sink.submit(stream, data, done, count)
         if (error := await future) is not None:
             raise error
 
@@ -249,8 +173,8 @@ class NatsSender:
         client = self._opened[1]
         messages = encode_messages(stream, data, self._subject, client.max_payload)
         try:
-            for at in range(0, len(messages), PACE.batch):
-                sent = (self._publish_message(client, one) for one in messages[at : at + PACE.batch])
+            for at in range(0, len(messages), INLET_PACE.batch):
+                sent = (self._publish_message(client, one) for one in messages[at : at + INLET_PACE.batch])
                 await asyncio.gather(*sent)
         except (NatsError, OSError, ValueError):
             broken, self._opened = self._opened[0], None
@@ -312,12 +236,6 @@ async def problem_with(settings: ServeSettings) -> str:
     except (NatsError, OSError, ValueError) as error:
         return problem_of(error, settings)
     return ""
-
-
-def decoded(message: Msg, source: str, longest: int, *, ours: bool = False) -> tuple[Stream, Records]:
-    """What a message of NATS holds; see `decode_message`."""
-    headers = {name.lower(): value for name, value in (message.headers or {}).items()}
-    return decode_message(BrokerMessage(message.subject, message.data, headers), source, longest, ours=ours)
 
 
 def problem_of(error: Exception, settings: ServeSettings) -> str:

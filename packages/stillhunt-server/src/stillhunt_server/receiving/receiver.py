@@ -168,7 +168,7 @@ class Receiver:
                     self._traffic.calls.logged(source, records.accepted)
             if records.refused:
                 self._traffic.refused[source, records.reason] += records.refused
-            await _send_http_answer(send, 200, *_build_success_answer(inlet, records, protobuf=protobuf))
+            await send_http_answer(send, 200, *_build_success_answer(inlet, records, protobuf=protobuf))
         except BodyError as error:
             await self._refuse_sent_body(send, source, error, protobuf=protobuf)
         except (OSError, StillhuntError) as error:
@@ -184,7 +184,7 @@ class Receiver:
         self._traffic.refused[source, error.reason or _REASONS.get(error.status, "not decodable")] += 1
         # Whoever is refused before the body came must not hold the connection by sending it slowly.
         close = error.status in (401, 403, 405, 408, 413, 503)
-        await _send_http_answer(send, error.status, *_build_failure_answer(error, protobuf=protobuf), close=close)
+        await send_http_answer(send, error.status, *_build_failure_answer(error, protobuf=protobuf), close=close)
 
     def _find_sender_token(self, headers: dict[bytes, bytes]) -> Token:
         given = headers.get(b"authorization", b"").decode("latin-1")
@@ -357,7 +357,12 @@ def _build_failure_answer(error: BodyError, *, protobuf: bool) -> tuple[str, byt
     return JSON, json.dumps({"error": error.text}).encode()
 
 
-async def _send_http_answer(send: Send, status: int, content_type: str, body: bytes, *, close: bool = False) -> None:
+async def send_http_answer(send: Send, status: int, content_type: str, body: bytes, *, close: bool = False) -> None:
+    """Send one answer with what its status asks for.
+
+    Args:
+        close: the connection ends with it.
+    """
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
     if status in (429, 503):
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))

@@ -15,7 +15,7 @@ from stillhunt.base.config_live import ServeSettings
 from stillhunt.watch.folder import DataFolder, write_synced
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.objects import is_object_store, open_object_store
-from stillhunt_server.receiving.brokers import Intake, fetching_from, load_kafka, load_nats
+from stillhunt_server.receiving.brokers import Intake, fetching_from, load_broker
 from stillhunt_server.receiving.committer import Committer
 from stillhunt_server.receiving.object_merging import ObjectMerger
 from stillhunt_server.receiving.object_records import FETCHED, FetchedNames, ObjectFetcher, RecordObjects
@@ -40,7 +40,8 @@ def open_sink(settings: ServeSettings, folder: DataFolder, faults: ServiceFaults
         objects = RecordObjects(open_object_store(settings.store))
         sink = SharedSink(objects.store_records, OBJECT_PACE, faults)
     else:
-        sender = (load_kafka().KafkaSender if settings.store == "kafka" else load_nats().NatsSender)(settings)
+        client = load_broker(settings.store)
+        sender = (client.KafkaSender if settings.store == "kafka" else client.NatsSender)(settings)
         sink = SharedSink(sender.store_records, BROKER_PACE, faults)
     try:
         yield sink
