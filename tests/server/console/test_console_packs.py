@@ -40,8 +40,9 @@ def made_packs(scene: Scene) -> list[Path]:
 def test_an_analyst_makes_a_pack_with_the_narrative_and_fetches_it(hunted: Scene, tmp_path: Path) -> None:
     anna, campaign = hunted.reader("anna"), campaigns()[0]
     do(anna, "narrative", campaign=campaign, text="They came in March.")
-    assert hunted.console.source.current() is not None
-    member = hunted.console.source.current().members_of(campaign)["account_id"][0].as_py()  # type: ignore[union-attr]
+    shown = hunted.console.source.current()
+    assert shown is not None
+    member = shown.members_of(campaign)["account_id"][0].as_py()
     do(anna, "comment", campaign=campaign, text=f"It begins with {member}.")
     form = form_of(anna, f"/campaigns/{campaign}", f"/campaigns/{campaign}/pack")
     answer = anna.post(form.action, form.fields)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
-from stillhunt.base.families import OTHER_CAMPAIGN_KIND
+from stillhunt.base.families import OTHERS
 from stillhunt.base.formatting import visible_id
 from stillhunt.triage.model import ID_CHARS, CaseModel
 
@@ -159,7 +159,7 @@ def _find_phrases(case: CaseModel, samples: pa.Table, wanted: str, limit: int) -
     ]
     statements = case.tables["evidence"]
     # Explanations beside a harvest are the same words in every campaign: they are no find.
-    findings = pc.and_(pc.is_null(statements["account_id"]), pc.not_equal(statements["family"], OTHER_CAMPAIGN_KIND))
+    findings = pc.and_(pc.is_null(statements["account_id"]), pc.not_equal(statements["family"], OTHERS))
     statements = statements.filter(findings).select(["campaign_id", "statement"])
     statements = statements.filter(pc.match_substring(statements["statement"], wanted, ignore_case=True))
     ordered = statements.sort_by([("campaign_id", "ascending"), ("statement", "ascending")]).slice(0, limit)
