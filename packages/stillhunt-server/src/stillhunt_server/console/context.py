@@ -93,10 +93,9 @@ class Console:
                 traits = case_traits(shown.case.member_details)
                 traits_of = lru_cache(TRAITS_KEPT)(partial(_shared_traits, shown, traits))
                 plan_of = lru_cache(TRAITS_KEPT)(partial(_plan_of, shown, self.config))
-                self._derived = Derived(
-                    shown, self.config, traits, profiles, HarvestRows(shown.folder), traits_of, plan_of
-                )
-            return self._derived
+                rows = HarvestRows(shown.folder)
+                self._derived = made = Derived(shown, self.config, traits, profiles, rows, traits_of, plan_of)
+            return made
 
 
 def _plan_of(shown: ShownCase, config: Config, name: str) -> tuple[tuple[CampaignMember, ...], str]:
