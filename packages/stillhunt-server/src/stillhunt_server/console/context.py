@@ -49,6 +49,7 @@ class Derived:
     """
 
     case: ShownCase
+    config: Config
     traits: CaseTraits
     profiles: CampaignProfiles
     rows: HarvestRows
@@ -86,13 +87,15 @@ class Console:
         That of the case before is only dropped: other requests may still read its rows, and its files close with it.
         """
         with self._deriving:
-            if self._derived is None or self._derived.case is not shown:
+            made = self._derived
+            if made is None or made.case is not shown or made.config is not self.config:
                 profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)
                 traits = case_traits(shown.case.member_details)
                 traits_of = lru_cache(TRAITS_KEPT)(partial(_shared_traits, shown, traits))
                 plan_of = lru_cache(TRAITS_KEPT)(partial(_plan_of, shown, self.config))
-                self._derived = Derived(shown, traits, profiles, HarvestRows(shown.folder), traits_of, plan_of)
-            return self._derived
+                rows = HarvestRows(shown.folder)
+                self._derived = made = Derived(shown, self.config, traits, profiles, rows, traits_of, plan_of)
+            return made
 
 
 def _plan_of(shown: ShownCase, config: Config, name: str) -> tuple[tuple[CampaignMember, ...], str]:
