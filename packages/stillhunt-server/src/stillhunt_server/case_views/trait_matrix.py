@@ -1,4 +1,4 @@
-"""Members by traits as an ordered matrix: members with equal traits are one row, and similar ones are next to each other.
+"""Members by traits as an ordered matrix: members with equal traits are one row, and similar ones are neighbours.
 
 The order is by barycentres: a row's place is the mean place of its traits, a trait's that of its members, in turn
 (Makinen and Siirtola, "The Barycenter Heuristic and the Reorderable Matrix", Informatica 29, 2005).
