@@ -19,6 +19,7 @@ import page_figures
 import pictures
 import python_api
 from stillhunt.base.config import ENV_PREFIX, SECRET_SETTINGS, SETTINGS_FILE, setting_origins
+from stillhunt.base.explanations import EXPLANATION_OF
 from stillhunt.base.families import FAMILY_OF
 from stillhunt.base.parameters import PARAMETER_FILE, Parameter, all_parameters
 from stillhunt.base.shape import Table
@@ -130,7 +131,29 @@ def parameters_page() -> str:
         parts += [f"## {room}\n", "| name | value, unit | meaning | where it comes from |", "|---|---|---|---|"]
         parts += [line for name, (about, ones) in tables for line in _parameter_rows(name, about, ones)]
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join([*parts, *_explanation_rows(), ""])
+
+
+def _explanation_rows() -> Iterator[str]:
+    """What is weighed against each explanation beside a harvest, one row for each."""
+    from stillhunt.score.verdict.explanations import EXPLANATIONS
+
+    yield (
+        "## Explanations\n\nHow much of the evidence counts between a harvest and each other explanation of a group: "
+        "per cent of the evidence for a harvest, and, after a stroke, of the evidence against it. Some kinds of "
+        "finding have shares of their own, and some add bits to the prior where they were made. All of these are "
+        "judgements: weights that were learned on two kinds of worlds did not hold on a third "
+        "([38](adr/0038-one-arithmetic.md)).\n"
+    )
+    families = list(FAMILY_OF)
+    yield f"| explanation | prior, bits | {' | '.join(families)} | by kind of finding | why |"
+    yield "|---|---|" + "---|" * len(families) + "---|---|"
+    for one in EXPLANATIONS:
+        counted = [f"{one.counts.get(family, 0)} / {one.predicts.get(family, 0)}" for family in families]
+        kinds = [f"`{kind}` {more} / {less}" for kind, (more, less) in one.kinds.items()]
+        kinds += [f"`{kind}` {bits:+g} bits" for kind, bits in one.signs.items()]
+        prior = "`score.prior_bits`" if one.prior is None else f"{one.prior:+g}"
+        yield f"| {EXPLANATION_OF[one.key].name} | {prior} | {' | '.join(counted)} | {', '.join(kinds)} | {_cell(one.judgement)} |"
 
 
 def _parameter_rows(table: str, about: str, parameters: Sequence[Parameter]) -> Iterator[str]:
