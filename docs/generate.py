@@ -153,7 +153,8 @@ def _explanation_rows() -> Iterator[str]:
         kinds = [f"`{kind}` {more} / {less}" for kind, (more, less) in one.kinds.items()]
         kinds += [f"`{kind}` {bits:+g} bits" for kind, bits in one.signs.items()]
         prior = "`score.prior_bits`" if one.prior is None else f"{one.prior:+g}"
-        yield f"| {EXPLANATION_OF[one.key].name} | {prior} | {' | '.join(counted)} | {', '.join(kinds)} | {_cell(one.judgement)} |"
+        cells = [EXPLANATION_OF[one.key].name, prior, *counted, ", ".join(kinds), one.judgement]
+        yield f"| {' | '.join(map(_cell, cells))} |"
 
 
 def _parameter_rows(table: str, about: str, parameters: Sequence[Parameter]) -> Iterator[str]:
