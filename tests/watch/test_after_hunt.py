@@ -82,7 +82,7 @@ def test_a_hunt_records_alerts_with_its_findings(
     folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part(folder, 0)
-    found = hunting._Found(CASE, no_signatures(0), {}, [], {}, {}, RuleRows(*[HOUR_ROWS.empty_table()] * 3))
+    found = hunting._Found(CASE, no_signatures(0), {}, [], [], {}, {}, RuleRows(*[HOUR_ROWS.empty_table()] * 3))
     monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: found)
     first: Any = iter([(event("born"),)])
     monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))

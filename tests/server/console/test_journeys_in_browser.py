@@ -67,7 +67,7 @@ def test_an_analyst_comes_in_reads_decides_and_takes_it_back(site: Site, hand: H
         assert page.locator(".doubts li").count() == 2
         works.press(page.get_by_role("link", name="120 members"))
         page.wait_for_url("**/members")
-        works.press(page.locator("summary", has_text="Verdict"))
+        works.press(page.locator("summary", has_text=re.compile("^Verdict$")))
         works.press(page.get_by_label("act", exact=True).or_(page.locator("[name=verdict][value=act]")).first)
         works.press(page.get_by_role("button", name="Filter", exact=True))
         page.wait_for_url("**verdict=act**")
@@ -226,7 +226,7 @@ def test_filters_are_saved_used_and_deleted(site: Site) -> None:
     with site.visit("ravi") as visit:
         page, works, name = visit.page, Keys(visit.page), "to look at"
         visit.go("/campaigns")
-        works.press(page.locator("summary", has_text="Verdict"))
+        works.press(page.locator("summary", has_text=re.compile("^Verdict$")))
         works.press(page.locator("[name=verdict][value=review]"))
         works.press(page.get_by_role("button", name="Filter", exact=True))
         page.wait_for_url("**verdict=review**")

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.service
 NO_PAGES = ("/hunt", "/sign-in", "/report")
 """A part of one, one for those who are not signed in, and one that has a test of its own."""
 PATHS = [one.url for path, one in PAGES.items() if path not in NO_PAGES and not re.search(r"static|json|packs", path)]
+PATHS += [f"/campaigns/{ACT}/ties?view={view}" for view in ("graph", "timeline")]
 PHONE = {"width": 390, "height": 844}
 MOST_BYTES = 300_000
 MOST_SHIFT = 0.02
@@ -181,8 +182,8 @@ def test_every_page_can_be_read_and_worked_on_without_scripts(site: Site) -> Non
             assert page.locator("h1").is_visible(), path
             assert page.locator(".js-only:visible").count() == 0, path
         visit.go(f"/campaigns/{ACT}/members")
-        page.locator("summary", has_text="Verdict").click()
-        page.get_by_label("review").check()
+        page.locator("summary", has_text=re.compile("^Verdict$")).click()
+        page.get_by_role("checkbox", name="review").check()
         page.get_by_role("button", name="Filter").click()
         assert set(page.locator("td.choice .verdict").all_inner_texts()) == {"review"}
         page.get_by_role("link", name="Account", exact=True).click()

@@ -11,7 +11,7 @@ MODEL_TABLE = {
     ),
     "damage": CommandEntry("Measure what one campaign's harvest is worth to a student.", _HERE + "damage:damage"),
     "mark": CommandEntry(
-        "One mark for all your answers, and under it a key for each campaign: keys, groups, and a try.",
+        "One mark for all your answers, which a public detector sees, and under it a key for each campaign.",
         _HERE + "mark:mark_commands",
     ),
     "detect": CommandEntry(

@@ -229,8 +229,8 @@ def gather_answers(source: HarvestSource, config: Config, progress: Progress, se
             next_step="name the logs that were hunted for this case",
         )
     harvested, honest = _collect_useful_samples(taken, others, _subject_words(case, campaign))
-    own = pc.and_(pc.equal(case.taken["campaign_id"], campaign), pc.equal(case.taken["aspect"], "all"))
-    useful = case.taken.filter(own)["samples"].to_pylist()
+    whole = pc.and_(pc.equal(case.taken["campaign_id"], campaign), pc.equal(case.taken["aspect"], "all"))
+    useful = case.taken.filter(whole)["samples"].to_pylist()
     return GatheredAnswers(campaign, harvested, honest, len(own), taken.num_rows, useful[0] if useful else None)
 
 
