@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 from server.serving import Running, serving
 from stillhunt_server.api import api_routes
+from stillhunt_server.api.gateway_home import SIGN_UP_PATH
 from stillhunt_server.api.gateways import DECIDE_PATH, LITELLM_PATH, NGINX_PATH
 from stillhunt_server.api.openapi import openapi
 from stillhunt_server.api.operations import API_ROUTES
@@ -226,7 +227,8 @@ def test_long_bodies_and_many_calls_are_refused(running: Running, monkeypatch: p
 def test_the_document_is_one_of_openapi_and_has_all_routes() -> None:
     document = openapi()
     operations = {(method.upper(), path) for path, known in document["paths"].items() for method in known}
-    expected = {(one.method, one.path.replace(":int}", "}")) for one in API_ROUTES} | {("POST", DECIDE_PATH)}
+    expected = {(one.method, one.path.replace(":int}", "}")) for one in API_ROUTES}
+    expected |= {("POST", DECIDE_PATH), ("POST", SIGN_UP_PATH)}
     assert operations == expected
     names = [operation["operationId"] for known in document["paths"].values() for operation in known.values()]
     assert len(set(names)) == len(names)
