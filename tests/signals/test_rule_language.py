@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import tomllib
 from datetime import UTC, datetime
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 
 from stillhunt import ConfigError
-from stillhunt_signals.rules.language import compile_condition, rule_columns
-from stillhunt_signals.rules.rule_file import parse_rule
+from stillhunt_signals.rules.language import compile_condition, measure_condition, rule_columns
+from stillhunt_signals.rules.rule_file import check_new_rule, parse_rule
 
 CASES = tomllib.loads((Path(__file__).parent / "cel_cases.toml").read_text(encoding="utf-8"))
 RULE = """
@@ -65,6 +64,7 @@ REFUSED = {
     "account.plan ==": ("Syntax error", "when:1:16"),
     "true // " + "x" * 2000: ("it has more than 2,000 characters", "when"),
     "(" * 40 + "true" + ")" * 40: ("recursion limit", "when"),
+    "account.requests" + "+1" * 40 + " > 0": ("max recursion depth of 32", "when"),
 }
 
 
@@ -78,23 +78,73 @@ def test_a_refusal_says_what_and_where(text: str) -> None:
     assert "rules columns" in refused.value.next_step
 
 
-def nested(levels: int) -> str:
-    return "account.clients.all(a, " * levels + "account.plan.matches('(x+x+)+y') || true" + ")" * levels
+COSTLY = {
+    "account.clients.all(a, account.networks.all(b, account.plan.matches('(x+x+)+y') || true))": r"[\d,]+ microseconds",
+    f"{[0] * 150}.all(a, {[0] * 150}.all(b, a == b))": "too many steps",
+}
 
 
-@pytest.mark.parametrize(("levels", "said"), [(4, r"[\d,]+ microseconds"), (8, "too many steps")])
-def test_a_condition_that_costs_too_much_is_refused_at_once(levels: int, said: str) -> None:
+@pytest.mark.parametrize("text", COSTLY, ids=lambda text: text[:20])
+def test_a_condition_that_costs_too_much_is_refused_at_once(text: str) -> None:
     began = time.thread_time()
-    with pytest.raises(ConfigError, match=f"it takes {said} for one account; at most 100 microseconds are allowed"):
-        compile_condition(nested(levels))
+    said = f"it takes {COSTLY[text]} for one account; at most 100 microseconds are allowed"
+    with pytest.raises(ConfigError, match=said):
+        measure_condition(compile_condition(text), ())
     assert time.thread_time() - began < 5
 
 
-def test_an_evaluation_that_is_cut_off_fits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stillhunt_signals.rules.language.MOST_MICROSECONDS", math.inf)
-    with pytest.raises(ConfigError):
-        compile_condition("account.plan")
-    assert not compile_condition(nested(8)).holds({"account.clients": ["x"] * 5, "account.plan": "x"})
+def test_an_example_leads_the_measurement_past_what_stands_before_the_costly_part() -> None:
+    costly = "account.plan == 'free' && account.clients.all(a, account.networks.all(b, b.matches('(x+x+)+y') || true))"
+    rule = RULE.replace("account.plan == 'free' && hour.requests >= 100", costly)
+    rule = rule.replace("hour.requests = 100", 'account.clients = ["x"]\naccount.networks = []')
+    assert measure_condition(compile_condition(costly), ()) < 100
+    with pytest.raises(ConfigError, match="for one account; at most 100 microseconds are allowed"):
+        check_new_rule(
+            rule.replace("hour.requests = 100", 'account.clients = ["x"]\naccount.networks = []').encode(), "r"
+        )
+
+
+def doubling(loops: int) -> str:
+    return "[account.id]" + ".map(a, a + a + a + a + a + a + a + a + a + a)" * loops + "[0] == ''"
+
+
+LOOPS = {
+    "behind each other": doubling(3),
+    "within each other": "account.clients.all(a, account.clients.all(b, account.clients.all(c, a + b == c)))",
+    "in a map": "{'a': [[1].exists(x, [2].exists(y, [3].exists(z, true)))]}.size() > 0",
+    "eight": doubling(8),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_that_could_fill_the_memory_are_refused_before_anything_runs(name: str) -> None:
+    with pytest.raises(ConfigError, match="more than 2 of all, exists, map and filter stand within or behind each"):
+        compile_condition(LOOPS[name])
+
+
+def test_two_loops_and_any_number_beside_each_other_are_taken() -> None:
+    beside = " || ".join(["account.clients.exists(a, account.networks.exists(b, a == b))"] * 5)
+    assert compile_condition(beside).holds({"account.clients": ["a"], "account.networks": ["b", "a"]})
+    assert not compile_condition(doubling(2)).holds({"account.id": "a"})
+
+
+NAMES = {
+    "a comment within": ("account. // of the table\nplan == 'free'", "account.plan"),
+    "a comment beside": ("account.plan == 'free' // not hour.requests", "account.plan"),
+    "a text": ("account.plan == 'hour.requests'", "account.plan"),
+    "a point before": (".account.plan == 'free'", "account.plan"),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_columns_of_a_condition_are_those_that_it_reads(name: str) -> None:
+    text, column = NAMES[name]
+    condition = compile_condition(text)
+    assert (condition.names, condition.over) == ({column}, "account")
+
+
+def test_an_evaluation_that_is_cut_off_fits_nothing() -> None:
+    assert not compile_condition(f"{[0] * 150}.all(a, {[0] * 150}.all(b, a == b))").holds({})
 
 
 @pytest.mark.parametrize("name", rule_columns())

@@ -9,6 +9,7 @@ import pytest
 
 from stillhunt import ConfigError
 from stillhunt.live import DataFolder
+from stillhunt_signals.rules.fitting import SavedRules
 from stillhunt_signals.rules.saved import ChangeAuthor, RuleLedger, card_name
 
 NOW = 1_790_000_000_000_000
@@ -48,6 +49,19 @@ def test_a_change_is_kept_with_its_author_and_reason(ledger: RuleLedger, tmp_pat
         ("Ada", "too many trials", "simulated"),
         ("Bo", "nobody appealed", "in_force"),
     ]
+
+
+def test_the_cost_of_a_rule_is_measured_when_it_is_saved_and_kept_with_it(
+    ledger: RuleLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = ledger.save_rule(RULE, "a.toml", by())
+    assert saved.microseconds is not None
+    assert 0 < saved.microseconds < 100
+    monkeypatch.setattr("stillhunt_signals.rules.language.MOST_MICROSECONDS", 0.0)  # as on a machine that is too slow
+    with pytest.raises(ConfigError, match="microseconds"):
+        ledger.save_rule(RULE, "a.toml", by())
+    assert SavedRules(DataFolder(tmp_path / "data")).rules == (saved.file,)
+    assert ledger.set_rule_state("drainers", "off", by()).microseconds == saved.microseconds
 
 
 @pytest.mark.parametrize(

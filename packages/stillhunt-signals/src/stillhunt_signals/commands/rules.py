@@ -26,8 +26,8 @@ from stillhunt.commands import (
 from stillhunt.live import Config, DataFolder, Policy, RuleState, latest_snapshot, policy_of, read_rule_rows
 from stillhunt.tools import number, plural, shorten, verb
 from stillhunt_signals.rules.fitting import SnapshotValues, fitting_accounts
-from stillhunt_signals.rules.language import rule_columns
-from stillhunt_signals.rules.rule_file import parse_rule, read_rule
+from stillhunt_signals.rules.language import MOST_MICROSECONDS, rule_columns
+from stillhunt_signals.rules.rule_file import check_new_rule, read_rule
 from stillhunt_signals.rules.saved import LABEL_SUBJECTS, ChangeAuthor, LabelSubject, RuleLedger, SavedRule, card_name
 from stillhunt_signals.sign_up.free_tiers import find_free_tiers
 from stillhunt_signals.sign_up.identifiers import SignUpHasher
@@ -55,15 +55,16 @@ def list_rule_columns(as_json: JsonFlag = False) -> None:
 @rule_commands.command("check")
 def check_rule(file: RuleFile) -> None:
     """Check a rule: its types, its cost, and its examples."""
-    rule, condition = parse_rule(read_rule(file), str(file))
+    rule, condition, took = check_new_rule(read_rule(file), str(file))
     examples, of = plural(len(rule.example), "example"), {"account": "accounts", "hour": "hours of accounts"}
     output_console().print(f"The rule {rule.name} can be used: it looks at {of[condition.over]}; {examples} hold.")
+    output_console().print(f"It takes {took:,.0f} microseconds for one at most; {MOST_MICROSECONDS:,.0f} are allowed.")
 
 
 @rule_commands.command("try")
 def try_own_rule(file: RuleFile, data: DataOption = DEFAULT_DATA, as_json: JsonFlag = False) -> None:
     """Show which accounts of the latest snapshot fit a rule, before it is saved; protections are not applied."""
-    rule, condition = parse_rule(read_rule(file), str(file))
+    rule, condition, _ = check_new_rule(read_rule(file), str(file))
     folder = _open_folder(data)
     snapshot = latest_snapshot(folder)
     if snapshot is None:
@@ -237,4 +238,11 @@ def _say_change(entry: Mapping[str, Any]) -> str:
 
 
 def _fields_of_rule(rule: SavedRule) -> dict[str, Any]:
-    return {**rule.file.model_dump(mode="json"), "change": rule.seq, "at": rule.at, "by": rule.by, "why": rule.reason}
+    return {
+        **rule.file.model_dump(mode="json"),
+        "change": rule.seq,
+        "at": rule.at,
+        "by": rule.by,
+        "why": rule.reason,
+        "microseconds": rule.microseconds,
+    }

@@ -1,7 +1,8 @@
 """Conditions in CEL (https://cel.dev): checked for types and cost when they are compiled, then true or not of values.
 
 The library is Google's binding of the reference implementation. It bounds nesting (32) and steps of an evaluation
-(10,000), and its regular expressions are RE2, so that none runs for ever.
+(10,000), and its regular expressions are RE2. It does not bound the values that are made: eight loops behind each other
+that double a text ten times fill any memory. So loops within or behind loops are bounded here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import re
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -31,9 +32,18 @@ MOST_MICROSECONDS = 100.0
 Judgement: an ordinary condition takes 3 to 10."""
 FULLEST_LIST = 5
 """Values in a list of a column, as the case keeps them."""
+MOST_LOOPS = 2
+"""Loops (all, exists, map, filter) within or behind each other. In 2,000 characters two make at most some 90,000 copies
+of a column, which is 20 MB; three make gigabytes."""
 _TRIES, _EVALUATIONS = 5, 20
-_PLACED = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
-_NAMED = re.compile(r"\b(account|hour)\s*\.\s*([a-z_]+)")
+_PLACED = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_PARTS: dict[str, dict[int, str]] = {
+    "any": {2: "checked"}, "checked": {2: "entry", 4: "node"}, "entry": {2: "reference"}, "reference": {1: "name"},
+    "node": {5: "call", 6: "call", 7: "call", 8: "struct", 9: "loop"}, "call": {1: "node", 3: "node"},
+    "struct": {2: "pair"}, "pair": {3: "node", 4: "node"}, "loop": dict.fromkeys((2, 4, 5, 6, 7), "node"),
+}  # fmt: skip
+"""Message -> field -> message, of https://github.com/google/cel-spec, proto/cel/expr: those that lead to names and
+loops. Select, Call and CreateList have their nodes in the same fields."""
 _PLAIN = {"text": "STRING", "number": "INT", "share": "DOUBLE", "flag": "BOOL", "moment": "TIMESTAMP"}
 _PYTHON = {"text": str, "number": int, "share": float, "flag": bool, "moment": datetime, "texts": list}
 _FULLEST: dict[str, Any] = {
@@ -94,10 +104,10 @@ class RuleCondition:
 
 
 def compile_condition(text: str, where: str = "when") -> RuleCondition:
-    """Check a condition, and prepare it.
+    """Check a condition, and prepare it; what it costs is not measured.
 
     Raises:
-        ConfigError: it is too long, is no CEL, names no column, mixes types, is no yes or no, or costs too much.
+        ConfigError: it is too long, is no CEL, names no column, mixes types, is no yes or no, or has loops in loops.
     """
     if len(text) > MOST_CONDITION_CHARACTERS:
         raise _refuse_condition(f"it has more than {MOST_CONDITION_CHARACTERS:,} characters", where)
@@ -110,21 +120,40 @@ def compile_condition(text: str, where: str = "when") -> RuleCondition:
         place = _PLACED.search(str(error))
         said = place[3] if place else str(error).partition(" [")[0]
         raise _refuse_condition(
-            shorten(said.replace(" (in container '')", ""), 300), f"{where}:{place[1]}:{place[2]}" if place else where
+            shorten(said.replace(" (in container '')", ""), 300),
+            f"{where}:{place[1]}:{place[2]}" if place and int(place[1]) > 0 else where,
         ) from error
     if expression.return_type() != cel.Type.BOOL:
         raise _refuse_condition(
             f"it is of the type {expression.return_type().name()}, and must be true or false", where
         )
-    names = frozenset(f"{table}.{name}" for table, name in _NAMED.findall(text)) & types.keys()
+    checked = list(_walk_checked("any", expression.serialize()))
+    if max(loops for _, loops in checked) > MOST_LOOPS:
+        raise _refuse_condition(
+            f"more than {MOST_LOOPS} of all, exists, map and filter stand within or behind each other", where
+        )
+    names = frozenset(name for name, _ in checked) & types.keys()
     over: Literal["account", "hour"] = "hour" if any(name.startswith("hour.") for name in names) else "account"
-    condition = RuleCondition(text, over, names, expression)
-    if (took := _measure_condition(condition)) > MOST_MICROSECONDS:
+    return RuleCondition(text, over, names, expression)
+
+
+def measure_condition(condition: RuleCondition, examples: Iterable[Mapping[str, Any]], where: str = "when") -> float:
+    """Microseconds of CPU time that a condition takes for the worst account: all values full, or those of an example.
+
+    Args:
+        examples: column -> value; they lead past what full values stop at, such as `account.plan == 'free' &&`.
+
+    Raises:
+        ConfigError: it costs too much.
+    """
+    full = {one.name: _FULLEST[one.kind] for one in rule_columns().values()}
+    took = max(_measure_evaluation(condition, full | dict(values)) for values in ({}, *examples))
+    if took > MOST_MICROSECONDS:
         said = "too many steps" if math.isinf(took) else f"{took:,.0f} microseconds"
         raise _refuse_condition(
             f"it takes {said} for one account; at most {MOST_MICROSECONDS:,.0f} microseconds are allowed", where
         )
-    return condition
+    return took
 
 
 def check_values(values: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -148,6 +177,34 @@ def check_values(values: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     return values
 
 
+def _walk_checked(message: str, content: bytes, loops: int = 0) -> Iterator[tuple[str, int]]:
+    """Names that a checked condition refers to, and how many loops are around each place of it.
+
+    Args:
+        message: of `_PARTS`.
+        content: it in protobuf's wire format, as the library writes it.
+    """
+    loops += message == "loop"
+    yield (content.decode() if message == "name" else ""), loops
+    at, parts = 0, _PARTS.get(message, {})
+    while parts and at < len(content):
+        key, at = _read_varint(content, at)
+        size = {1: 8, 5: 4}.get(key & 7, 0)
+        if key & 7 in (0, 2):
+            size, at = _read_varint(content, at)
+        if key & 7 == 2 and key >> 3 in parts:
+            yield from _walk_checked(parts[key >> 3], content[at : at + size], loops)
+        at += size if key & 7 else 0
+
+
+def _read_varint(content: bytes, at: int) -> tuple[int, int]:
+    """A number at a place, and the place after it."""
+    number = shift = 0
+    while content[at] & 0x80:
+        number, shift, at = number | (content[at] & 0x7F) << shift, shift + 7, at + 1
+    return number | content[at] << shift, at + 1
+
+
 def _cel_type(kind: str) -> cel.Type:
     from cel_expr_python import cel  # as above
 
@@ -155,11 +212,10 @@ def _cel_type(kind: str) -> cel.Type:
     return plain
 
 
-def _measure_condition(condition: RuleCondition) -> float:
-    """Microseconds of one evaluation on the fullest values, the least of some tries."""
-    values = {one.name: _FULLEST[one.kind] for one in rule_columns().values()}
-    took = []
-    for _ in range(_TRIES):
+def _measure_evaluation(condition: RuleCondition, values: Mapping[str, Any]) -> float:
+    """Microseconds of one evaluation: of the first try within what is allowed, or the least of some."""
+    took: list[float] = []
+    while len(took) < _TRIES and min(took, default=math.inf) > MOST_MICROSECONDS:
         began = time.thread_time()
         for _ in range(_EVALUATIONS):
             try:

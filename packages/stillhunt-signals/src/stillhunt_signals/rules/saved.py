@@ -17,7 +17,7 @@ from stillhunt import ConfigError
 from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
 from stillhunt.live import DataFolder, RuleState
 from stillhunt.tools import DAY, escape_controls, label_text, name_of_person, note_of, read_secret
-from stillhunt_signals.rules.rule_file import OwnRuleFile, parse_rule
+from stillhunt_signals.rules.rule_file import OwnRuleFile, check_new_rule, parse_rule
 
 RULES_LEDGER = "rules.jsonl"
 LONGEST_LABEL_DAYS = 3650.0
@@ -43,6 +43,7 @@ class SavedRule:
     Attributes:
         state: that was set last, by the file or alone.
         seq: place of that change in the ledger.
+        microseconds: that it takes for one account, measured when it was saved; None from earlier versions.
     """
 
     name: str
@@ -52,10 +53,11 @@ class SavedRule:
     at: int
     by: str
     reason: str
+    microseconds: float | None
 
     @cached_property
     def file(self) -> OwnRuleFile:
-        """What the file says, in its present state; checked anew."""
+        """What the file says, in its present state; checked anew, but for its cost."""
         rule, _ = parse_rule(self.content.encode(), f"rule {self.name}")
         return rule.model_copy(update={"state": self.state})
 
@@ -89,15 +91,17 @@ class RuleLedger:
             content: of its file.
             where: name of the file, for errors.
         """
-        rule, _ = parse_rule(content, where)
-        return self._append_rule(rule.name, rule.state, content.decode(), author)
+        rule, _, took = check_new_rule(content, where)
+        about = {"name": rule.name, "state": rule.state, "content": content.decode(), "microseconds": round(took, 1)}
+        return self._append_rule(about, author)
 
     def set_rule_state(self, name: str, state: RuleState, author: ChangeAuthor) -> SavedRule:
         """Turn a rule on or off, or simulate it."""
         found = self.rules().get(name)
         if found is None:
             raise ConfigError("no such rule was saved", where=f"rule {name[:64]}", next_step="list the rules")
-        return self._append_rule(name, state, found.content, author)
+        about = {"name": name, "state": state, "content": found.content, "microseconds": found.microseconds}
+        return self._append_rule(about, author)
 
     def put_label(self, subject: LabelSubject, value: str, label: str, days: float, author: ChangeAuthor) -> None:
         """Label an account, a card, a network or a client for some days; 0 days take the label away.
@@ -138,10 +142,9 @@ class RuleLedger:
     def _key(self) -> bytes:
         return _folder_secret(self._ledger.path.with_suffix(".key"))
 
-    def _append_rule(self, name: str, state: RuleState, content: str, author: ChangeAuthor) -> SavedRule:
+    def _append_rule(self, about: Mapping[str, Any], author: ChangeAuthor) -> SavedRule:
         with self._changing(author) as said:
-            entry = self._ledger.append({**said, "kind": "rule", "name": name, "state": state, "content": content})
-        return _saved_rule(entry)
+            return _saved_rule(self._ledger.append({**said, "kind": "rule", **about}))
 
     @contextmanager
     def _changing(self, author: ChangeAuthor) -> Iterator[dict[str, Any]]:
@@ -174,4 +177,4 @@ def _collect_saved_rules(entries: Iterable[Mapping[str, Any]]) -> dict[str, Save
 
 def _saved_rule(entry: Mapping[str, Any]) -> SavedRule:
     about = ("name", "state", "content", "seq", "at", "by", "reason")
-    return SavedRule(**{name: entry[name] for name in about})
+    return SavedRule(**{name: entry[name] for name in about}, microseconds=entry.get("microseconds"))
