@@ -66,7 +66,7 @@ def read_public_mark(path: Path) -> PublicMark:
         if row["version"] != _VERSION or len(key) != MARK_KEY_BYTES or not (min(layer) > 0 and max(layer) <= 16):
             raise ValueError
         return PublicMark(key, layer, str(row["secret_sha256"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
             "this is no public key of a mark",
             where=str(path),
