@@ -176,6 +176,11 @@ def test_what_is_missing_or_damaged_is_said(scene: MarkScene) -> None:
     scene("mark", "groups", "case")
     groups.write_text("[]", encoding="utf-8")
     scene("detect", "a.txt", "--model", "model", error="groups of accounts cannot be read")
+    groups.unlink()
+    scene("mark", "groups", "case")
+    Path("keys/pseudonyms.key").unlink()  # with a new one all accounts would be among the others
+    scene("detect", "a.txt", "--model", "model", error="the key is gone")
+    scene("mark", "groups", "case", error="the key is gone")
 
 
 def test_the_secret_stays_and_the_public_file_does_not_have_it(scene: MarkScene) -> None:

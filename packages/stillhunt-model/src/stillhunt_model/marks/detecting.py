@@ -28,8 +28,8 @@ LEAST_CHOICE = 0.3
 benchmarks/model/standing_marks.py; below it a mark hardly moves anything)."""
 Choices = Callable[[Sequence[list[int]]], list[npt.NDArray[np.bool_]]]
 """Tokens of texts -> for each token whether there was a choice among plain words."""
-_TEXTS_AT_ONCE = 64
-"""Texts that are divided into tokens at a time, which take some hundred bytes each."""
+_TEXTS_AT_ONCE = 16
+"""Texts that are divided into tokens at a time, which take some 230 bytes each (measured)."""
 
 
 @dataclass(frozen=True)
