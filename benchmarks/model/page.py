@@ -101,7 +101,9 @@ in brackets with the entropy gate; *ms* is CPU time for each token, the model's 
 
 {strength}
 
-Texts of people with 200 tokens or more, each under one of {keys} keys; expected are 5 %, 1 %, 0.1 % and so on.
+Texts of people with 200 tokens or more (what users said to a chat, and questions of public data sets), each judged
+alone under one of {keys} keys, with a tokenizer of 4,096 tokens made from 300 others. Expected are 5 %, 1 % and so
+on; none of 2,000 means at most 0.15 % with 95 % confidence. The public key has width 4.
 
 {people}
 

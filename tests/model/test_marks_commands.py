@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import stat
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,52 @@ def test_a_plain_text_is_not_called_marked(scene: MarkScene) -> None:
     assert scene("detect", "hostile.jsonl", "--model", "model", "--json")["texts"] == 1
 
 
+def test_what_is_no_text_is_refused(scene: MarkScene) -> None:
+    scene("mark", "keys", "-o", "public.json")
+    with zipfile.ZipFile("bomb.zip", "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("a.txt", "a" * 1_000_000)
+    for name, content in {"a.txt": "text".encode("utf-16"), "a.jsonl": b"\0"}.items():
+        Path(name).write_bytes(content)
+    for name in ("bomb.zip", "a.txt", "a.jsonl"):
+        scene("detect", name, "--model", "model", error="this is no text")
+
+
+def test_a_text_that_never_ends_is_read_in_pieces(scene: MarkScene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene("mark", "keys", "-o", "public.json")
+    Path("a.txt").write_text("".join(random.Random(0).choices(WORDS, k=200)), encoding="utf-8")
+    whole = scene("detect", "a.txt", "--model", "model", "--json")
+    monkeypatch.setattr("stillhunt_model.commands.detect._LONGEST_PIECE", 400)
+    pieces = scene("detect", "a.txt", "--model", "model", "--json")
+    assert pieces["texts"] == whole["texts"] == 1
+    assert 0.7 < pieces["words"] / whole["words"] < 1
+
+
+def test_groups_that_are_not_shown_are_counted(scene: MarkScene) -> None:
+    scene("mark", "keys", "-o", "public.json")
+    scene("mark", "groups", "case")
+    names = {f"{number:016x}": f"camp-{number}\ud800\x1b[31m" for number in range(1000)}
+    Path("data/stillhunt/model/mark_groups.json").write_text(json.dumps(names), encoding="utf-8")
+    Path("a.txt").write_text("".join(WORDS), encoding="utf-8")
+    said = scene("detect", "a.txt", "--model", "model", "--groups")
+    assert "961 more groups have larger ones; --json lists all of them." in " ".join(said.split())
+    assert "\x1b" not in said
+    assert len(scene("detect", "a.txt", "--model", "model", "--groups", "--json")["groups"]) == 1001
+
+
+def test_a_public_key_of_another_secret_is_not_joined_with_ours(scene: MarkScene) -> None:
+    scene("mark", "keys", "-o", "public.json")
+    Path("keys/marks/standing.key").write_text("1" * 64 + "\n", encoding="ascii")
+    Path("a.txt").write_text("text", encoding="utf-8")
+    scene("detect", "a.txt", "--model", "model", "--key", "public.json")
+    scene("detect", "a.txt", "--model", "model", "--key", "public.json", "--groups", error="not belong to your secret")
+    Path("keys/marks/standing.key").write_text("1" * 63, encoding="ascii")
+    scene("detect", "a.txt", "--model", "model", error="64 hexadecimal digits are expected")
+    row = json.loads(Path("public.json").read_text(encoding="utf-8"))
+    for changed in ({"width": float("inf")}, {"rounds": 17}, {"key": 7}, {"version": 2}):
+        Path("public.json").write_text(json.dumps(row | changed), encoding="utf-8")
+        scene("detect", "a.txt", "--model", "model", "--key", "public.json", error="no public key of a mark")
+
+
 def test_what_is_missing_or_damaged_is_said(scene: MarkScene) -> None:
     Path("a.txt").write_text("text", encoding="utf-8")
     scene("detect", "a.txt", "--model", "model", error="there is no secret of a standing mark")
@@ -129,6 +176,11 @@ def test_what_is_missing_or_damaged_is_said(scene: MarkScene) -> None:
     scene("mark", "groups", "case")
     groups.write_text("[]", encoding="utf-8")
     scene("detect", "a.txt", "--model", "model", error="groups of accounts cannot be read")
+    groups.unlink()
+    scene("mark", "groups", "case")
+    Path("keys/pseudonyms.key").unlink()  # with a new one all accounts would be among the others
+    scene("detect", "a.txt", "--model", "model", error="the key is gone")
+    scene("mark", "groups", "case", error="the key is gone")
 
 
 def test_the_secret_stays_and_the_public_file_does_not_have_it(scene: MarkScene) -> None:

@@ -9,6 +9,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from scipy import stats
 
@@ -82,9 +83,9 @@ def test_a_number_keeps_its_probability_under_every_key() -> None:
 def test_a_word_that_was_not_plain_is_not_gone_on_with() -> None:
     gate, river = scene_gate(), token(" river")
     part = int(torch.nonzero(gate.plain & ~gate.starts)[0])
-    assert gate.may_follow(river, part)
-    assert not gate.may_follow(token(" Paris"), part)
-    assert gate.may_follow(token(" Paris"), river)
+    text = np.array([river, part, token(" Paris"), part, river, len(gate.plain), part])
+    assert gate.may_follow(text).tolist() == [True, True, False, False, True, False, False]
+    assert gate.may_follow(text[:0]).tolist() == []
 
 
 def test_a_context_that_comes_back_is_drawn_as_without_the_mark() -> None:

@@ -18,7 +18,10 @@ from stillhunt_model.orders.register import model_folder
 
 DETECTED_P = 1e-5
 """p-value up to which a text is called marked (judgement: by chance one text in 100,000, whoever wrote it)."""
-_LARGEST_TEXTS = 1 << 28
+_LARGEST_TEXTS = 1 << 26
+"""Bytes of a file; each token of it takes some hundred more."""
+_LONGEST_PIECE = 50_000
+"""Characters of a text that are divided into tokens together: one that never ends is cut."""
 _SHOWN = 40
 _TEXT_FIELDS = ("response", "answer", "text")
 
@@ -69,7 +72,15 @@ def detect(
     choices = None if net is None else choices_by(net, gate)
     public = read_public_mark(key) if key is not None else marks.public if marks is not None else None
     assert public is not None  # noqa: S101  # refused above
-    replies = [("", "", text) for text in texts]
+    if marks is not None and public.secret_sha256 != marks.public.secret_sha256:
+        raise ConfigError(
+            "the public key does not belong to your secret, from which the keys of campaigns follow",
+            where=str(key),
+            next_step="restore the secret that was there when it was written, or leave out the groups",
+            command_step="restore the secret that was there when it was written, or leave out --groups",
+        )
+    pieces = (text[at : at + _LONGEST_PIECE] for text in texts for at in range(0, len(text), _LONGEST_PIECE))
+    replies = [("", "", piece) for piece in pieces]
     found = score_tokens(*distinct_tokens(gate, replies, public.layer.width, choices), public.key, public.layer)
     document: dict[str, Any] = {
         "texts": len(texts), "words": found.scored, "share": found.value, "p": found.p, "marked": found.p <= DETECTED_P
@@ -112,6 +123,11 @@ def _print_detection(document: dict[str, Any]) -> None:
     ]  # fmt: skip
     if rows:
         print_columns(output_console(), [("group", "share", "p", "corrected for all groups"), *rows[:_SHOWN]])
+        if len(rows) > _SHOWN:
+            left = formatting.plural(
+                len(rows) - _SHOWN, "more group has a larger p-value", "more groups have larger ones"
+            )
+            message_console().print(f"{left}; --json lists all of them.")
         message_console().print(
             "A campaign with a small corrected p-value wrote these texts, or what wrote them learned from its answers.",
             soft_wrap=True,
@@ -126,7 +142,9 @@ def _read_texts(path: Path) -> Iterable[str]:
         raise InputError("the file cannot be read", where=str(path), next_step="name a file of texts") from error
     if len(content) > _LARGEST_TEXTS:
         raise InputError("the file of texts is too large", where=str(path), next_step="divide it")
-    if path.suffix != ".jsonl":
+    if b"\0" in content:
+        raise InputError("this is no text", where=str(path), next_step="unpack it, or save it as text in UTF-8")
+    if path.suffix.lower() != ".jsonl":
         yield content.decode("utf-8", "replace")
         return
     for place, line in enumerate(content.splitlines(), 1):

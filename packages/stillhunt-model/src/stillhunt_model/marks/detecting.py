@@ -28,6 +28,8 @@ LEAST_CHOICE = 0.3
 benchmarks/model/standing_marks.py; below it a mark hardly moves anything)."""
 Choices = Callable[[Sequence[list[int]]], list[npt.NDArray[np.bool_]]]
 """Tokens of texts -> for each token whether there was a choice among plain words."""
+_TEXTS_AT_ONCE = 16
+"""Texts that are divided into tokens at a time, which take some 230 bytes each (measured)."""
 
 
 @dataclass(frozen=True)
@@ -74,25 +76,36 @@ def distinct_tokens(
     Returns:
         Contexts, rows x width, and the word after each, sorted.
     """
-    asked = list(replies)
+    asked, parts = list(replies), [np.zeros((0, width + 1), np.int64)]
+    for first in range(0, len(asked), _TEXTS_AT_ONCE):
+        places = _collect_open_places(gate, asked[first : first + _TEXTS_AT_ONCE], width, choices)
+        parts.append(np.unique(np.concatenate(places), axis=0))
+    rows = np.unique(np.concatenate(parts), axis=0)
+    return rows[:, :-1], rows[:, -1]
+
+
+def _collect_open_places(
+    gate: Gate, asked: Sequence[tuple[str, str, str]], width: int, choices: Choices | None
+) -> list[Tokens]:
+    """Of each reply the places that count: rows of a context and the word after it."""
     joined = [begun + (" " if begun and reply and not reply[0].isspace() else "") + reply for _, begun, reply in asked]
-    encoded = gate.tokenizer(joined, add_special_tokens=False, return_offsets_mapping=True) if asked else {}
-    texts = encoded.get("input_ids", [])
+    encoded = gate.tokenizer(joined, add_special_tokens=False, return_offsets_mapping=True)
+    texts, offsets = encoded["input_ids"], encoded["offset_mapping"]
     had_choice = choices(texts) if choices is not None else [np.ones(len(ids), bool) for ids in texts]
-    found: set[tuple[int, ...]] = set()
-    for (prompt, begun, _), ids, offsets, chosen in zip(
-        asked, texts, encoded.get("offset_mapping", []), had_choice, strict=True
-    ):
+    found = []
+    for (prompt, begun, _), ids, spans, chosen in zip(asked, texts, offsets, had_choice, strict=True):
+        if len(ids) <= width:
+            continue
         # A token that reaches over the edge counts as shown.
-        edge = sum(start < len(begun) for start, _ in offsets)
+        edge = sum(start < len(begun) for start, _ in spans) if begun else 0
         before = gate.tokenizer(prompt, add_special_tokens=False)["input_ids"] if prompt else []
         shown = _collect_context_windows(before, width) | _collect_context_windows(ids[:edge], width)
-        for place in range(max(edge, width), len(ids)):
-            context = tuple(ids[place - width : place])
-            if chosen[place] and gate.may_follow(ids[place - 1], ids[place]) and context not in shown:
-                found.add((*context, ids[place]))
-    rows = np.array(sorted(found), dtype=np.int64).reshape(len(found), width + 1)
-    return rows[:, :-1], rows[:, -1]
+        tokens = np.array(ids, np.int64)
+        counts = (chosen & gate.may_follow(tokens))[width:]
+        counts[: max(edge - width, 0)] = False
+        rows = np.lib.stride_tricks.sliding_window_view(tokens, width + 1)[counts]
+        found.append(rows[[tuple(row[:-1]) not in shown for row in rows.tolist()]] if shown else rows)
+    return [np.zeros((0, width + 1), np.int64), *found]
 
 
 def _collect_context_windows(tokens: list[int], width: int) -> set[tuple[int, ...]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from stillhunt_model.data_files import read_data
@@ -42,24 +44,25 @@ class Gate:
             self._moved[size, device] = fitted(self.plain, size, device), fitted(self.starts, size, device)
         return self._moved[size, device]
 
-    def may_follow(self, before: int | None, token: int) -> bool:
-        """Whether a mark may have chosen a token: a plain word, or a part that goes on with one.
+    def may_follow(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """For each token of a text, whether a mark may have chosen it: a plain word, or a part that goes on with one.
 
-        Args:
-            before: token before it; None at the beginning of an answer.
+        Nothing stands before the first one.
         """
-        plain, starts = self._lists
-        return token < len(plain) and plain[token] and (starts[token] or self.ends_plain(before))
+        known = np.minimum(ids, len(self.plain) - 1)
+        plain = self.plain.numpy()[known] & (known == ids)
+        follows: npt.NDArray[np.bool_] = plain & (self.starts.numpy()[known] | np.append(True, plain[:-1]))
+        return follows
 
     def ends_plain(self, before: int | None) -> bool:
         """Whether a plain word may go on after a token."""
-        plain, _ = self._lists
-        return before is None or (before < len(plain) and plain[before])
+        return before is None or (before < len(self._plain_list) and self._plain_list[before])
 
     @cached_property
-    def _lists(self) -> tuple[list[bool], list[bool]]:
-        """As lists, which are read one by one much faster."""
-        return self.plain.tolist(), self.starts.tolist()
+    def _plain_list(self) -> list[bool]:
+        """A list, which is read one by one much faster."""
+        listed: list[bool] = self.plain.tolist()
+        return listed
 
 
 def gate_of(tokenizer: Any) -> Gate:

@@ -16,7 +16,7 @@ from typing import Any
 from stillhunt import ConfigError
 from stillhunt.case import Case
 from stillhunt.tools import write_whole
-from stillhunt_evidence.keys.folder import KEY_BYTES, pseudonyms_key, read_secret, write_new
+from stillhunt_evidence.keys.folder import KEY_BYTES, PSEUDONYMS_FILE, pseudonyms_key, read_secret, write_new
 from stillhunt_model.marks.hashing import MARK_KEY_BYTES, mark_key
 from stillhunt_model.marks.standing import Layer
 from stillhunt_model.orders.order import account_name
@@ -66,7 +66,7 @@ def read_public_mark(path: Path) -> PublicMark:
         if row["version"] != _VERSION or len(key) != MARK_KEY_BYTES or not (min(layer) > 0 and max(layer) <= 16):
             raise ValueError
         return PublicMark(key, layer, str(row["secret_sha256"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ArithmeticError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
             "this is no public key of a mark",
             where=str(path),
@@ -138,7 +138,8 @@ def read_standing_marks(keys: Path, folder: Path) -> StandingMarks | None:
     path = keys / SECRET_FILE
     if not path.exists():
         return None
-    return StandingMarks(read_secret(path), pseudonyms_key(keys), _read_groups(folder))
+    groups = _read_groups(folder)
+    return StandingMarks(read_secret(path), _read_account_key(keys, groups), groups)
 
 
 def assign_groups(case: Case, keys: Path, folder: Path) -> dict[str, int]:
@@ -154,7 +155,8 @@ def assign_groups(case: Case, keys: Path, folder: Path) -> dict[str, int]:
         ConfigError: a file cannot be read.
         OutputError: the groups cannot be written.
     """
-    groups, key = dict(_read_groups(folder)), pseudonyms_key(keys)
+    groups = dict(_read_groups(folder))
+    key = _read_account_key(keys, groups)
     counts: dict[str, int] = {}
     for row in case.members.select(["account_id", "campaign_id"]).to_pylist():
         name = account_name(key, row["account_id"])
@@ -165,6 +167,17 @@ def assign_groups(case: Case, keys: Path, folder: Path) -> dict[str, int]:
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / GROUPS_FILE, [json.dumps(dict(sorted(groups.items()))).encode() + b"\n"])
     return counts
+
+
+def _read_account_key(keys: Path, groups: Mapping[str, str]) -> bytes:
+    """The key under which accounts are hashed; a new one would put all accounts of the groups among the others."""
+    if groups and not (keys / PSEUDONYMS_FILE).exists():
+        raise ConfigError(
+            "the key is gone under which the accounts of the groups are hashed",
+            where=str(keys / PSEUDONYMS_FILE),
+            next_step="restore the file from a backup",
+        )
+    return pseudonyms_key(keys)
 
 
 def _read_groups(folder: Path) -> dict[str, str]:
