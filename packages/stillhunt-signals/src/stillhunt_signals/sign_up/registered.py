@@ -22,6 +22,9 @@ from stillhunt_signals.sign_up.identifiers import IDENTIFIER_KINDS, PERSONAL_KIN
 SIGN_UPS_FILE = "sign-ups.jsonl"
 KEPT_SIGN_UPS = 200_000
 """Newest sign-ups that are kept: some 100 MB. Judgement: three months of 2,000 a day."""
+MOST_WITH_VALUE = 100
+"""Newest sign-ups that are found by one card, device or mail: with all of them, a form that always sends the same value
+makes every answer slower than the one before. Judgement: policies count to as many."""
 LONGEST_FILE = 2
 """Times the sign-ups that are kept from which the file is written anew. Judgement."""
 REMEMBERED_DAYS = 400
@@ -57,7 +60,7 @@ class RegisteredSignUps:
         self._path = folder.path / SIGN_UPS_FILE
         self._lock = threading.Lock()
         self._kept: deque[SignUp] = deque()
-        self._with: dict[IdentifierKind, dict[int, list[SignUp]]] = {kind: {} for kind in PERSONAL_KINDS}
+        self._with: dict[IdentifierKind, dict[int, deque[SignUp]]] = {kind: {} for kind in PERSONAL_KINDS}
         self._lines = 0
         self._late: list[SignUp] | None = None
         for one in _iterate_stored(self._path):
@@ -75,7 +78,7 @@ class RegisteredSignUps:
         return len(self._kept)
 
     def with_value(self, kind: IdentifierKind, value: int) -> list[SignUp]:
-        """Earlier sign-ups with the same card, device or mail."""
+        """Earlier sign-ups with the same card, device or mail, the newest `MOST_WITH_VALUE`."""
         with self._lock:
             return list(self._with[kind].get(value, ()))
 
@@ -119,14 +122,15 @@ class RegisteredSignUps:
         self._kept.append(sign_up)
         for kind in PERSONAL_KINDS:
             if (value := sign_up.hashes.get(kind)) is not None:
-                self._with[kind].setdefault(value, []).append(sign_up)
+                self._with[kind].setdefault(value, deque(maxlen=MOST_WITH_VALUE)).append(sign_up)
         if len(self._kept) > KEPT_SIGN_UPS:
             oldest = self._kept.popleft()
             for kind in PERSONAL_KINDS:
-                if (value := oldest.hashes.get(kind)) is not None:
-                    rest = [one for one in self._with[kind].pop(value, []) if one is not oldest]
-                    if rest:
-                        self._with[kind][value] = rest
+                own = self._with[kind].get(oldest.hashes.get(kind, -1))
+                if own and own[0] is oldest:  # newer ones may have taken its place
+                    own.popleft()
+                    if not own:
+                        del self._with[kind][oldest.hashes[kind]]
 
 
 def _append_lines(path: Path, sign_ups: Iterable[SignUp]) -> None:

@@ -129,7 +129,7 @@ class SignUpTerms(_Strict):
     campaign: SignUpAnswer = "none"
     least_bits: float = Field(8.0, gt=0, le=100)
     free_tiers: SignUpAnswer = "none"
-    least_free_tiers: int = Field(2, ge=2, le=1_000)
+    least_free_tiers: int = Field(2, ge=2, le=100)
     trial_plans: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ("free", "trial")
 
 
