@@ -17,6 +17,7 @@ from model.model_server import serve_net
 from model.prove_scene import as_line, fingerprint, prove_scene
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
+from stillhunt_evidence.keys.folder import pseudonyms_key
 from stillhunt_model.marks.keys import GROUPS_FILE, new_standing_secret
 from stillhunt_model.proof.trials import TRIALS_FILE
 from stillhunt_model.tasks.harvest_texts import texts_digest
@@ -232,6 +233,7 @@ def test_no_place_is_used_without_answers_to_honest_accounts(tmp_path: Path) -> 
 
 def test_a_marked_campaign_is_asked_about_at_any_temperature(tmp_path: Path) -> None:
     new_standing_secret(tmp_path / "keys")
+    pseudonyms_key(tmp_path / "keys")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / GROUPS_FILE).write_text('{"someone": "c-1"}', encoding="utf-8")
     done = ask_with(harvest_file(tmp_path, temperature=None), "--campaign", "c-1")
