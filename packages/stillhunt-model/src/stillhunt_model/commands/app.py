@@ -15,7 +15,7 @@ MODEL_TABLE = {
         _HERE + "mark:mark_commands",
     ),
     "detect": CommandEntry(
-        "Say whether texts have the standing mark, and of which campaigns.", _HERE + "detect:detect"
+        "Say whether texts have the standing mark, and with --groups, of which campaigns.", _HERE + "detect:detect"
     ),
     "prove": CommandEntry(
         "Test whether a model was trained on the answers that campaigns harvested.", _HERE + "prove:prove"
