@@ -259,14 +259,17 @@ def restore_doubted(campaigns: list[CandidateSlices]) -> list[CandidateSlices]:
     An account that belongs to a campaign by one of its templates does so with its requests in the others, too. Without
     them it looks as if it had sent far less than its companions.
     """
-    held = np.concatenate([np.zeros(0, np.int64), *(one.keys for one in campaigns)])
+    held = np.unique(np.concatenate([np.zeros(0, np.int64), *(one.keys for one in campaigns)]))
+    taken: set[int] = set()
     restored = []
     for one in campaigns:
         if one.doubted is not None:
             keys = one.doubted.keys
-            back = one.doubted.only(np.isin(accounts_of(keys), one.accounts) & ~np.isin(keys, held))
-            held = np.concatenate([held, back.keys])
-            one = _join_candidates(back, replace(one, doubted=None))
+            at = np.minimum(np.searchsorted(held, keys), max(len(held) - 1, 0))
+            back = np.isin(accounts_of(keys), one.accounts) & (held[at] != keys)
+            back[back] = [key not in taken for key in keys[back].tolist()]
+            taken.update(keys[back].tolist())
+            one = _join_candidates(one.doubted.only(back), replace(one, doubted=None))
         restored.append(one)
     return restored
 
