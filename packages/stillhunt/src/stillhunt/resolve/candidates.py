@@ -47,9 +47,10 @@ def accounts_of(keys: Ints) -> Ints:
 class CandidateSlices:
     """Slices that look drawn from one work queue, with microbits by view over both folds.
 
-    `formed` is 1, 2 or 3 for the first, second or both folds on which a slice formed the group; `untemplated` ones were
-    found by their workload among `searched` slices. `doubted` ones formed the
-    group, and fit it worse than chance by their own bits.
+    Attributes:
+        formed: folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither.
+        untemplated: True where the group was found by its workload, among `searched` slices.
+        doubted: slices that formed the group, but fit it worse than chance by their own bits.
     """
 
     keys: Ints
@@ -254,22 +255,19 @@ def _join_candidates(left: CandidateSlices, right: CandidateSlices) -> Candidate
 
 
 def restore_doubted(campaigns: list[CandidateSlices]) -> list[CandidateSlices]:
-    """The campaigns with the doubted slices of their accounts, as far as no campaign holds them.
+    """The campaigns with the doubted slices of their accounts, except those that another campaign holds.
 
     An account that belongs to a campaign by one of its templates does so with its requests in the others, too. Without
     them it looks as if it had sent far less than its companions.
     """
-    held = np.unique(np.concatenate([np.zeros(0, np.int64), *(one.keys for one in campaigns)]))
-    taken: set[int] = set()
+    held = {key for one in campaigns for key in one.keys.tolist()}
     restored = []
     for one in campaigns:
         if one.doubted is not None:
-            keys = one.doubted.keys
-            at = np.minimum(np.searchsorted(held, keys), max(len(held) - 1, 0))
-            back = np.isin(accounts_of(keys), one.accounts) & (held[at] != keys)
-            back[back] = [key not in taken for key in keys[back].tolist()]
-            taken.update(keys[back].tolist())
+            back = np.isin(accounts_of(one.doubted.keys), one.accounts)
+            back[back] = [key not in held for key in one.doubted.keys[back].tolist()]
             one = _join_candidates(one.doubted.only(back), replace(one, doubted=None))
+            held.update(one.keys.tolist())
         restored.append(one)
     return restored
 

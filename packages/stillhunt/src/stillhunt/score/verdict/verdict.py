@@ -19,14 +19,7 @@ from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
 from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.members import learned_members
-from stillhunt.score.verdict.rules import (
-    Limit,
-    P,
-    Weighed,
-    flagged_members,
-    judge_weighed,
-    weigh_findings,
-)
+from stillhunt.score.verdict.rules import Limit, P, Weighed, flagged_members, judge_weighed, weigh_findings
 
 # bits: most that the other members say for an account where it is asked who stays (judgement: a group of two members to
 # one stranger; a stranger who stays makes the evidence about the group that of a mixture)
