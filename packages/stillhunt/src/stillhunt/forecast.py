@@ -47,48 +47,32 @@ _PARQUET = b"PAR1"
 
 @dataclass(frozen=True)
 class LogSize:
-    """How much there is to hunt in.
-
-    Attributes:
-        text_bytes: of prompts and system prompts.
-        file_bytes: of text files when unpacked, which take more to decode.
-    """
+    """How much there is to hunt in."""
 
     requests: float
-    text_bytes: float
-    file_bytes: float
+    text_bytes: float  # of prompts and system prompts
+    file_bytes: float  # of text files when unpacked, which take more to decode
 
 
 @dataclass(frozen=True)
 class HuntForecast:
-    """What a hunt will need.
-
-    Attributes:
-        cpu_seconds: of all threads together.
-        seconds: until the end, on a machine that does nothing else.
-    """
+    """What a hunt will need."""
 
     size: LogSize
-    cpu_seconds: float
-    seconds: float
+    cpu_seconds: float  # of all threads together
+    seconds: float  # until the end, on a machine that does nothing else
     memory_bytes: float
 
 
 @dataclass(frozen=True)
 class ForecastConstants:
-    """What requests and bytes cost; each begins with what every hunt costs.
+    """What requests and bytes cost; each begins with what every hunt costs."""
 
-    Attributes:
-        cpu_seconds: of a hunt, of a million requests, of a GB of text and of unpacked text files.
-        memory_mb: the same in MB, of the square roots of these amounts: buffers grow until they are full.
-        parallel_share: share of the processor seconds that all threads share.
-        sketch_ms: time of the text pass over the prompts of `made_requests`, on the machine of the constants.
-    """
-
-    cpu_seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]  # of a hunt, of a million requests, of a GB of text and of unpacked text files
+    # the same in MB, of the square roots of these amounts: buffers grow until they are full
     memory_mb: tuple[float, ...]
-    parallel_share: float
-    sketch_ms: float
+    parallel_share: float  # share of the processor seconds that all threads share
+    sketch_ms: float  # time of the text pass over the prompts of `made_requests`, on the machine of the constants
 
 
 @cache
@@ -143,14 +127,10 @@ def size_amounts(size: LogSize) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class _Sample:
-    """A part of one input.
+    """A part of one input."""
 
-    Attributes:
-        requests: REQUESTS of the part.
-        packed, plain: bytes of the part in the file and when unpacked; 0 where its rows are known.
-    """
-
-    requests: pa.Table
+    requests: pa.Table  # REQUESTS of the part
+    # packed, plain: bytes of the part in the file and when unpacked; 0 where its rows are known
     packed: int = 0
     plain: int = 0
 

@@ -36,47 +36,37 @@ class CampaignFacts:
 
 @dataclass(frozen=True)
 class CaseWork:
-    """The work on one campaign.
-
-    Attributes:
-        version: how many changes there were; 0 where nobody worked on it.
-        assignee: name of the user whose case it is; "" for nobody.
-        reason: why it is dismissed, of DISMISSAL_REASONS; "" where it is not.
-        opened_at, changed_at: of the first and the latest change, microseconds since 1970; 0 where there is none.
-        look_at, due_at: when it is looked at again, and by when it is to be decided; 0 where nobody said so.
-    """
+    """The work on one campaign."""
 
     campaign_id: str
-    version: int = 0
+    version: int = 0  # how many changes there were; 0 where nobody worked on it
     status: CaseStatus = "new"
-    assignee: str = ""
+    assignee: str = ""  # name of the user whose case it is; "" for nobody
     labels: tuple[str, ...] = ()
     narrative: str = ""
-    reason: str = ""
+    reason: str = ""  # why it is dismissed, of DISMISSAL_REASONS; "" where it is not
+    # opened_at, changed_at: of the first and the latest change, microseconds since 1970; 0 where there is none
     opened_at: int = 0
     changed_at: int = 0
     changed_by: str = ""
+    # look_at, due_at: when it is looked at again, and by when it is to be decided; 0 where nobody said so
     look_at: int = 0
     due_at: int = 0
 
 
 @dataclass(frozen=True)
 class WorkEvent:
-    """One change of the work on a campaign.
-
-    Attributes:
-        version: of the case after the change, from 1.
-        before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
-            CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the
-            decision log `log` (its first and last place there); of an undo `undoes` (the version that it undoes).
-    """
+    """One change of the work on a campaign."""
 
     campaign_id: str
-    version: int
+    version: int  # of the case after the change, from 1
     at: int
     by: str
     kind: EventKind
     note: str
+    # before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
+    # CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the decision
+    # log `log` (its first and last place there); of an undo `undoes` (the version that it undoes).
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
 

@@ -33,22 +33,15 @@ class ExactShare:
 
 @dataclass(frozen=True)
 class FieldRates:
-    """What became of accounts on which rules acted: a decision of a rule stronger than tag was in force on them.
-
-    Attributes:
-        appealed: those that appealed against a rule's decision of this strength.
-        lapsed: those with an appeal that was granted because nobody decided in time; no judgement of anybody.
-        of_acted_on: overturned, as a share of all that rules acted on; None where there are none.
-        of_decided: overturned, as a share of those with a decided appeal; None where there are none.
-    """
+    """What became of accounts on which rules acted: a decision of a rule stronger than tag was in force on them."""
 
     acted_on: int
-    appealed: int
+    appealed: int  # those that appealed against a rule's decision of this strength
     decided: int
     overturned: int
-    lapsed: int
-    of_acted_on: ExactShare | None
-    of_decided: ExactShare | None
+    lapsed: int  # those with an appeal that was granted because nobody decided in time; no judgement of anybody
+    of_acted_on: ExactShare | None  # overturned, as a share of all that rules acted on; None where there are none
+    of_decided: ExactShare | None  # overturned, as a share of those with a decided appeal; None where there are none
 
 
 def field_rates(log: Sequence[LogEntry], appeals: Iterable[Appeal], now: int) -> FieldRates:
@@ -114,16 +107,11 @@ CALIBRATION_MISLEADS = (
 
 @dataclass(frozen=True)
 class DismissalShare:
-    """What analysts made of the campaigns of one verdict, or of one band of it.
-
-    Attributes:
-        band: bounds of the probability; None for all campaigns of the verdict.
-        decided: campaigns that were acted on or dismissed.
-    """
+    """What analysts made of the campaigns of one verdict, or of one band of it."""
 
     verdict: str
-    band: tuple[float, float] | None
-    decided: int
+    band: tuple[float, float] | None  # bounds of the probability; None for all campaigns of the verdict
+    decided: int  # campaigns that were acted on or dismissed
     dismissed: int
     reasons: Mapping[str, int]
     share: ExactShare | None

@@ -66,21 +66,17 @@ RENEWED = 0.5
 
 @dataclass(frozen=True)
 class Findings:
-    """What rules look at.
-
-    Attributes:
-        dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
-        by_texts: accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`.
-        sanctioned: accounts of declared programmes, in campaigns or not.
-        own: rules of the provider's own, and the accounts that fit each; see `own_rules`.
-    """
+    """What rules look at."""
 
     facts: pa.Table
     kinds: Mapping[str, str]
     sequence: int
+    # campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends
     dismissed: frozenset[str] = frozenset()
+    # accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`
     by_texts: frozenset[tuple[str, str]] = frozenset()
-    sanctioned: frozenset[str] = frozenset()
+    sanctioned: frozenset[str] = frozenset()  # accounts of declared programmes, in campaigns or not
+    # rules of the provider's own, and the accounts that fit each; see `own_rules`
     own: tuple[tuple[RuleTerms, frozenset[str]], ...] = ()
 
 

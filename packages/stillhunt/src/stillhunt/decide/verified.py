@@ -28,15 +28,11 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 
 @dataclass(frozen=True)
 class VerifiedDecisions:
-    """What was verified.
+    """What was verified."""
 
-    Attributes:
-        last: the last entry; LEDGER_START for a log without entries.
-        goes_on: whether later entries may be added to the table: it has all that a table made anew would have.
-    """
-
-    last: LedgerPlace
+    last: LedgerPlace  # the last entry; LEDGER_START for a log without entries
     table: DecisionTable
+    # whether later entries may be added to the table: it has all that a table made anew would have
     goes_on: bool = True
 
     @property

@@ -61,15 +61,10 @@ _SPREAD = np.uint32(0x9E3779B1)
 
 @dataclass(frozen=True)
 class _Sample:
-    """Requests to look at.
+    """Requests to look at."""
 
-    Attributes:
-        key: place of each in the log, ascending.
-        group: number of its campaign; -1 for other customers.
-    """
-
-    key: Hashes
-    group: Ints
+    key: Hashes  # place of each in the log, ascending
+    group: Ints  # number of its campaign; -1 for other customers
     owner: Ints
 
 

@@ -34,17 +34,12 @@ _LIST_SHOWN, _FAMILY_CHARS = 6, 24
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run's record adds to the tables.
-
-    Attributes:
-        requests: requests in the logs; 0 where the run did not record it.
-        priced: whether somebody set a price; the default price is nobody's.
-    """
+    """What a run's record adds to the tables."""
 
     settings: ScoreSettings
     currency: str
-    requests: int
-    priced: bool = False
+    requests: int  # requests in the logs; 0 where the run did not record it
+    priced: bool = False  # whether somebody set a price; the default price is nobody's
 
     def money(self, value: float) -> str:
         """An amount at list price; empty where nobody set a price."""
@@ -234,13 +229,10 @@ class CampaignModel:
 
 @dataclass(frozen=True)
 class CaseModel:
-    """What there is to say about one hunt.
+    """What there is to say about one hunt."""
 
-    Attributes:
-        campaigns: all groups in reading order: act before review before none; in each the most probable, then the
-            largest first; by id where all are equal.
-    """
-
+    # all groups in reading order: act before review before none; in each the most probable, then the largest first; by
+    # id where all are equal
     campaigns: tuple[CampaignModel, ...]
     tables: Mapping[str, pa.Table]
     run: Mapping[str, Any]

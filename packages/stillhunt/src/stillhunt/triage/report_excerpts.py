@@ -43,13 +43,10 @@ class SampleCard:
 
 @dataclass(frozen=True)
 class CampaignExcerpts:
-    """What is shown of a campaign's requests.
-
-    Attributes:
-        template: phrases that its accounts share, and how many of the excerpts hold each; the most frequent first.
-    """
+    """What is shown of a campaign's requests."""
 
     cards: tuple[SampleCard, ...]
+    # phrases that its accounts share, and how many of the excerpts hold each; the most frequent first
     template: tuple[tuple[str, int], ...]
     work: tuple[SampleCard, ...]
     read: int

@@ -76,17 +76,12 @@ class Term:
 
 @dataclass(frozen=True)
 class OtherExplanation:
-    """An explanation of a group other than a harvest.
-
-    Attributes:
-        log2_odds: of a harvest against it.
-        settles: what would decide between it and a harvest, in a sentence.
-    """
+    """An explanation of a group other than a harvest."""
 
     key: str
     name: str
-    log2_odds: float
-    settles: str
+    log2_odds: float  # of a harvest against it
+    settles: str  # what would decide between it and a harvest, in a sentence
 
     @property
     def words(self) -> str:

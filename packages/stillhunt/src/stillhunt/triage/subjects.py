@@ -54,18 +54,13 @@ def candidate_words(excerpts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class WordCounts:
-    """How many requests of each topic hold a word.
+    """How many requests of each topic hold a word."""
 
-    Attributes:
-        holding: requests of each topic with a word of each bucket, shape (topics + 1, buckets); the last row is of
-            requests whose topic is not known.
-        requests: requests of each topic that were looked at, shape (topics + 1,).
-        accounts: accounts that use a word of each bucket, shape (buckets,).
-    """
-
+    # requests of each topic with a word of each bucket, shape (topics + 1, buckets); the last row is of requests whose
+    # topic is not known
     holding: Ints
-    requests: Ints
-    accounts: Ints
+    requests: Ints  # requests of each topic that were looked at, shape (topics + 1,)
+    accounts: Ints  # accounts that use a word of each bucket, shape (buckets,)
 
 
 def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> WordCounts:

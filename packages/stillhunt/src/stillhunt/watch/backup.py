@@ -60,18 +60,13 @@ _ALLOWED = re.compile(
 
 @dataclass(frozen=True)
 class BackedUp:
-    """What a backup holds.
-
-    Attributes:
-        snapshot: number of its newest snapshot; None where there was none.
-        database: whether the database is in it; False where it is on a server.
-    """
+    """What a backup holds."""
 
     path: Path
     files: int
     size: int
-    snapshot: int | None
-    database: bool
+    snapshot: int | None  # number of its newest snapshot; None where there was none
+    database: bool  # whether the database is in it; False where it is on a server
 
 
 def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str = "") -> BackedUp:

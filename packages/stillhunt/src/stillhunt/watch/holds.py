@@ -25,20 +25,15 @@ _REASON_CHARS = 500
 
 @dataclass(frozen=True)
 class Hold:
-    """A legal hold.
-
-    Attributes:
-        reason: why, in words of its maker.
-        from_time, to_time: the time that it covers; None where it is open.
-        released_at: when it was released; None while it counts.
-    """
+    """A legal hold."""
 
     hold_id: int
-    reason: str
+    reason: str  # why, in words of its maker
     made_at: int
+    # from_time, to_time: the time that it covers; None where it is open
     from_time: int | None
     to_time: int | None
-    released_at: int | None
+    released_at: int | None  # when it was released; None while it counts
 
     def covers(self, first: int, last: int) -> bool:
         """Whether it counts, and covers any moment between two."""

@@ -144,19 +144,13 @@ _KEPT = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class HuntPlan:
-    """What a scheduled hunt is to do.
-
-    Attributes:
-        watched: logs that are read where they lie, besides the spool.
-        now: time of the hunt, microseconds since 1970; the window ends here.
-        term: of the lease under which it hunts; None where none is needed.
-    """
+    """What a scheduled hunt is to do."""
 
     data: DataFolder
     config: Config
-    watched: tuple[str, ...] = ()
-    now: int = 0
-    term: int | None = None
+    watched: tuple[str, ...] = ()  # logs that are read where they lie, besides the spool
+    now: int = 0  # time of the hunt, microseconds since 1970; the window ends here
+    term: int | None = None  # of the lease under which it hunts; None where none is needed
 
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
@@ -196,26 +190,18 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
 
 @dataclass(frozen=True)
 class _Found:
-    """What a hunt found.
+    """What a hunt found."""
 
-    Attributes:
-        case: under the ids that the hunt gave.
-        returned: campaigns that look like an earlier one with other accounts.
-        signs: early signs, under the ids that the hunt gave.
-        by_queue: newcomers that go on with the queue of an earlier campaign.
-        senders: campaign and member -> bits of who sends its requests, under the ids that the hunt gave.
-        damage: what is missing or damaged of what was acknowledged, in sentences.
-    """
-
-    case: Case
+    case: Case  # under the ids that the hunt gave
     signatures: SignatureSet
-    returned: Mapping[str, ReturnEvidence]
-    by_queue: Sequence[LinkedAccount]
-    signs: Sequence[EarlySign]
+    returned: Mapping[str, ReturnEvidence]  # campaigns that look like an earlier one with other accounts
+    by_queue: Sequence[LinkedAccount]  # newcomers that go on with the queue of an earlier campaign
+    signs: Sequence[EarlySign]  # early signs, under the ids that the hunt gave
     follow_ups: Mapping[str, int]
+    # campaign and member -> bits of who sends its requests, under the ids that the hunt gave
     senders: Mapping[tuple[str, str], float]
     rule_rows: RuleRows
-    damage: Sequence[str] = ()
+    damage: Sequence[str] = ()  # what is missing or damaged of what was acknowledged, in sentences
 
 
 def _healing_hunt(

@@ -31,29 +31,20 @@ PERIOD_DAYS = 30.0
 
 @dataclass(frozen=True)
 class Look:
-    """One hunt, as far as the budget goes.
-
-    Attributes:
-        required_bits: bits, prior excluded, that it asked of the verdict act.
-    """
+    """One hunt, as far as the budget goes."""
 
     at: int
     accounts: int
     days: float
-    required_bits: float
+    required_bits: float  # bits, prior excluded, that it asked of the verdict act
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the looks of the last 30 days cost.
+    """What the looks of the last 30 days cost."""
 
-    Attributes:
-        allowed: false campaigns allowed in 30 days.
-        spent: expected number of false campaigns in them so far, at most.
-    """
-
-    allowed: float
-    spent: float
+    allowed: float  # false campaigns allowed in 30 days
+    spent: float  # expected number of false campaigns in them so far, at most
     left: float
     looks: int
 

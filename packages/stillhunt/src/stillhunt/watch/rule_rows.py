@@ -60,17 +60,11 @@ SPAN_ROWS = pa.schema([("account_id", pa.string()), ("first_request", TIMESTAMP)
 
 
 class RuleRows(NamedTuple):
-    """What rules and sign-ups are compared with.
+    """What rules and sign-ups are compared with."""
 
-    Attributes:
-        accounts: a row for each account that the hunt saw.
-        hours: HOUR_ROWS.
-        members: what the accounts table says of each account that was ever flagged, seen by this hunt or not.
-    """
-
-    accounts: pa.Table
-    hours: pa.Table
-    members: pa.Table
+    accounts: pa.Table  # a row for each account that the hunt saw
+    hours: pa.Table  # HOUR_ROWS
+    members: pa.Table  # what the accounts table says of each account that was ever flagged, seen by this hunt or not
 
 
 def collect_rule_rows(

@@ -45,21 +45,14 @@ _MOST_DOUBLINGS = 30
 
 @dataclass
 class ScheduleState:
-    """What the schedule is doing; read by the screen, by the metrics and by the health check.
+    """What the schedule is doing; read by the screen, by the metrics and by the health check."""
 
-    Attributes:
-        running_since: seconds since 1970 when the running hunt began; None where none runs.
-        next_at: seconds since 1970 when the next one begins.
-        last: how the latest hunt ended; None before the first.
-        leads: whether this process hunts; one that waits for the lease of another does not.
-    """
-
-    running_since: float | None = None
-    next_at: float = 0.0
-    last: HuntOutcome | None = None
+    running_since: float | None = None  # seconds since 1970 when the running hunt began; None where none runs
+    next_at: float = 0.0  # seconds since 1970 when the next one begins
+    last: HuntOutcome | None = None  # how the latest hunt ended; None before the first
     last_at: float = 0.0
     failures: int = 0
-    leads: bool = False
+    leads: bool = False  # whether this process hunts; one that waits for the lease of another does not
     hunts: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "nothing": 0})
 
 

@@ -42,20 +42,14 @@ SLICE_ROWS = pa.schema(
 
 @dataclass(frozen=True)
 class ClusterSlices:
-    """The slices of one content cluster; arrays have one entry per slice unless said otherwise.
-
-    Attributes:
-        size: distinct prompts, by fold (2 x slices).
-        phrases: prompts with each phrase, by fold (2 x slices x phrases).
-        topics: prompts on each topic, by fold (2 x slices x TOPICS).
-        member, request, phrase: occurrences of phrases, by fold: slice position, request number, phrase position.
-    """
+    """The slices of one content cluster; arrays have one entry per slice unless said otherwise."""
 
     cluster: int
     account: Ints
-    size: Ints
-    phrases: Ints
-    topics: Ints
+    size: Ints  # distinct prompts, by fold (2 x slices)
+    phrases: Ints  # prompts with each phrase, by fold (2 x slices x phrases)
+    topics: Ints  # prompts on each topic, by fold (2 x slices x TOPICS)
+    # member, request, phrase: occurrences of phrases, by fold: slice position, request number, phrase position
     member: tuple[Ints, Ints]
     request: tuple[Ints, Ints]
     phrase: tuple[Ints, Ints]

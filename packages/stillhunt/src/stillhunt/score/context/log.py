@@ -69,16 +69,12 @@ class Keys:
 
 @dataclass(frozen=True)
 class ScoredLog:
-    """One log; what all candidates need is counted once.
-
-    Attributes:
-        prepared: what kinds of evidence read before the hunt, by kind.
-        comparisons: what `operators` keeps between two looks at the same campaigns.
-    """
+    """One log; what all candidates need is counted once."""
 
     requests: Requests
     accounts: Accounts
-    prepared: Mapping[str, Any] = field(default_factory=dict)
+    prepared: Mapping[str, Any] = field(default_factory=dict)  # what kinds of evidence read before the hunt, by kind
+    # what `operators` keeps between two looks at the same campaigns
     comparisons: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property

@@ -31,17 +31,11 @@ _LATEST = "latest"
 
 @dataclass(frozen=True)
 class OwnDraws:
-    """What accounts of a campaign draw of one kind.
+    """What accounts of a campaign draw of one kind."""
 
-    Attributes:
-        owner: account of each draw, as position among the campaign's.
-        value: value of each draw.
-        draws: the same, counted by value.
-    """
-
-    owner: Ints
-    value: Ints
-    draws: Draws
+    owner: Ints  # account of each draw, as position among the campaign's
+    value: Ints  # value of each draw
+    draws: Draws  # the same, counted by value
 
 
 class CampaignKeys:

@@ -126,17 +126,12 @@ _TITLES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Alert:
-    """One change that matters.
+    """One change that matters."""
 
-    Attributes:
-        alert_id: made from what changed: the same change has the same id.
-        campaign_id: lasting id; None where it is about no campaign.
-    """
-
-    alert_id: str
+    alert_id: str  # made from what changed: the same change has the same id
     at: int
     kind: AlertKind
-    campaign_id: str | None
+    campaign_id: str | None  # lasting id; None where it is about no campaign
     body: Mapping[str, Any]
 
 

@@ -16,13 +16,9 @@ _LOOK_SECONDS = 0.25
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection whose waits end.
+    """A connection whose waits end."""
 
-    Attributes:
-        silent_seconds: longest time without a byte of the server.
-    """
-
-    silent_seconds: float = PATIENCE.silent_seconds
+    silent_seconds: float = PATIENCE.silent_seconds  # longest time without a byte of the server
 
     def wait(self, gen: Generator[Any, Any, _Result], *_interval: Any, **_named: Any) -> _Result:
         """Wait for what psycopg does.

@@ -74,17 +74,11 @@ MEASURED = pa.schema([("account_id", pa.string()), ("half", pa.int8()), ("model"
 
 @dataclass(frozen=True)
 class QueueModel:
-    """By which a request is about a queue.
+    """By which a request is about a queue."""
 
-    Attributes:
-        bits: of each topic-word bucket, shape (65536,).
-        expected: distinct words of the queue in so many requests about it.
-        model: hash of the model that is asked most.
-    """
-
-    bits: Floats
-    expected: Floats
-    model: int
+    bits: Floats  # of each topic-word bucket, shape (65536,)
+    expected: Floats  # distinct words of the queue in so many requests about it
+    model: int  # hash of the model that is asked most
 
     def weigh(self, begins: Ints, words: Ints) -> Floats:
         """Bits of requests, of which each has the words from one beginning to the next."""

@@ -25,15 +25,10 @@ MOST_SAID = 20
 
 @dataclass(frozen=True)
 class Damage:
-    """Something that is not as it was acknowledged.
+    """Something that is not as it was acknowledged."""
 
-    Attributes:
-        part: SOURCE/HOUR/NAME; empty where it is about the ledger.
-        statement: what is wrong, in one sentence without a full stop.
-    """
-
-    part: str
-    statement: str
+    part: str  # SOURCE/HOUR/NAME; empty where it is about the ledger
+    statement: str  # what is wrong, in one sentence without a full stop
 
 
 def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:

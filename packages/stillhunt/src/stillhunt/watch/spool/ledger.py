@@ -32,24 +32,16 @@ _SPARE_LINES = 1000
 
 @dataclass(frozen=True)
 class PartEntry:
-    """What the ledger says of one part.
+    """What the ledger says of one part."""
 
-    Attributes:
-        part: SOURCE/HOUR/NAME; empty where it is about the ledger itself.
-        records: requests that were acknowledged; None where that is not known.
-        sha256: of the content; empty where it is not known.
-        stamp: change time (ns) and inode of the file when its content was last compared; empty before.
-        damage: what is wrong with it for good, in one sentence; empty where nothing is.
-        gone: EXPIRED, PART_ERASED or SAVED where the part is rightly not there; else empty.
-    """
-
-    part: str
+    part: str  # SOURCE/HOUR/NAME; empty where it is about the ledger itself
     size: int = 0
-    records: int | None = None
-    sha256: str = ""
+    records: int | None = None  # requests that were acknowledged; None where that is not known
+    sha256: str = ""  # of the content; empty where it is not known
+    # change time (ns) and inode of the file when its content was last compared; empty before
     stamp: tuple[int, ...] = ()
-    damage: str = ""
-    gone: str = ""
+    damage: str = ""  # what is wrong with it for good, in one sentence; empty where nothing is
+    gone: str = ""  # EXPIRED, PART_ERASED or SAVED where the part is rightly not there; else empty
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,11 @@ _ENTRY = 0x0A
 
 @dataclass(frozen=True)
 class Stream:
-    """Records that may stand in one file.
+    """Records that may stand in one file."""
 
-    Attributes:
-        source: name of who sends them: a folder of the spool.
-        kind: what they are, such as "litellm"; part of the file's name.
-        ending: jsonl (one record a line) or pb (OTLP export requests one after the other).
-    """
-
-    source: str
-    kind: str
-    ending: str
+    source: str  # name of who sends them: a folder of the spool
+    kind: str  # what they are, such as "litellm"; part of the file's name
+    ending: str  # jsonl (one record a line) or pb (OTLP export requests one after the other)
 
 
 def is_source_name(text: str) -> bool:

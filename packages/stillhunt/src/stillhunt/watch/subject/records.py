@@ -69,15 +69,10 @@ _SCOPES = {"scopeSpans": "spans", "scopeLogs": "logRecords"}
 
 @dataclass
 class SubjectIds:
-    """What makes a record an account's.
+    """What makes a record an account's."""
 
-    Attributes:
-        account: its id, as tables write it.
-        calls: ids of calls and traces of records that name it.
-    """
-
-    account: str
-    calls: set[str] = field(default_factory=set)
+    account: str  # its id, as tables write it
+    calls: set[str] = field(default_factory=set)  # ids of calls and traces of records that name it
     _sought: tuple[bytes, ...] = ()
 
     def may_be_in(self, line: bytes) -> bool:

@@ -50,18 +50,14 @@ OPEN_APPEAL = "the appeal is open: decide it first"
 
 @dataclass(frozen=True)
 class RowOfAccount:
-    """A row about an account.
-
-    Attributes:
-        first, last: the time that it is about, microseconds since 1970; what a hold is compared with.
-        stays: why it is not erased; "" where it is.
-    """
+    """A row about an account."""
 
     table: str
     key: tuple[Any, ...]
+    # first, last: the time that it is about, microseconds since 1970; what a hold is compared with
     first: int
     last: int
-    stays: str
+    stays: str  # why it is not erased; "" where it is
 
 
 @dataclass(frozen=True)
