@@ -108,12 +108,7 @@ def forecast_logs(logs: Sequence[str], mapping: Mapping[str, str] | None, config
 
 
 def forecast_hunt(size: LogSize, slowness: float, threads: int, constants: ForecastConstants) -> HuntForecast:
-    """What a hunt will need.
-
-    Args:
-        slowness: time that this machine takes, compared with that of the constants.
-        threads: that it may use.
-    """
+    """What a hunt will need on so many threads; `slowness` is the time of this machine over that of the constants."""
     amounts, share = size_amounts(size), constants.parallel_share
     cpu = slowness * sum(amount * cost for amount, cost in zip(amounts, constants.cpu_seconds, strict=True))
     memory = sum(math.sqrt(amount) * cost for amount, cost in zip(amounts, constants.memory_mb, strict=True))
@@ -138,11 +133,7 @@ class _Sample:
 def measure_log(
     found: Sequence[Found], mapping: Mapping[str, str] | None, config: Config, engine: Engine
 ) -> LogSize | None:
-    """Size of a log.
-
-    Returns:
-        None where too little is known: a stream, a database, an object store, or nothing that can be read by itself.
-    """
+    """Size of a log; None for a stream, a database, an object store, or where nothing can be read by itself."""
     plain = config.model_copy(update={"state": ""})
 
     def read_rows(source: Any) -> pa.Table | None:
@@ -224,12 +215,7 @@ def _sample_text(path: Any, read_rows: Any) -> Iterator[_Sample]:
 
 
 def _size_from(samples: Sequence[_Sample], known: int, packed: int) -> LogSize | None:
-    """Size of a log of which some samples are known.
-
-    Args:
-        known: requests in Parquet files and tables.
-        packed: bytes of text files.
-    """
+    """Size of a log of which some samples are known: requests of Parquet files and tables, and bytes of text files."""
     text_files = [sample for sample in samples if sample.packed]
     if not samples or bool(packed) != bool(text_files):
         return None

@@ -190,11 +190,7 @@ def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
 
 
 def find_appeal(database: WatchDatabase, appeal_id: int) -> Appeal:
-    """The appeal of a number.
-
-    Raises:
-        AppealError: there is none.
-    """
+    """The appeal of a number; an AppealError if there is none."""
     return _require_appeal([_build_appeal(row) for row in database.read(_select_appeal(appeal_id))], appeal_id)
 
 

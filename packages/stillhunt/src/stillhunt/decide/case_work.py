@@ -105,11 +105,7 @@ def work_events(database: WatchDatabase, campaign_id: str) -> list[WorkEvent]:
 def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> CaseWork:
     """The work on a campaign, where it is still the one that somebody read; comments since then change nothing.
 
-    Args:
-        connection: of a transaction in which nobody else changes it.
-
-    Raises:
-        WorkConflict: it is not.
+    `connection`: of a transaction in which nobody else changes it. Raises WorkConflict: it is not.
     """
     row = connection.execute(_row_of(campaign_id)).mappings().first()
     work = work_of_row(row) if row is not None else CaseWork(campaign_id)

@@ -52,12 +52,7 @@ class Broken:
 
 
 def chained(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) -> list[LogEntry]:
-    """Entries with their places and hashes.
-
-    Args:
-        entries: to be appended, in this order.
-        last: of the log.
-    """
+    """Entries, to be appended in this order, with their places and hashes; `last` is that of the log."""
     made = []
     for entry in entries:
         made.append(LogEntry(**placed(vars(entry), last)))
@@ -79,11 +74,7 @@ def first_broken(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) 
 
 
 def made_until(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
-    """The log as it was at a time.
-
-    Args:
-        at: microseconds since 1970.
-    """
+    """The log as it was at a time, microseconds since 1970."""
     return [entry for entry in entries if entry.made_at <= at]
 
 

@@ -63,31 +63,19 @@ _LINE = re.compile("[^\n\t]+")
 def long_text(typed: str, most: int, what: str) -> str:
     """A text of several lines as it is stored; line feeds and tabs stay.
 
-    Args:
-        typed: as it came; a form ends lines with carriage return and line feed.
-
-    Raises:
-        ConfigError: it has more.
+    `typed`: as it came; a form ends lines with carriage return and line feed. Raises ConfigError: it has more.
     """
     text = typed.replace("\r\n", "\n")
     return _check_text_length(_LINE.sub(lambda line: escape_controls(line[0]), text), most, what)
 
 
 def note_text(typed: str) -> str:
-    """A comment, or why something is decided so, as it is stored.
-
-    Raises:
-        ConfigError: it is too long.
-    """
+    """A comment, or why something is decided so, as it is stored; a ConfigError if it is too long."""
     return long_text(typed.strip(), MOST_COMMENT_CHARACTERS, "a comment or note")
 
 
 def label_text(typed: str) -> str:
-    """A label as it is stored: one line.
-
-    Raises:
-        ConfigError: it is empty or too long.
-    """
+    """A label as it is stored: one line; a ConfigError if it is empty or too long."""
     text = escape_controls(typed.strip())
     if not text:
         raise ConfigError("a label has no text", where="label", next_step="write one")
@@ -95,11 +83,7 @@ def label_text(typed: str) -> str:
 
 
 def person_text(typed: str, where: str) -> str:
-    """A name of a user as it is stored.
-
-    Raises:
-        ConfigError: it can be no name.
-    """
+    """A name of a user as it is stored; a ConfigError if it can be no name."""
     return name_of_person(escape_controls(typed.strip()), "this can be no name of a user", where)
 
 

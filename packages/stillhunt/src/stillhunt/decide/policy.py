@@ -173,11 +173,8 @@ class Policy(_Strict):
 def read_policy(path: Path) -> Policy:
     """The policy in a file.
 
-    Args:
-        path: TOML, at most 1 MiB.
-
-    Raises:
-        ConfigError: it cannot be read, or something in it is unknown, malformed or contradictory; with line and column.
+    `path`: TOML, at most 1 MiB. Raises ConfigError: it cannot be read, or something in it is unknown, malformed or
+    contradictory; with line and column.
     """
     try:
         with path.open("rb") as file:
@@ -190,11 +187,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
-    """The policy in a text.
-
-    Raises:
-        ConfigError: as `read_policy`.
-    """
+    """The policy in a text; a ConfigError as of `read_policy`."""
     return parse_declared(content, Policy, "policy", name, next_step=_POLICY_STEP)
 
 

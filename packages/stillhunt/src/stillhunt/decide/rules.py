@@ -97,12 +97,8 @@ _Wishes = dict[tuple[str, bool], _Wish]
 def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int, secret: bytes) -> list[LogEntry]:
     """Entries that the rules append to the log after a snapshot.
 
-    Args:
-        log: entries so far that stand or were made within `remembered_span`, in order.
-
-    Returns:
-        Undone decisions first, then new ones, the most probable accounts first; without places and hashes. Nothing
-        where all stays as it is.
+    `log`: entries so far that stand or were made within `remembered_span`, in order. Returns undone decisions first,
+    then new ones, the most probable accounts first; without places and hashes. Nothing where all stays as it is.
     """
     wishes = {} if policy.kill_switch else _collect_wishes(policy, findings)
     all_own = [entry for entry in standing(log, now) if entry.kind == "rule"]

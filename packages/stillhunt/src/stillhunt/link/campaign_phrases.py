@@ -116,11 +116,7 @@ def _harvested_sample(
 
 
 def compared_rows(traffic: pa.Table, totals: pa.Table, left_out: pa.Array) -> Ints:
-    """Rows of the traffic of some accounts of the background sample.
-
-    Args:
-        left_out: ids of accounts that are not compared with.
-    """
+    """Rows of the traffic of some accounts of the background sample, without accounts that are left out."""
     outside = totals["account_id"].filter(pc.and_(totals["background"], pc.invert(
         pc.is_in(totals["account_id"], value_set=left_out)
     )))  # fmt: skip

@@ -87,11 +87,7 @@ class Explanation:
         }
 
     def text(self, width: int = TEXT_WIDTH) -> str:
-        """The explanation for a terminal: plain text, control characters escaped.
-
-        Args:
-            width: characters of a line; fewer than 60 count as 60.
-        """
+        """The explanation for a terminal: plain text, controls escaped, in lines of 60 characters or more."""
         width = max(width, _NARROWEST)
         lines = [
             f"{self.kind.capitalize()} {formatting.shorten(self.id, ID_CHARS)}",

@@ -299,11 +299,7 @@ def case_model(
     member_details: pa.Table | None = None,
     taken: pa.Table | None = None,
 ) -> CaseModel:
-    """What there is to say about a case.
-
-    Raises:
-        CaseError: the score settings that the run recorded cannot be read.
-    """
+    """What there is to say about a case; a CaseError if the score settings that the run recorded cannot be read."""
     sums, facts = campaign_sums(tables["evidence"]), run_facts(tables, run)
     by_campaign: dict[str, list[dict[str, Any]]] = {}
     for row in [] if origins is None else origins.to_pylist():

@@ -272,11 +272,7 @@ def margin(log2_odds: float, settings: ScoreSettings) -> str:
 
 
 def campaign_margins(total: ScoreSum, verdict: str, strong: Sequence[str], settings: ScoreSettings) -> tuple[str, ...]:
-    """What would change a campaign's verdict, in sentences.
-
-    Args:
-        strong: families of evidence above the floor.
-    """
+    """What would change a campaign's verdict, in sentences; `strong` are its families of evidence above the floor."""
     sentences = [formatting.sentence(text) for text in total.limits]
     thresholds = " and ".join(
         f"{name} at {formatting.exact_percent(threshold)}"
@@ -301,11 +297,7 @@ def campaign_margins(total: ScoreSum, verdict: str, strong: Sequence[str], setti
 def account_margins(
     main: Membership | None, *, sanctioned: bool, of_act: bool, settings: ScoreSettings
 ) -> tuple[str, ...]:
-    """What would change an account's verdict, in sentences.
-
-    Args:
-        of_act: whether its main campaign has the verdict act.
-    """
+    """What would change an account's verdict, in sentences; `of_act`: its main campaign has the verdict act."""
     if main is None:
         return (_SAID["in_no_group"],)
     factors = {"the campaign": main.campaign.probability, "its part in the campaign": main.member.probability}

@@ -93,11 +93,8 @@ def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> Wo
 def subject_names(words: Sequence[str], place: Ints, own: WordCounts, others: WordCounts) -> dict[int, str]:
     """Names of the campaign's topics, as far as words tell them.
 
-    Args:
-        place: bucket of each word, as a column of the counts.
-
-    Returns:
-        Topic -> its most telling words, joined by commas; no two topics have one name.
+    `place`: bucket of each word, as a column of the counts. Returns topic -> its most telling words, joined by commas;
+    no two topics have one name.
     """
     total, requests = own.holding.sum(axis=0), int(own.requests.sum())
     everywhere = others.holding.sum(axis=0) / max(int(others.requests.sum()), 1)

@@ -70,11 +70,7 @@ def memory_limit(config: Config) -> int:
 
 
 def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOutcome:
-    """Hunt in a process of its own, and wait for it.
-
-    Args:
-        stop: ends the hunt early when it is set; a later hunt starts from what this one kept.
-    """
+    """Hunt in a process of its own, and wait; `stop` ends it early, and a later hunt goes on from what it kept."""
     began, killed_before = time.monotonic(), memory_kills()
     try:
         child = _start_hunt_process(plan.data)

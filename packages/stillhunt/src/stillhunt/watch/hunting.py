@@ -114,11 +114,8 @@ def _time_of(microseconds: int) -> datetime:
 def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
     """Logs to read in place; local files that were last written before the window are left out.
 
-    Args:
-        paths: files, folders, patterns or addresses of object stores, as a hunt takes them.
-
-    Returns:
-        What a hunt would read of them, with its rules for names; nothing of a path where there are no logs yet.
+    `paths`: files, folders, patterns or addresses of object stores, as a hunt takes them. Returns what a hunt would
+    read of them, with its rules for names; nothing of a path where there are no logs yet.
     """
     found: list[FoundFile] = []
     with DuckDBEngine(threads=1) as engine:
@@ -156,12 +153,8 @@ class HuntPlan:
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
     """Hunt over the window and make the result the latest snapshot.
 
-    Returns:
-        The snapshot; None where there is nothing to read yet.
-
-    Raises:
-        OutputError: another process hunts in this folder, or the snapshot cannot be written.
-        InputError: no row of what there is can be used.
+    Returns the snapshot; None where there is nothing to read yet. Raises OutputError: another process hunts in this
+    folder, or the snapshot cannot be written. Raises InputError: no row of what there is can be used.
     """
     folder, config = plan.data, plan.config
     with folder.role(HUNT_ROLE):

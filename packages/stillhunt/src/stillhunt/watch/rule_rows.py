@@ -100,11 +100,7 @@ def rule_files(rows: RuleRows) -> dict[str, bytes]:
 
 
 def read_rule_rows(snapshot: Snapshot) -> RuleRows:
-    """What the files of a snapshot say; empty tables where it has none, since an earlier version made it.
-
-    Raises:
-        CaseError: a file is damaged.
-    """
+    """What the files of a snapshot say; empty where an earlier version made it. Raises CaseError: a file is damaged."""
     found = []
     for name in RULE_FILES:
         try:
@@ -142,11 +138,7 @@ def list_origins(table: pa.Table, since: int) -> pa.Table:
 
 
 def count_hours(table: pa.Table, since: int) -> pa.Table:
-    """HOUR_ROWS of one partition, from the first whole hour after a time on.
-
-    Args:
-        since: microseconds since 1970.
-    """
+    """HOUR_ROWS of one partition, from the first whole hour after `since` (microseconds since 1970) on."""
     begin = -(-since // HOUR) * HOUR
     moments = table["timestamp"].cast(pa.int64())
     own = table.filter(pc.greater_equal(moments, begin))

@@ -85,11 +85,7 @@ class HuntSchedule:
         return self._plan.config.watch.every_minutes * 60.0
 
     def start(self, term: int | None = None) -> None:
-        """Begin; the first hunt starts at once, so that what is there already is seen.
-
-        Args:
-            term: of the lease under which it hunts.
-        """
+        """Begin with a hunt, so that what is there already is seen, under the term of a lease."""
         self._plan, self.progress.leads = replace(self._plan, term=term), True
         self._asked = True
         self.thread.start()
@@ -195,11 +191,7 @@ def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, fa
 
 
 def delete_expired(plan: HuntPlan, database: WatchDatabase) -> Expired:
-    """Delete what is too old; nothing where the database cannot be used now.
-
-    Args:
-        plan: its time is the time of this; the clock's where it has none.
-    """
+    """Delete what is too old at the plan's time, or else the clock's; nothing where the database cannot be used."""
     now, interval = plan.now or time.time_ns() // 1000, int(plan.config.watch.every_minutes * MINUTE)
     with suppress(OutputError):
         return expire(plan.data, database, plan.config, believed_time(database, now, interval))
@@ -207,11 +199,7 @@ def delete_expired(plan: HuntPlan, database: WatchDatabase) -> Expired:
 
 
 def report_damage(faults: ServiceFaults, damage: Sequence[str]) -> None:
-    """Make damage of the spool a fault of this process, which ends when a hunt finds none.
-
-    Args:
-        damage: what the hunt found, in sentences.
-    """
+    """Make damage of the spool, in sentences, a fault of this process, which ends when a hunt finds none."""
     if not damage:
         faults.end(DAMAGE_FAULT)
         return

@@ -39,11 +39,7 @@ class Group:
 
 
 def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Group]:
-    """Groups of slices that were drawn from one work queue, found on one fold and judged on the other.
-
-    Args:
-        least: slices that a group needs.
-    """
+    """Groups of `least` or more slices drawn from one work queue, found on one fold and judged on the other."""
     if (slices.size[formed_on] >= MIN_SLICE_PROMPTS).sum() < least:
         return []
     inside, phrase, topic, freedom = search(

@@ -71,11 +71,7 @@ class Uses:
 
 
 def uses_of(clusters: Clusters, label_of: Ints, accounts: int) -> Uses:
-    """Prompts of each account under the labels to which content clusters are joined.
-
-    Args:
-        label_of: label of each; -1 where its prompts do not count.
-    """
+    """Prompts of each account under the labels to which clusters are joined; label -1: its prompts do not count."""
     label = label_of[clusters.cluster]
     inside = label >= 0
     key, position = np.unique(label[inside] * accounts + clusters.account[inside], return_inverse=True)
@@ -161,11 +157,7 @@ def _first_of_conversations(table: pa.Table, rows: Ints, label: Array) -> Ints:
 
 
 def sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
-    """Slices of each label, by label.
-
-    Args:
-        found: requests of slices, `SLICE_ROWS`.
-    """
+    """Requests of slices (`SLICE_ROWS`), as the slices of each label, by label."""
     # Folds, topics and phrases of a slice's requests are only counted: their order within it does not matter.
     label = values(found, "label")
     order = np.lexsort((values(found, "account"), label))

@@ -223,11 +223,7 @@ class Background:
     _mixtures: dict[str, Mixtures] = field(default_factory=dict, repr=False, compare=False)
 
     def mixtures(self, view: str, members: Ints) -> Mixtures:
-        """How the comparison accounts of a group mix topics or times.
-
-        Args:
-            view: topic, or time (bins of 12 hours).
-        """
+        """How the comparison accounts of a group mix topics, or times (bins of 12 hours)."""
         log = self.requests
         if view not in self._mixtures:
             compared = self.accounts.background[log.account] & log.first_occurrence

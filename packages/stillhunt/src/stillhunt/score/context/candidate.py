@@ -73,11 +73,7 @@ class Candidate:
 
 
 def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
-    """Candidates with their requests, from the CANDIDATES table.
-
-    Raises:
-        ContractError: a candidate's account has no request in the log.
-    """
+    """Candidates of CANDIDATES with their requests; a ContractError if an account of one has no request in the log."""
     number = candidates.column("candidate").to_numpy()
     order = np.argsort(number, kind="stable")
     position = pc.index_in(candidates.column("account_id").combine_chunks(), value_set=log.accounts.ids)

@@ -102,11 +102,8 @@ def read_log(
 ) -> ScoredLog:
     """Code the tables.
 
-    Args:
-        totals: TOTALS, where the traffic holds only some of the log's accounts; None where it holds all.
-
-    Raises:
-        ContractError: a request's account is not in the totals.
+    `totals`: TOTALS, where the traffic holds only some of the log's accounts; None where it holds all. Raises
+    ContractError: a request's account is not in the totals.
     """
     ids, account = runs_of(traffic.column("account_id"))
     output_tokens = None

@@ -79,11 +79,7 @@ class CampaignKeys:
 
 
 class Comparison:
-    """How common each value is outside of all campaigns.
-
-    Args:
-        members: accounts of all campaigns, ascending.
-    """
+    """How common each value is outside of all campaigns, whose accounts are `members`, ascending."""
 
     def __init__(self, log: ScoredLog, members: Ints) -> None:
         self.log, self.members = log, members
@@ -165,11 +161,7 @@ class Comparison:
         return OwnDraws(owner, value, Draws(values, counts, chance))
 
     def schedule_of(self, campaign: CampaignKeys, own_places: Ints | None = None) -> Schedule:
-        """When accounts of a campaign begin, stand still and end.
-
-        Args:
-            own_places: positions of the accounts that count; None: all.
-        """
+        """When accounts of a campaign, or those at `own_places` alone, begin, stand still and end."""
         owner, hour = campaign.hours
         own = hour if own_places is None else hour[np.isin(owner, own_places)]
         return schedule_of(np.bincount(own, minlength=self.hours), self.activity)

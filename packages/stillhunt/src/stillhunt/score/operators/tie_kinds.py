@@ -44,11 +44,7 @@ class TieKind:
         return self.name == "created_at"
 
     def statement(self, sharing: int, accounts: int, values: int) -> str:
-        """The tie in one sentence.
-
-        Args:
-            sharing: accounts of both campaigns that share a value.
-        """
+        """The tie in one sentence; `sharing` is the number of accounts of both campaigns that share a value."""
         who = formatting.sentence_case(formatting.part_of(sharing, accounts, "account"))
         what = self.noun if values == 1 else formatting.plural(values, self.noun)
         return f"{who} of both campaigns {self.verb} the same {what}{self.rest}"

@@ -230,11 +230,7 @@ def _compare_pairs(first: Ints, second: Ints, keys: Sequence[CampaignKeys], comp
 
 
 def _pairs_by_index(keys: Sequence[CampaignKeys], comparison: Comparison, left_out: Ints) -> _Pairs:
-    """The pairs without a common account that one operator runs.
-
-    Args:
-        left_out: pairs with common accounts, as first campaign * campaigns + second.
-    """
+    """Pairs of one operator without a common account; others are `left_out`, as first campaign * campaigns + second."""
     everywhere = np.ones(len(keys), bool)
     likely = [np.zeros(0, np.int64)]
     for kind in KINDS:

@@ -37,11 +37,7 @@ _SPLIT_WORDS = (
 
 
 def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str], splits: Sequence[Split]) -> pa.Table:
-    """Which campaigns belong together, and why.
-
-    Args:
-        shown: judged candidates; those with the verdict none, account farms and relays are in no set.
-    """
+    """Which judged candidates belong together, and why; those of verdict none, account farms and relays never do."""
     kinds = (HARVEST_OPERATION, POSING_OPERATION)
     places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind in kinds]
     campaigns = [shown[place].candidate for place in places]

@@ -56,11 +56,7 @@ class Mixtures:
     squares: float  # sum of squared weight * squared shares
 
     def without(self, other: Mixtures) -> Mixtures:
-        """The same less some of the accounts.
-
-        Args:
-            other: sums over these, of the same categories.
-        """
+        """The same less some of the accounts, given their sums over the same categories."""
         return Mixtures(
             self.weight - other.weight, self.same - other.same, self.mixed - other.mixed, self.squares - other.squares
         )

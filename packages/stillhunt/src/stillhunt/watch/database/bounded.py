@@ -23,11 +23,8 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(self, gen: Generator[Any, Any, _Result], *_interval: Any, **_named: Any) -> _Result:
         """Wait for what psycopg does.
 
-        Args:
-            gen: does it, and yields whenever it has to wait for the network.
-
-        Raises:
-            OperationalError: the server was silent for too long; the connection is closed then.
+        `gen`: does it, and yields whenever it has to wait for the network. Raises OperationalError: the server was
+        silent for too long; the connection is closed then.
         """
         return super().wait(self._until_silent(gen), _LOOK_SECONDS)
 

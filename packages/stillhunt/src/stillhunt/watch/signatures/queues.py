@@ -212,11 +212,8 @@ def measure_accounts(table: pa.Table, wanted: tuple[passes.HonestSide, pa.Array,
 def measure_newcomers(table: pa.Table, wanted: tuple[tuple[QueueModel, ...], tuple[int, ...]]) -> pa.Table:
     """Measures of all accounts of one partition that had no request about a queue before a time, from then on.
 
-    Args:
-        wanted: queues, and the time of each.
-
-    Returns:
-        MEASURED, with NEW as the `half` of accounts without any request before, and OLD of others.
+    `wanted`: queues, and the time of each. Returns MEASURED, with NEW as the `half` of accounts without any request
+    before, and OLD of others.
     """
     keys, time = values(table, "account_key"), values(table, "timestamp", pa.int64())
     begins, words = (part.astype(np.int64) for part in lists(table, "topic_words"))

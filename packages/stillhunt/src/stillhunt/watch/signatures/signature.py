@@ -210,11 +210,8 @@ def as_json(signatures: SignatureSet) -> bytes:
 def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> SignatureSet:
     """Signatures from the content of a file, which is not trusted.
 
-    Args:
-        content: at most `MOST_BYTES`.
-
-    Raises:
-        CaseError: it is damaged, too large, of another version or seed, or holds what no signature may hold.
+    `content`: at most `MOST_BYTES`. Raises CaseError: it is damaged, too large, of another version or seed, or holds
+    what no signature may hold.
     """
     if len(content) > MOST_BYTES:
         raise _make_signature_file_error(f"it has more than {MOST_BYTES >> 20} MiB", where)
@@ -241,11 +238,7 @@ def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> Sig
 
 
 def read_signatures(path: Path, *, seed: int) -> SignatureSet:
-    """Signatures of a snapshot; see `from_json`.
-
-    Raises:
-        CaseError: as `from_json`, or the file cannot be read.
-    """
+    """Signatures of a snapshot; a CaseError as of `from_json`, or if the file cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)

@@ -182,11 +182,7 @@ class SenderTable:
 
 
 def known_sender_bits(signature: Signature, known: Iterable[tuple[str, str]]) -> int:
-    """Bits of what is known of the sender of one request, millionths.
-
-    Args:
-        known: feature and hash of its value, as signature files write them.
-    """
+    """Millionths of bits of what is known of a request's sender: feature and hash, as signature files write it."""
     found = {True: 0, False: 0}
     for name, value in known:
         own = round(signature.senders.get(name, {}).get(value, 0.0) * MICRO)
@@ -247,12 +243,8 @@ class PhraseTable:
     def find(self, phrases: U32) -> list[tuple[int, dict[int, int]]]:
         """Signatures of which a request has a phrase.
 
-        Args:
-            phrases: of the request, in any order; one that stands twice counts once.
-
-        Returns:
-            Number of each signature, ascending, and the number of each phrase within it with its weight in millionths
-            of a bit.
+        `phrases`: of the request, in any order; one that stands twice counts once. Returns number of each signature,
+        ascending, and the number of each phrase within it with its weight in millionths of a bit.
         """
         if not len(self.known):
             return []

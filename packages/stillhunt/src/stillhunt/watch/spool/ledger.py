@@ -61,11 +61,7 @@ class SpoolLedger:
         self.path = spool.with_name(spool.name + LEDGER_ENDING)
 
     def read(self) -> LedgerContent:
-        """All entries; none where there is no ledger yet.
-
-        Raises:
-            OSError: it cannot be read.
-        """
+        """All entries; none where there is no ledger yet. Raises OSError: it cannot be read."""
         try:
             return ledger_content(self.path.read_bytes())
         except FileNotFoundError:
@@ -89,11 +85,7 @@ class SpoolLedger:
         self._mark_ledger_present()
 
     def replace(self, entries: Iterable[PartEntry]) -> None:
-        """Write the ledger anew, whole or not at all.
-
-        Raises:
-            OSError: it cannot be written; it is as it was.
-        """
+        """Write the ledger anew, whole; or raise OSError, and it is as it was."""
         with self._hold_ledger_file():
             self._replace_ledger_file(entries)
 

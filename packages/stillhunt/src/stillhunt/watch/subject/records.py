@@ -195,11 +195,7 @@ def _iterate_export_entries(data: bytes) -> Iterator[bytes]:
 
 
 def read_export_entry(path: Path, entry: bytes) -> Any:
-    """An entry of a part of OTLP as its message.
-
-    Raises:
-        DecodeError: it is none.
-    """
+    """An entry of a part of OTLP as its message; a DecodeError if it is none."""
     _, head = measure_field(entry[:FIELD_HEAD])
     if not head:
         raise DecodeError("no entry of an export request")

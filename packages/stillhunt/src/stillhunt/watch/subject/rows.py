@@ -161,11 +161,7 @@ def all_tables(case: Case) -> dict[str, pa.Table]:
 
 
 def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
-    """How many rows of each table and file of a snapshot are about an account, or name it.
-
-    Raises:
-        CaseError: the snapshot cannot be read.
-    """
+    """How many rows of each table and file of a snapshot name an account. Raises CaseError: it cannot be read."""
     tables = all_tables(Case.read(snapshot.case))
     requests = _requests_of(tables, account)
     found = {}
