@@ -1,7 +1,5 @@
 """The spine: the rooms in the order in which data walks through them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """Logs on this machine: read by `collect`, sketched by `extract`; what earlier hunts sketched is not read again."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """What run.json records of a hunt: versions, inputs, settings, coverage, counts, and the cost of each stage."""
 
-from __future__ import annotations
-
 import resource
 import sys
 import threading

@@ -4,8 +4,6 @@ A client may send any header, so only its beginning is read, and of many differe
 through ua-parser's patterns.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping

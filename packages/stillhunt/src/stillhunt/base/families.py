@@ -1,7 +1,5 @@
 """The six families of evidence, and the skills that a request asks for or an answer shows."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Progress of long steps: the command line shows bars, the library is silent."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol

@@ -1,7 +1,5 @@
 """What a table is: named, typed columns with a meaning, and the boundary check."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a hunt will need, said before it begins; one for which the memory will not do is refused."""
 
-from __future__ import annotations
-
 import psutil
 
 from stillhunt.base import formatting

@@ -1,7 +1,5 @@
 """`stillhunt data`: keep, check and restore what a watch has."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`stillhunt data database`: the version of a database's tables; and the database of a data folder that is there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables of commands: what a group shows of a command, and where its code is, without importing it."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple

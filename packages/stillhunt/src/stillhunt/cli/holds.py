@@ -1,7 +1,5 @@
 """`stillhunt data hold`: make, list and release legal holds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """`stillhunt hunt`: checks that cost nothing first, then the hunt, the case folder, the findings."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated

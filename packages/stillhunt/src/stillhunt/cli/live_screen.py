@@ -3,8 +3,6 @@
 Neither has content of requests: sources were named by an administrator, and campaigns by a hunt.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

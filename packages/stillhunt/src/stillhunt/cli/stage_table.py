@@ -1,7 +1,5 @@
 """What each stage of a hunt cost, as a table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`stillhunt data subject`: what is held on one account, as a table or JSON, and its erasure."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path

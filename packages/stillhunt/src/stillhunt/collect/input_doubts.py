@@ -7,8 +7,6 @@ clients, though seldom the same number of calls of each. A hash chooses the clie
 bounded and the same clients are chosen from each log.
 """
 
-from __future__ import annotations
-
 import itertools
 import tomllib
 from collections import Counter

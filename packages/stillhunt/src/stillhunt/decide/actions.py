@@ -1,7 +1,5 @@
 """Actions, from the weakest to the strongest, and the reasons that a customer may be told."""
 
-from __future__ import annotations
-
 import tomllib
 from importlib import resources
 from typing import Any, Literal, get_args

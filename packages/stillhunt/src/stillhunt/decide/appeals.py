@@ -1,7 +1,5 @@
 """Appeals: filed against a decision, decided by somebody else than who made it, granted where nobody decides."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """What is decided between two hunts: accounts that a signature links, and appeals whose deadline passed."""
 
-from __future__ import annotations
-
 import threading
 import time
 import traceback

@@ -1,7 +1,5 @@
 """Entries of the decision log, each with the hash of the one before it, and what they say at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal

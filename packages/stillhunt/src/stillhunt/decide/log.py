@@ -1,7 +1,5 @@
 """The decision log in the database of a data folder: appended under a lock, never changed, read in parts."""
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence

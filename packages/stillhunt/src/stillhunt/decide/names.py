@@ -1,7 +1,5 @@
 """Names of those who decide, file or appeal, and texts as a database takes them."""
 
-from __future__ import annotations
-
 import unicodedata
 
 from stillhunt.base.errors import ConfigError

@@ -1,7 +1,5 @@
 """Rules of the provider's own, over columns and counts: another distribution keeps and evaluates them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cache

@@ -1,7 +1,5 @@
 """What people decided about campaigns and accounts so far, for whoever learns from it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from sqlalchemy import select

@@ -1,7 +1,5 @@
 """The policy: a small declared file that says what rules may do, with the place of each error."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import Counter

@@ -1,7 +1,5 @@
 """What the rules of a policy decide about one snapshot: new decisions, and the end of those that no rule says."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections import Counter, defaultdict

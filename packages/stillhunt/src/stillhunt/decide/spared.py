@@ -1,7 +1,5 @@
 """Whom nothing that a signature says may touch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 

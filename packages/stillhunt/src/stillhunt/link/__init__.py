@@ -15,8 +15,6 @@ topics and the amount of work of one queue (`workload.work_queues`), which are d
 Requests are read one partition at a time; the searches use counts by slice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ The search works on all requests and keeps counts by account, slice and phrase. 
 but only at those of accounts that a group holds, and of the background sample with which groups are compared.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Groups of every content cluster, on both folds; fragments of one template are joined where that finds more."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor

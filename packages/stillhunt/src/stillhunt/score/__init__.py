@@ -7,8 +7,6 @@ operator are tied to each other (`operators`). The results fill the case tables 
 know nothing of logs.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 from functools import partial

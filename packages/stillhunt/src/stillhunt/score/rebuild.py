@@ -4,8 +4,6 @@ A finding's bits before caps are measured; all else follows from them: caps, odd
 is flagged. So whoever has the case can tell whether one of these numbers was changed, without the logs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What is known of a campaign's accounts: when and from where each sent, and the rows a person reads before acting."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -7,8 +7,6 @@ alike where the whole prompt is the same. A later turn of a conversation is only
 on what was said before. Misleads: items that differ in numbers and short symbols alone count as one.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

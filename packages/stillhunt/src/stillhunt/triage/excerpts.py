@@ -1,7 +1,5 @@
 """What a report shows of a campaign's requests: excerpts, timeline, origins, requests cited, and what was taken."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The case folder on disk: written completely or not at all, with the same bytes for the same findings."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

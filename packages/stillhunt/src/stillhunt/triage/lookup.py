@@ -1,7 +1,5 @@
 """Finds an account or campaign in the case tables and gathers what explains its score."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from typing import Any

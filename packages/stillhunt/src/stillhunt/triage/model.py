@@ -1,7 +1,5 @@
 """What there is to say about a case and its campaigns; the screen, `explain` and the report only lay it out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ An excerpt is there to show the shape of a request, so what looks like a secret,
 gives way to a label. What redaction does not find remains: docs/howto/privacy.md says how much that is.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable

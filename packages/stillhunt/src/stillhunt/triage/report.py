@@ -1,7 +1,5 @@
 """The report: one HTML page that needs no network, runs no script but its own, and can be printed."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """What the report shows of each campaign beside the model: evidence, members, excerpts and drawings, bounded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The excerpts of a campaign's requests as the report shows them: whole, as the template, and as the work list."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias

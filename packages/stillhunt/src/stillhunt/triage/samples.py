@@ -1,7 +1,5 @@
 """Texts of the log that are read again, and redacted excerpts of them with the phrases marked that accounts share."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -6,8 +6,6 @@ evidence rows that name both. An account in several campaigns has the score of i
 Bits are stored after caps, so nothing but addition happens here.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

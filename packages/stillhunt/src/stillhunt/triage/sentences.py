@@ -4,8 +4,6 @@ The wording is careful on purpose. Evidence indicates; it does not convict. No c
 claimed, and volumes are those of the logs at hand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest

@@ -1,7 +1,5 @@
 """What was set aside or left out: rows, values, groups of declared programmes; and what is said beside the findings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -5,8 +5,6 @@ up: the words of the redacted excerpts of the campaign are the candidates, and t
 them tell a subject. A name holds no word that the excerpts do not show.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

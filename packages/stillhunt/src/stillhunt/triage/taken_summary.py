@@ -1,7 +1,5 @@
 """What a campaign took, in sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ at least what those snapshots were made of. Meanwhile nothing old is deleted. Ke
 anew, but not its key, without which hashes of addresses could not be compared with earlier ones.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

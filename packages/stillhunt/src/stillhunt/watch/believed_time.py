@@ -1,7 +1,5 @@
 """The time by which old things are deleted: that of the clock, unless it jumped ahead."""
 
-from __future__ import annotations
-
 from sqlalchemy import insert, select, update
 
 from stillhunt.base.units import DAY

@@ -1,7 +1,5 @@
 """The data folder: where its parts lie, who may read it, and which process has which role in it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ Hunts see a new account at the next hunt; this sees it within seconds. What it f
 an alert says so. It also counts what arrives, so that a hunt may begin before its time.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

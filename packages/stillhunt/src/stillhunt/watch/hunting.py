@@ -1,7 +1,5 @@
 """One scheduled hunt: from the parts in the window to a snapshot that readers see."""
 
-from __future__ import annotations
-
 import json
 import re
 import resource

@@ -1,7 +1,5 @@
 """What the database records of hunts, and what it tells of campaigns over time."""
 
-from __future__ import annotations
-
 import difflib
 import json
 from collections.abc import Mapping, Sequence

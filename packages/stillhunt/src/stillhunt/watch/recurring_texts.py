@@ -10,8 +10,6 @@ take its place, and of those that recur only so many are counted. Accounts share
 hides a recurring text at worst; scheduled hunts see it all the same.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 

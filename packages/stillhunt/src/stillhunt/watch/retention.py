@@ -4,8 +4,6 @@ Only what has exactly the name and the form of our own files is deleted; links a
 the data folder stays.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

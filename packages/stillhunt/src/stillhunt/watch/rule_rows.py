@@ -1,7 +1,5 @@
 """What rules of the provider's own look at, kept beside the case of a snapshot: accounts, and their last busy hours."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 

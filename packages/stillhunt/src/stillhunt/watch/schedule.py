@@ -5,8 +5,6 @@ before its time as soon as enough is new: recurring texts have grown (`recurring
 of all that is there. Such hunts wait until the last one has cost no more than a share of the machine since it began.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -3,8 +3,6 @@
 Health pages, metrics and alerts all read them here.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -1,7 +1,5 @@
 """Snapshots: one folder for each hunt, complete before it is visible, never changed afterwards."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

@@ -9,8 +9,6 @@ form, then for numbers that the words before them explain, then for other number
 names.
 """
 
-from __future__ import annotations
-
 from stillhunt.base.redaction.contacts import CONTACT_RULES, PHONE_RULES, POSTAL_RULES
 from stillhunt.base.redaction.credentials import CREDENTIAL_RULES, ENCODED_RULES, LONG_NUMBER_RULES, NUMBER_RULES
 from stillhunt.base.redaction.edits import FindEdits, Span, edited, edited_with_spans, tidy_spans

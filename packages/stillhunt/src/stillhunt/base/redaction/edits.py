@@ -1,7 +1,5 @@
 """Spans of a text, and what takes their place."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence

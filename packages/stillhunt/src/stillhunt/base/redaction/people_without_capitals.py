@@ -1,7 +1,5 @@
 """Names of people in Chinese, Japanese, Korean and Arabic, whose scripts have no capital letters."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from functools import cache

@@ -1,7 +1,5 @@
 """Log formats that are read without a mapping, in the order in which they are tried on a file."""
 
-from __future__ import annotations
-
 import difflib
 from functools import cache
 

@@ -16,8 +16,6 @@ or more calls, nothing for other rows; 12 bytes more if rows do not come in time
 a continuation.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 

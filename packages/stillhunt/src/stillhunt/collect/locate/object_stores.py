@@ -4,8 +4,6 @@ Credentials come from where pyarrow finds them (environment, profile, instance r
 no name that is shown or written.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ The hash is SipHash-2-4 under keys that are derived from the user's by HMAC-SHA2
 providers commonly assign addresses. Which values are equal does not depend on the key, and no result may depend on it.
 """
 
-from __future__ import annotations
-
 import hmac
 import ipaddress
 import secrets

@@ -3,8 +3,6 @@
 Clients choose most of these values, so none of them costs its row: what cannot be kept as it is becomes something else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

@@ -7,8 +7,6 @@ they fit; columns without any value are left out. A segment is written beside it
 checksum of each stream, verified when it is first read, and one of itself: a flipped bit is an error.
 """
 
-from __future__ import annotations
-
 import os
 import zlib
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ account, its requests in order of time, whether a request is the first of the ac
 them (`fold`), and whether it sets a sampling parameter (`request_style`).
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Any

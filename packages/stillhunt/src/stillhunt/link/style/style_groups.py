@@ -5,8 +5,6 @@ search for groups asks, on one fold, which of them have the same mix of its word
 fold. Accounts that merely share a language or a trade have mixes of their own.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

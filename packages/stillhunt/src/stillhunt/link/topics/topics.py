@@ -11,8 +11,6 @@ part of the cluster's accounts; accounts are counted and not requests, so that o
 topic a template.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any, NamedTuple
 

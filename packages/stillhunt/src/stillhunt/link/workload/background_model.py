@@ -7,8 +7,6 @@ the slices of one load and rate stand together in a cell, and the work of each c
 Source: the Dirichlet-multinomial as law of individual preferences (Mosimann 1962).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the background sample does, and the traits of the log's content clusters, counted once for every candidate."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 

@@ -1,7 +1,5 @@
 """Columns of the tables as small whole numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc

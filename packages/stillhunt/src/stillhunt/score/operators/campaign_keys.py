@@ -4,8 +4,6 @@ Two campaigns are compared by the accounts that only one of them has. Nearly all
 what a whole campaign draws is counted once for all of them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -8,8 +8,6 @@ reseller's accounts share cards, too; what they send is their customers', each w
 Neither fold took part in forming such a group, so both of them judge its topics.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

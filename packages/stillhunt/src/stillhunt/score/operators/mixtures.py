@@ -7,8 +7,6 @@ parts are judged anew. A card says nothing of that kind: accounts that are paid 
 their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple

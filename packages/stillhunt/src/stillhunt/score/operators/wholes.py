@@ -9,8 +9,6 @@ Two tenants of one pool of accounts stay apart. How the requests of an account d
 to account, since each account serves one, the other, or both; one operation has the same mix on all accounts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Findings -> EVIDENCE, rows that rebuild every probability; operators, pools and split groups -> CASE_OPERATORS."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -6,8 +6,6 @@ hands; the pair that sends most of the harvest is the harvester's. Its own cover
 of hands, at work before the harvest began, is a customer whose key was taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -7,8 +7,6 @@ ratio has mean 1 over honest groups (it is an e-value), a group without trials e
 more than log2(1 - part).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -9,8 +9,6 @@ weekends and outages of the provider are none of these: silence counts only by w
 expect, less what the silence of comparison accounts explains, and a pause only up to a length that no weekend has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

@@ -5,8 +5,6 @@ truncated law, Johnson, Kemp and Kotz 2005, chapter 5). For each variation r the
 hypotheses are lognormal distributions of r, those of `honest_reference.py`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import gammaln
 

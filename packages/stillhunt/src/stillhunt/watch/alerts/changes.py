@@ -3,8 +3,6 @@
 An alert never says more of a campaign than the act shows: no prompt, no address, no account id.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

@@ -1,7 +1,5 @@
 """Sends what waits in the outbox, with one thread for each receiver, so that a slow one holds up no other."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Sequence

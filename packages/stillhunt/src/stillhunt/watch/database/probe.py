@@ -1,7 +1,5 @@
 """Whether the database answers, asked once a second: its silence is a fault, and whoever needs it is told at once."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Opening the database: made when it is missing, migrated when it is older, refused when it is newer."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import secrets

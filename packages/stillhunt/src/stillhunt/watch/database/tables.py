@@ -3,8 +3,6 @@
 It never holds content of requests. Times are microseconds since 1970, UTC.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import (
     BigInteger,
     Boolean,

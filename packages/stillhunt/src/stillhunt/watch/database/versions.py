@@ -1,7 +1,5 @@
 """The version of a database's tables, and the way back to an older one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, inspect, select

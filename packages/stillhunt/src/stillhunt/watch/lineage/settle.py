@@ -7,8 +7,6 @@ all pairs that may be, the assignment with the largest sum of weighted Jaccard i
 became two, or two became one, the larger part keeps the id.
 """
 
-from __future__ import annotations
-
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ The lease is a row with an end by the database's clock. Whoever publishes compar
 nothing is published by one that was cut off and did not notice. On SQLite the lock of the data folder does this.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import threading

@@ -3,8 +3,6 @@
 An object is written once under a name of its own and never changed. So nothing needs locks, and NFS will do.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets

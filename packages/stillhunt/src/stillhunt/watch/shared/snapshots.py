@@ -1,7 +1,5 @@
 """Snapshots in the shared store: the hunter puts them there, and consoles, deciders and other hunters fetch them."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath

@@ -10,8 +10,6 @@ phrases again. Somebody who floods the table with accounts that show more of a t
 therefore delay its link, and shows the template in thousands of accounts by doing so. `forgotten` counts them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar

@@ -5,8 +5,6 @@ strangers. The kinds of evidence are capped, and a stranger that only repeats a 
 of the template; settings, client, queue and timing add to it where they were kept and count against it where not.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet

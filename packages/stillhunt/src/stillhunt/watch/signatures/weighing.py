@@ -1,7 +1,5 @@
 """What signatures read of requests and how they weigh it, in whole millionths so that no order of adding matters."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

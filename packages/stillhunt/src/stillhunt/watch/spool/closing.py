@@ -1,7 +1,5 @@
 """Parts that are closed: by whoever wrote them, or later, where their process died."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Dead letters: what a fault of the receiver kept from being stored as a record, and that it kept as it came."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -4,8 +4,6 @@ It lies beside the spool, so that whoever removes the spool does not remove it. 
 checksum; the last line of a part counts.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """Parts of the spool: their names, and where their records end."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re

@@ -7,8 +7,6 @@ they were about is then known by its form: entries of OTLP have lengths, and lin
 were not written yet (zero bytes of senders are escaped).
 """
 
-from __future__ import annotations
-
 import os
 import zlib
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What evidence packs call an account, so that those which name it can be found."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 

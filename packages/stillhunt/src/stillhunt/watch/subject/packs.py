@@ -1,7 +1,5 @@
 """Evidence packs in a data folder: which of them name somebody, and until when they are kept."""
 
-from __future__ import annotations
-
 import re
 import stat
 import zipfile

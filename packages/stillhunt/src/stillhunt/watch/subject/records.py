@@ -6,8 +6,6 @@ such a record: a gateway's log may hold the text of a call, and another one its 
 looked for in fields that name somebody, for it may as well be a number.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

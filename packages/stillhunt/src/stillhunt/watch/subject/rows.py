@@ -4,8 +4,6 @@ The decision log stays whole: each entry has the hash of the one before, so that
 is the record by which a customer can contest what was done to them. The audit stays: it says who looked at whom.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import shutil

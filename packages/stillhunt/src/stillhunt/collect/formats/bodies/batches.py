@@ -4,8 +4,6 @@ Sources: platform.openai.com/docs/api-reference/batch, docs.anthropic.com/en/api
 docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html (November 2026).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

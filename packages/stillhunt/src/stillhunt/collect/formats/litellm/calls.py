@@ -4,8 +4,6 @@ Source: BerriAI/litellm, `litellm/types/utils.py` (StandardLoggingPayload), `sch
 `proxy/spend_tracking/spend_tracking_utils.py`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """HTTP as logs keep it: headers, client addresses (what a client may have written is trusted last), and errors."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache

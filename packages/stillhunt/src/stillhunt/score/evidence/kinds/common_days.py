@@ -7,8 +7,6 @@ then any two correlate with variance 1 / (days - 1). Honest groups are not quite
 calendar, classes their term.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Requests that nobody follows up and prompts that nobody sends again: a work queue hands each task out once."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

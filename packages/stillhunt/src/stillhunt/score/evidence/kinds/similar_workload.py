@@ -6,8 +6,6 @@ all untemplated slices of the request style, so that the search for the volume a
 nothing by itself; the choice of volume and share is charged for.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
