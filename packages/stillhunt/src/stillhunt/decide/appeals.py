@@ -54,9 +54,8 @@ class Appeal:
 class AppealError(CaseError):
     """An appeal cannot be filed or decided.
 
-    Args:
-        why: unknown: there is no such decision or appeal. too_many: of this account. decided: somebody decided it.
-            same_person: who decides made a decision about the account.
+    `why`: unknown: there is no such decision or appeal. too_many: of this account. decided: somebody decided it.
+    same_person: who decides made a decision about the account.
     """
 
     def __init__(

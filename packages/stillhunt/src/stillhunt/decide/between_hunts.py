@@ -32,9 +32,8 @@ AGAIN_SECONDS = 60.0
 class BetweenHunts:
     """A thread that decides about links and overdue appeals.
 
-    Args:
-        decided: called with what was appended to the log.
-        failed: called where nothing can be decided now, with why; once for each reason.
+    `decided`: called with what was appended to the log. `failed`: called where nothing can be decided now, with why;
+    once for each reason.
     """
 
     def __init__(

@@ -79,8 +79,7 @@ def made_until(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
 def has_begun(entry: LogEntry, at: int) -> bool:
     """Whether a decision of the log has begun; one without a delay has, also where a clock was ahead when it was made.
 
-    Args:
-        at: microseconds since 1970.
+    `at`: microseconds since 1970.
     """
     return entry.starts_at <= max(at, entry.made_at)
 
@@ -101,9 +100,7 @@ def standing(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
 def end_of(entry: LogEntry, author: str, note: str, now: int) -> LogEntry:
     """The entry that ends another one; without place and hash.
 
-    Args:
-        note: why, for colleagues, as `names.note_of` makes it.
-        now: microseconds since 1970.
+    `note`: why, for colleagues, as `names.note_of` makes it. `now`: microseconds since 1970.
     """
     return replace(
         entry, seq=0, made_at=now, kind="undo", author=author, starts_at=now, expires_at=now, snapshot=0,

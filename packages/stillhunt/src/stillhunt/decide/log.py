@@ -36,8 +36,7 @@ LogCondition = ColumnElement[bool]
 class ChangedLogError(OutputError):
     """The decision log is not as it was written.
 
-    Args:
-        lost: entries that were there are gone or are others, and what is left is chained as it should be.
+    `lost`: entries that were there are gone or are others, and what is left is chained as it should be.
     """
 
     def __init__(self, broken: Broken, *, lost: bool = False) -> None:

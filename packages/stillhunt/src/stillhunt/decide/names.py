@@ -17,8 +17,7 @@ OWN_RULE_PREFIX = f"{RULE_PREFIX}own."
 def name_of_person(by: str, what: str, where: str) -> str:
     """A name that a person or a token may have, without spaces around it.
 
-    Raises:
-        ConfigError: it is empty or too long, or it is one of those that stillhunt itself has in the log.
+    Raises ConfigError: it is empty or too long, or it is one of those that stillhunt itself has in the log.
     """
     name = storable(by).strip()
     key = name_key(name)

@@ -37,8 +37,7 @@ def _find_own_rules_opener() -> Callable[[DataFolder], OwnRules] | None:
 def open_own_rules(folder: DataFolder) -> OwnRules | None:
     """The rules of a data folder; None where nothing that is installed brings any.
 
-    Raises:
-        ConfigError: what was saved was changed, or cannot be used by this version.
+    Raises ConfigError: what was saved was changed, or cannot be used by this version.
     """
     opener = _find_own_rules_opener()
     return None if opener is None else opener(folder)

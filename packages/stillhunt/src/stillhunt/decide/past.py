@@ -27,8 +27,7 @@ class DecidedAccount(NamedTuple):
 def past_decisions(database: WatchDatabase, now: int) -> list[DecidedAccount]:
     """All accounts about which people decided; rules are nobody's judgement and take no part.
 
-    Args:
-        now: microseconds since 1970.
+    `now`: microseconds since 1970.
     """
     decided = {
         campaign: (work.status == "acted", work.changed_at)

@@ -72,8 +72,7 @@ def _by_the_table(
 def untouched_accounts(folder: DataFolder) -> set[str]:
     """Accounts of declared programmes, and those that customers or victims stand behind, as the latest hunt saw them.
 
-    Raises:
-        CaseError: the snapshot is damaged.
+    Raises CaseError: the snapshot is damaged.
     """
     tables = _latest_tables(folder)
     if tables is None:

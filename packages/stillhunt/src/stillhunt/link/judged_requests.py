@@ -46,10 +46,8 @@ CANONICAL_ORDER = (
 def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None) -> pa.Array:
     """Positions that bring requests into canonical order.
 
-    Args:
-        table: requests with the columns of `CANONICAL_ORDER`, strings also as codes; without account_id where `owner`
-            is given.
-        owner: account of each request as a number that ascends with its id; None to derive it from the ids.
+    `table`: requests with the columns of `CANONICAL_ORDER`, strings also as codes; without account_id where `owner` is
+    given. `owner`: account of each request as a number that ascends with its id; None to derive it from the ids.
     """
     ranks = one_dictionary(table.column("account_id")).indices.to_numpy() if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()

@@ -110,8 +110,7 @@ def score_campaigns(
 def prepare_evidence(config: Config, accounts: pa.Table | None) -> Config:
     """The settings with what kinds of evidence read before a hunt, by kind.
 
-    Raises:
-        StillhuntError: what the settings name cannot be used; nothing was read of the log yet.
+    Raises StillhuntError: what the settings name cannot be used; nothing was read of the log yet.
     """
     kinds = [(kind.name, kind.prepare) for kind in all_kinds().values()]
     return config.with_prepared({name: prepare(config, accounts) for name, prepare in kinds if prepare is not None})

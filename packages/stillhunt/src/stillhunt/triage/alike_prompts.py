@@ -72,8 +72,7 @@ def sample_keys(traffic: pa.Table, rows: Ints) -> Hashes:
 def _later_turns(keys: Hashes, conversation: Hashes, turn: Ints) -> Flags:
     """True for requests that follow another one in their conversation; where the log has no turns, for other prompts.
 
-    Args:
-        turn: turn of each, below 0 where unknown.
+    `turn`: turn of each, below 0 where unknown.
     """
     later = turn > 0
     unknown = np.flatnonzero(turn < 0)

@@ -351,8 +351,7 @@ def _count_rows(table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
 def run_facts(tables: Mapping[str, pa.Table], run: Mapping[str, Any]) -> RunFacts:
     """What a run's record adds to the tables; defaults for what it did not record.
 
-    Raises:
-        CaseError: its score settings are of the wrong kind or out of range.
+    Raises CaseError: its score settings are of the wrong kind or out of range.
     """
     settings = run.get("settings", {})
     recorded = settings.get("score", {})

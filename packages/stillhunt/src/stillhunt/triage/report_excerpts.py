@@ -148,8 +148,7 @@ def _beginning_of(text: str) -> str:
 def _find_item(pieces: Pieces, template: Mapping[str, str]) -> str:
     """What an excerpt says beside the template; empty where that is next to nothing.
 
-    Args:
-        template: first words of each phrase -> the phrase. A mark may run on into words that only few requests share.
+    `template`: first words of each phrase -> the phrase. A mark may run on into words that only few requests share.
     """
     runs = [""]
     for text, marked in pieces:

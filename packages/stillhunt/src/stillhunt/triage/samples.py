@@ -71,8 +71,7 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
 def _squeeze_excerpt(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]:
     """At most `chars` characters of a redacted text, cut far before its first mark, in its longest mark, at its end.
 
-    Args:
-        text: redacted, so that no cut leaves half of a secret.
+    `text`: redacted, so that no cut leaves half of a secret.
     """
     first = marks[0][0] if marks else 0
     if first > chars // 2:

@@ -235,8 +235,7 @@ def campaign_sum(evidence: pa.Table, campaign_id: str) -> ScoreSum:
 def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = None) -> dict[str, ScoreSum]:
     """What the memberships of a campaign are made of, account by account.
 
-    Args:
-        account_id: only this account, with the ids of its requests; None: all, without those ids.
+    `account_id`: only this account, with the ids of its requests; None: all, without those ids.
     """
     wanted = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_valid(evidence["account_id"]))
     if account_id is not None:

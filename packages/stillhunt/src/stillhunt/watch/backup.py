@@ -150,9 +150,7 @@ def _entries_of_copy(
 ) -> Iterator[PartEntry]:
     """The ledger of a copy: what was copied open is as it was copied, and what was missing before stays missing.
 
-    Args:
-        before: names of those that it had before.
-        still_open: of those, the parts that were open.
+    `before`: names of those that it had before. `still_open`: of those, the parts that were open.
     """
     for name in still_open:
         yield PartEntry(name.removeprefix(f"{SPOOL}/"), files[name]["size"], sha256=files[name]["sha256"])

@@ -47,8 +47,7 @@ beyond them is left out. It bounds time. Judgement: 500 requests of 8 KB."""
 class SpoolTail:
     """Reads what is new in every part of a spool; a part is known by its name without the ending of open parts.
 
-    Args:
-        spool: the spool folder; what is there already is passed over.
+    `spool`: the spool folder; what is there already is passed over.
     """
 
     def __init__(self, spool: Path) -> None:
@@ -98,9 +97,8 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 class Follower:
     """Follows the records that are committed to the spool.
 
-    Args:
-        config: the settings of the hunt, with its `state`, so that hashes and seed are the same.
-        mapping: as for `stillhunt.pipeline.hunt`.
+    `config`: the settings of the hunt, with its `state`, so that hashes and seed are the same. `mapping`: as for
+    `stillhunt.pipeline.hunt`.
     """
 
     def __init__(self, matcher: Matcher, config: Config, mapping: Mapping[str, str] | None = None) -> None:
@@ -113,10 +111,8 @@ class Follower:
     def sketch(self, records: bytes, ending: str) -> pa.Table | None:
         """SKETCHES of records; None where none can be used.
 
-        Args:
-            records: whole records, as a part of the spool holds them. Those that no reader can use are counted in
-                `unreadable`, and the next hunt says why.
-            ending: of that part's name: jsonl or pb.
+        `records`: whole records, as a part of the spool holds them. Those that no reader can use are counted in
+        `unreadable`, and the next hunt says why. `ending`: of that part's name: jsonl or pb.
         """
         folder = _IN_MEMORY if _IN_MEMORY.is_dir() else None
         with tempfile.TemporaryDirectory(prefix="stillhunt-", dir=folder) as made:
@@ -236,9 +232,8 @@ def follow(plan: HuntPlan, stop: threading.Event) -> None:
 def following(plan: HuntPlan, faults: ServiceFaults, arrived: Callable[[Arrivals], None]) -> Iterator[None]:
     """Run a process that follows the spool; it is started again where it dies.
 
-    Args:
-        faults: where it is said that it dies again and again.
-        arrived: called with what has arrived, some times a minute or more often.
+    `faults`: where it is said that it dies again and again. `arrived`: called with what has arrived, some times a
+    minute or more often.
     """
     stop = threading.Event()
     thread = KeptThread("following", partial(_supervise_follower, plan, stop, faults, arrived), stop.is_set)

@@ -91,8 +91,7 @@ _POLL_SECONDS = 0.05
 def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
     """Closed parts of the spool from the start of the window on; what is open is closed first.
 
-    Args:
-        wait: seconds to wait for writers in other processes.
+    `wait`: seconds to wait for writers in other processes.
     """
     waited_for = set(open_parts(folder.spool))
     if waited_for:

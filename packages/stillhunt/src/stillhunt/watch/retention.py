@@ -217,8 +217,7 @@ def _expire_snapshots(
 ) -> int:
     """Snapshots but for the newest one; a hold covers one if it was made, or its traffic was received, in its time.
 
-    Args:
-        spare: names of those that go whatever their age.
+    `spare`: names of those that go whatever their age.
     """
     made = {name_of(row["sequence"]): row for row in database.read(select(SNAPSHOT_ROWS))}
     keep = {max(made, key=int, default=""), _target_of(folder.latest)}

@@ -97,9 +97,8 @@ def email_domain(text: str) -> str:
 class IdentityHasher:
     """Keyed hashes of identity values; may be used by several threads.
 
-    Args:
-        key: the user's secret; empty for a random one that lives as long as the process, so that the addresses of
-            requests and of accounts still compare.
+    `key`: the user's secret; empty for a random one that lives as long as the process, so that the addresses of
+    requests and of accounts still compare.
     """
 
     def __init__(self, key: str) -> None:

@@ -173,8 +173,7 @@ def _differences_of(words: _Words, group: Ints, sides: Ints) -> Floats:
 def _by_words(words: _Words, side: Ints) -> Flags:
     """True for the members whose words are likelier on the first side; each is compared with the others of both sides.
 
-    Args:
-        side: 1 first side, 0 second, -1 not known: what the client fingerprints say.
+    `side`: 1 first side, 0 second, -1 not known: what the client fingerprints say.
     """
     for _ in range(_ROUNDS):
         likelier = np.zeros(len(side))

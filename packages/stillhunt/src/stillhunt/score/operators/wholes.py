@@ -44,8 +44,7 @@ def join_wholes(
 ) -> tuple[list[Judged], list[Split]]:
     """The judged candidates with each operation whole, and the mixtures that were taken apart.
 
-    Args:
-        splits: mixtures that were taken apart; their parts are not joined again.
+    `splits`: mixtures that were taken apart; their parts are not joined again.
     """
     groups = {one.candidate.number: one for one in judged}
     apart = list(splits)

@@ -49,9 +49,7 @@ def send_due(
 class Sender:
     """Sends alerts until it is stopped; of several processes with one data folder, only one sends.
 
-    Args:
-        limits: waits and number of tries.
-        clock: seconds since 1970.
+    `limits`: waits and number of tries. `clock`: seconds since 1970.
     """
 
     def __init__(

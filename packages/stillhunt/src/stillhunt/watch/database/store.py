@@ -81,8 +81,7 @@ class WatchDatabase:
     def open_now(self) -> None:
         """Connect, and make the tables or bring them up to date; nothing happens where that was done.
 
-        Raises:
-            OutputError: it cannot be opened, or a newer version of stillhunt made it.
+        Raises OutputError: it cannot be opened, or a newer version of stillhunt made it.
         """
         if self._opened:
             return

@@ -51,8 +51,7 @@ class ObjectStore(Protocol):
 def open_object_store(address: str) -> ObjectStore:
     """The store at an address: file:///FOLDER, s3://BUCKET/PREFIX, gs://... or abfss://..., with pyarrow's options.
 
-    Raises:
-        ConfigError: it cannot be read as one.
+    Raises ConfigError: it cannot be read as one.
     """
     try:
         if address.startswith(_LOCAL):

@@ -94,8 +94,7 @@ def _copy_snapshot_files(store: ObjectStore, prefix: str, target: Path) -> None:
 def share_state_key(folder: DataFolder, store: ObjectStore) -> None:
     """Have the same key of hashes as the other hunters: that of the store, or else this folder's own, put there.
 
-    Raises:
-        OutputError: the store cannot be used now.
+    Raises OutputError: the store cannot be used now.
     """
     path = folder.state / STATE_KEY
     try:

@@ -224,12 +224,9 @@ class Matcher(FollowedAccounts[int]):
     def match(self, sketches: pa.Table) -> list[LinkedAccount]:
         """Take further requests.
 
-        Args:
-            sketches: SKETCHES, or their `MATCHED_COLUMNS`; in any order, but the accounts' first requests count.
-
-        Returns:
-            Accounts that these requests link, by account and campaign; once for a campaign, and once more where later
-            requests show that the account's sender is like the campaign's.
+        `sketches`: SKETCHES, or their `MATCHED_COLUMNS`; in any order, but the accounts' first requests count. Returns
+        accounts that these requests link, by account and campaign; once for a campaign, and once more where later
+        requests show that the account's sender is like the campaign's.
         """
         self.requests += sketches.num_rows
         new = self._match_sketches(sketches)
@@ -240,9 +237,8 @@ class Matcher(FollowedAccounts[int]):
     def scores(self) -> list[tuple[int, int, int, int, int]]:
         """What each followed account shows of each signature, linked or not.
 
-        Returns:
-            Key of the account, number of the signature, bits in millionths (0 where too few requests carry the
-            template), all its requests that carry it, and the most bits of the phrases of one of its requests.
+        Returns key of the account, number of the signature, bits in millionths (0 where too few requests carry the
+        template), all its requests that carry it, and the most bits of the phrases of one of its requests.
         """
         return [
             (key, number, shown.total() if shown.carried() else 0, shown.matched + shown.later, shown.most)

@@ -175,8 +175,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def with_earlier(self, earlier: SignatureSet) -> SignatureSet:
         """These, and those of the snapshot before that are still in force: a banned campaign leaves the window.
 
-        Args:
-            earlier: signatures of the snapshot before that are in force, under lasting ids, as these are.
+        `earlier`: signatures of the snapshot before that are in force, under lasting ids, as these are.
         """
         newer = {one.campaign_id for one in self.signatures}
         newer |= {one.campaign_id for one in self.without if one.withdraws}

@@ -68,8 +68,7 @@ class SpoolLedger:
     def append(self, entries: Iterable[PartEntry] = ()) -> None:
         """Enter parts, synced. A spool without a ledger gets one with the parts that are there, as they are.
 
-        Raises:
-            OSError: it cannot be written; it is as it was.
+        Raises OSError: it cannot be written; it is as it was.
         """
         entries = list(entries)
         with self._hold_ledger_file() as handle:

@@ -43,9 +43,7 @@ def is_source_name(text: str) -> bool:
 def closed_parts(spool: Path, since: datetime | None = None, now: datetime | None = None) -> list[Path]:
     """Closed parts, ascending by source and name.
 
-    Args:
-        since: leave out those that were begun in hours that ended before it.
-        now: the time; see `arrivals`.
+    `since`: leave out those that were begun in hours that ended before it. `now`: the time; see `arrivals`.
     """
     first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR_NAME)
     sources = sorted(_iterate_visible_folders(spool))

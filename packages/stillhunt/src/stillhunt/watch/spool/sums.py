@@ -93,8 +93,7 @@ def sums_path(part: Path) -> Path:
 def read_sums(part: Path) -> PartSums:
     """What was acknowledged in a part; nothing where it has no such file, as one of an older version.
 
-    Raises:
-        OSError: the file is there and cannot be read.
+    Raises OSError: the file is there and cannot be read.
     """
     try:
         data = sums_path(part).read_bytes()

@@ -13,8 +13,7 @@ _DIGITS = 16
 def names_in_packs(config: Config, account: str) -> tuple[str, ...] | None:
     """What packs call an account: its id in full ones, its pseudonym in others, for which the key must be here.
 
-    Raises:
-        ConfigError: the key cannot be read, or others may read it.
+    Raises ConfigError: the key cannot be read, or others may read it.
     """
     path = keys_folder(config) / PSEUDONYMS_FILE
     if not path.is_file():

@@ -39,8 +39,7 @@ def packs_of(data: Path) -> Iterator[tuple[Path, int]]:
 def pack_span(made: int, config: Config) -> tuple[int, int]:
     """The time that a pack may be about: the window of a snapshot that was as old as snapshots may be, to its making.
 
-    Args:
-        config: settings; watch.window_days and watch.snapshot_days.
+    `config`: settings; watch.window_days and watch.snapshot_days.
     """
     return made - int((config.watch.window_days + config.watch.snapshot_days) * DAY), made
 

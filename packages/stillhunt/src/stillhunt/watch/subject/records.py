@@ -31,8 +31,7 @@ ERASED = "[erased account]"
 class Mentions:
     """Finds one account's id in texts, as a word of its own.
 
-    Args:
-        account: its id; one of few characters is not looked for inside texts, where it may be a number or a word.
+    `account`: its id; one of few characters is not looked for inside texts, where it may be a number or a word.
     """
 
     def __init__(self, account: str) -> None:

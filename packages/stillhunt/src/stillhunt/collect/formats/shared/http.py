@@ -154,8 +154,7 @@ _CHARACTERS_READ = 400
 def error_code(text: Any) -> int | None:
     """HTTP status in an error message, or of the error class that it names; None if there is none.
 
-    Args:
-        text: such as "RateLimitError: Error code: 429 - ...", "openai.BadRequestError" or "503 Service Unavailable".
+    `text`: such as "RateLimitError: Error code: 429 - ...", "openai.BadRequestError" or "503 Service Unavailable".
     """
     if not isinstance(text, str):
         return None
