@@ -19,7 +19,20 @@ from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
 CaseStatus = Literal["new", "open", "watched", "acted", "dismissed"]
 """Nobody works on it; somebody does; nothing is done but looking; accounts were acted on; it is nothing to act on."""
 EventKind = Literal[
-    "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo", "due"
+    "open",
+    "assign",
+    "comment",
+    "label",
+    "unlabel",
+    "narrative",
+    "act",
+    "watch",
+    "dismiss",
+    "reopen",
+    "undo",
+    "due",
+    "propose",
+    "decline",
 ]
 STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason", "look_at", "due_at")
 """What changes change, and what undo puts back."""
@@ -67,7 +80,8 @@ class WorkEvent:
     Attributes:
         version: of the case after the change, from 1.
         before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
-            CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the
+            CampaignFacts); of an action `act` (action, days, reason, accounts, left_out), where a second
+            person approved it also who decided it (decided_by); of what is written to the
             decision log `log` (its first and last place there); of an undo `undoes` (the version that it undoes).
     """
 

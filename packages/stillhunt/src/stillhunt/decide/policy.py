@@ -165,6 +165,7 @@ class Policy(_Strict):
         sign_up: what is answered when somebody signs up.
         throttle: what that action means, of persons too.
         limit: what that action means, of persons too.
+        second_person: actions that wait, where a person decides them, until a second person approves them.
     """
 
     mode: Literal["dry_run", "enforce"] = "dry_run"
@@ -183,6 +184,7 @@ class Policy(_Strict):
     sign_up: SignUpTerms = SignUpTerms()
     throttle: ThrottleTerms = ThrottleTerms()
     limit: LimitTerms = LimitTerms()
+    second_person: tuple[Action, ...] = ()
     appeals: AppealTerms = AppealTerms()
 
     @model_validator(mode="after")
