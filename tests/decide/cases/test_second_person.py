@@ -9,7 +9,7 @@ from decide.scenes import NOW
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import AppealError, decide_appeal, file_appeal
-from stillhunt.decide.case_work import read_work, work_events
+from stillhunt.decide.case_work import read_work
 from stillhunt.decide.entries import LogEntry, in_force
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
@@ -19,6 +19,7 @@ from stillhunt.decide.second_person import approve_decision
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt_server.casework.changes import AddComment, ApproveAction, DeclineAction
 from stillhunt_server.casework.changing import undo_change
+from stillhunt_server.casework.history import work_events
 from watch.databases import Opening
 
 BLOCKS = ("block", "limit")

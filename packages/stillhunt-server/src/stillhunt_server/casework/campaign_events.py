@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from stillhunt.base import formatting
 from stillhunt.base.wording import fill, sentences_beside
-from stillhunt.decide.case_work import work_events
 from stillhunt.decide.names import RULE_PREFIX
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, DECISIONS, SNAPSHOT_ROWS
 from stillhunt.watch.records import history
 from stillhunt_server.case_views import case_timeline
 from stillhunt_server.case_views.case_timeline import CaseEvent, describe_newcomers
+from stillhunt_server.casework.history import work_events
 from stillhunt_server.casework.in_force import ACTION_WORDS
 
 _SAID: dict[str, str] = sentences_beside(case_timeline.__file__)["timeline"]

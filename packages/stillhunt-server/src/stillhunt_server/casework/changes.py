@@ -8,15 +8,10 @@ from typing import Any, Literal, get_args
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide.actions import DECISION_TEXTS, Action, ReasonCode
-from stillhunt.decide.case_work import CampaignFacts, CaseWork, EventKind
-from stillhunt.decide.names import (
-    MOST_LABELS,
-    MOST_NARRATIVE_CHARACTERS,
-    label_text,
-    long_text,
-    note_text,
-    person_text,
-)
+from stillhunt.decide.case_work import CaseWork
+from stillhunt.decide.names import label_text
+from stillhunt_server.casework.history import CampaignFacts, EventKind
+from stillhunt_server.casework.texts import MOST_LABELS, MOST_NARRATIVE_CHARACTERS, long_text, note_text, person_text
 
 DismissalReason = Literal[
     "unrelated_customers",

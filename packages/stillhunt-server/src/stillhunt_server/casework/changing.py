@@ -17,10 +17,10 @@ from stillhunt.base.config import SanctionedSettings
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import ACTIONS, DECISION_TEXTS, REASON_TEXTS, WITHOUT_FLAG, Action, rank
-from stillhunt.decide.case_work import STATE_FIELDS, CaseWork, WorkEvent, event_of_row, seen_work
+from stillhunt.decide.case_work import CaseWork
 from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
 from stillhunt.decide.log import log_locked, of_campaign
-from stillhunt.decide.names import note_of, person_text, storable
+from stillhunt.decide.names import note_of, storable
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, person_entry
 from stillhunt.decide.rules import SHARED_ROLES
 from stillhunt.decide.second_person import approval_entries, waits_for_approval
@@ -39,6 +39,8 @@ from stillhunt_server.casework.changes import (
     WatchCampaign,
     step_of,
 )
+from stillhunt_server.casework.history import STATE_FIELDS, WorkEvent, event_of_row, seen_work
+from stillhunt_server.casework.texts import person_text
 
 LeftOut = Literal["sanctioned", "pool", "victim", "not_flagged", "not_chosen"]
 LEFT_OUT_MEANINGS: dict[LeftOut, str] = DECISION_TEXTS["left_out"]

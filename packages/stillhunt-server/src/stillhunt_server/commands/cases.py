@@ -28,16 +28,7 @@ from stillhunt.commands import (
     time_of,
 )
 from stillhunt.decide.actions import Action, ReasonCode
-from stillhunt.decide.case_work import (
-    CampaignFacts,
-    CaseWork,
-    WorkEvent,
-    facts_when_decided,
-    read_all_work,
-    read_work,
-    returned_for_another_look,
-    work_events,
-)
+from stillhunt.decide.case_work import CaseWork, read_all_work, read_work
 from stillhunt.decide.running import findings_of, read_second_person
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
@@ -57,6 +48,13 @@ from stillhunt_server.casework.changes import (
     WatchCampaign,
 )
 from stillhunt_server.casework.changing import LEFT_OUT_MEANINGS, campaign_members, change_work
+from stillhunt_server.casework.history import (
+    CampaignFacts,
+    WorkEvent,
+    facts_when_decided,
+    returned_for_another_look,
+    work_events,
+)
 
 case_commands = typer.Typer(no_args_is_help=True, help="Work on campaigns: assign, comment, decide, reopen.")
 

@@ -9,14 +9,7 @@ from urllib.parse import urlencode
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import WITHOUT_FLAG, Action
-from stillhunt.decide.case_work import (
-    CampaignFacts,
-    WorkEvent,
-    facts_when_decided,
-    read_work,
-    returned_for_another_look,
-    work_events,
-)
+from stillhunt.decide.case_work import read_work
 from stillhunt.triage.kinds import role_label
 from stillhunt.triage.score_breakdown import lacking
 from stillhunt.watch.database.store import WatchDatabase
@@ -25,6 +18,13 @@ from stillhunt_server.case_views.acting_now import acting_now, recommend_step
 from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.casework.changes import DISMISSAL_REASONS
 from stillhunt_server.casework.changing import describe_left_out, plan_action
+from stillhunt_server.casework.history import (
+    CampaignFacts,
+    WorkEvent,
+    facts_when_decided,
+    returned_for_another_look,
+    work_events,
+)
 from stillhunt_server.casework.in_force import standing_parts
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import WAITS

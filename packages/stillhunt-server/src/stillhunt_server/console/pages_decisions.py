@@ -13,9 +13,9 @@ from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.actions import ACTIONS, REASON_TEXTS, Action, ReasonCode
 from stillhunt.decide.appeals import Appeal, decide_appeal, find_appeal, list_appeals
-from stillhunt.decide.case_work import facts_when_decided, read_all_work
+from stillhunt.decide.case_work import read_all_work
 from stillhunt.decide.entries import LogEntry
-from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, dismissal_calibration, field_rates
+from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, field_rates
 from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import AppealTerms
@@ -25,6 +25,8 @@ from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.database.tables_console import AUDIT
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs
 from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt_server.casework.calibration import dismissal_calibration
+from stillhunt_server.casework.history import facts_when_decided
 from stillhunt_server.casework.times_taken import times_taken
 from stillhunt_server.console.answers import answer_list, answer_table, render
 from stillhunt_server.console.context import PageRequest

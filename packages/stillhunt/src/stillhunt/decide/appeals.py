@@ -34,24 +34,18 @@ AppealStatus = Literal["open", "upheld", "overturned", "lapsed"]
 
 @dataclass(frozen=True)
 class Appeal:
-    """One appeal.
-
-    Attributes:
-        decision: place in the log of the decision that it is about.
-        text: what the customer says; hostile.
-        decided_by: who decided; DEADLINE where it lapsed; None while it is open.
-    """
+    """One appeal."""
 
     appeal_id: int
     filed_at: int
     due_at: int
     account_id: str
-    decision: int
-    text: str
+    decision: int  # place in the log of the decision that it is about
+    text: str  # what the customer says; hostile
     by: str
     status: AppealStatus = "open"
     decided_at: int | None = None
-    decided_by: str | None = None
+    decided_by: str | None = None  # who decided; DEADLINE where it lapsed; None while it is open
     note: str | None = None
 
     def is_overdue(self, now: int) -> bool:
@@ -196,11 +190,7 @@ def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
 
 
 def find_appeal(database: WatchDatabase, appeal_id: int) -> Appeal:
-    """The appeal of a number.
-
-    Raises:
-        AppealError: there is none.
-    """
+    """The appeal of a number; an AppealError if there is none."""
     return _require_appeal([_build_appeal(row) for row in database.read(_select_appeal(appeal_id))], appeal_id)
 
 

@@ -68,11 +68,7 @@ def decide_as_person(
 def person_entry(
     account: str, action: Action, by: DecisionAuthor, span: DecisionSpan, kind: Kind, reason: ReasonCode
 ) -> LogEntry:
-    """A person's decision about an account, to be appended; without place and hash.
-
-    Raises:
-        ConfigError: it has no author or no end.
-    """
+    """A person's decision, to be appended, without place and hash; a ConfigError if it has no author or no end."""
     author = _check_author_name(by.name)
     if not 0 < span.days <= LONGEST_DAYS:
         step = f"give days between 0 and {LONGEST_DAYS:,}"
@@ -82,11 +78,7 @@ def person_entry(
 
 
 def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> LogEntry:
-    """Append the end of a decision.
-
-    Raises:
-        CaseError: no such decision stands.
-    """
+    """Append the end of a decision; a CaseError if no such decision stands."""
     name = _check_author_name(author)
     with log_locked(database) as log:
         stands = [entry for entry in standing(log.read(DECISIONS.c.seq == seq), now) if entry.seq == seq]

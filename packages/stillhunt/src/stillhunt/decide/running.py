@@ -25,11 +25,8 @@ from stillhunt.watch.snapshots import Snapshot, latest_snapshot
 def policy_of(folder: DataFolder, config: Config) -> Policy | None:
     """The policy of a data folder; None where there is none, and then nothing is decided.
 
-    Args:
-        config: settings; `decide.policy` names the file, or else it is POLICY_FILE of the folder.
-
-    Raises:
-        ConfigError: it is there and cannot be used, or it was named and is not there.
+    `config`: settings; `decide.policy` names the file, or else it is POLICY_FILE of the folder. Raises ConfigError: it
+    is there and cannot be used, or it was named and is not there.
     """
     path = Path(config.decide.policy) if config.decide.policy else folder.path / POLICY_FILE
     return read_policy(path) if config.decide.policy or path.exists() else None
@@ -45,11 +42,7 @@ def read_second_person(folder: DataFolder, config: Config) -> tuple[Action, ...]
 
 
 def findings_of(snapshot: Snapshot) -> Findings:
-    """What rules look at in a snapshot.
-
-    Raises:
-        CaseError: its case is damaged.
-    """
+    """What rules look at in a snapshot; a CaseError if its case is damaged."""
     case = Case.read(snapshot.case)
     named = case.model.campaigns
     kinds = {one.row["campaign_id"]: one.row["kind"] for one in named}
