@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import insert
 
 from decide.scenes import NOW
-from stillhunt.decide.case_work import CampaignFacts, CaseWork, read_work
+from stillhunt.decide.case_work import CaseWork, read_work
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt_server.casework.changes import ActOnCampaign, CampaignMember, Change, DismissCampaign
 from stillhunt_server.casework.changing import change_work
+from stillhunt_server.casework.history import CampaignFacts
 from watch.databases import Opening
 
 FACTS = CampaignFacts(3, "act", 0.995)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binomtest
 
-from stillhunt.decide.case_work import CampaignFacts, CaseStatus, CaseWork
-from stillhunt.decide.field_rates import PROBABILITY_BANDS, dismissal_calibration
+from stillhunt.decide.case_work import CaseStatus, CaseWork
+from stillhunt_server.casework.calibration import PROBABILITY_BANDS, dismissal_calibration
+from stillhunt_server.casework.history import CampaignFacts
 
 
 def test_dismissals_are_counted_by_verdict_and_band() -> None:

@@ -14,10 +14,11 @@ from decide.cases.case_scenes import prepared
 from decide.scenes import findings, member
 from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
-from stillhunt.decide.case_work import WorkConflict, read_all_work
+from stillhunt.decide.case_work import read_all_work
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS
 from stillhunt.watch.folder import DataFolder
+from stillhunt_server.casework.history import WorkConflict
 from stillhunt_server.commands import cases
 
 

@@ -17,16 +17,7 @@ from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.decide import between_hunts, running
 from stillhunt.decide.actions import ACTIONS, Action, rank
 from stillhunt.decide.between_hunts import BetweenHunts
-from stillhunt.decide.case_work import (
-    CampaignFacts,
-    CaseWork,
-    dismissed_campaigns,
-    facts_when_decided,
-    read_all_work,
-    read_work,
-    returned_for_another_look,
-    work_events,
-)
+from stillhunt.decide.case_work import CaseWork, dismissed_campaigns, read_all_work, read_work
 from stillhunt.decide.entries import LogEntry, chained, first_broken, in_force, standing
 from stillhunt.decide.links import Link, decide_links
 from stillhunt.decide.log import read_log
@@ -37,6 +28,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt_server.casework.changes import AddLabel, CampaignMember, DismissCampaign, ReopenCase, WatchCampaign
 from stillhunt_server.casework.changing import LEFT_OUT_MEANINGS, campaign_members, plan_action, undo_change
+from stillhunt_server.casework.history import CampaignFacts, facts_when_decided, returned_for_another_look, work_events
 from thoroughness import examples
 from watch.databases import Opening
 

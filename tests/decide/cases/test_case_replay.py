@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from decide.cases.case_scenes import DISMISSAL, FACTS, acting, prepared
 from decide.scenes import NOW
 from stillhunt.base.errors import CaseError
-from stillhunt.decide.case_work import STATE_FIELDS, CaseWork, WorkConflict, WorkEvent, read_work, work_events
+from stillhunt.decide.case_work import CaseWork, read_work
 from stillhunt.decide.entries import first_broken, in_force, standing
 from stillhunt.decide.log import read_log
 from stillhunt.watch.database.store import WatchDatabase
@@ -30,6 +30,7 @@ from stillhunt_server.casework.changes import (
     WriteNarrative,
 )
 from stillhunt_server.casework.changing import change_work, undo_change
+from stillhunt_server.casework.history import STATE_FIELDS, WorkConflict, WorkEvent, work_events
 from thoroughness import examples
 
 CHANGES: list[Change | None] = [

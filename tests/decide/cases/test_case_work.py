@@ -10,7 +10,7 @@ import pytest
 from decide.cases.case_scenes import DISMISSAL, FACTS, change, prepared
 from decide.scenes import NOW
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.case_work import CaseWork, WorkConflict, read_all_work, read_work, work_events
+from stillhunt.decide.case_work import CaseWork, read_all_work, read_work
 from stillhunt_server.casework.changes import (
     DISMISSAL_REASONS,
     AddComment,
@@ -25,6 +25,7 @@ from stillhunt_server.casework.changes import (
     WriteNarrative,
 )
 from stillhunt_server.casework.changing import change_work, undo_change
+from stillhunt_server.casework.history import WorkConflict, work_events
 from watch.databases import Opening
 
 

@@ -14,10 +14,11 @@ from server.console.console_scenes import ACCUSED, ACT, FORM, REVIEW, Reader, Sc
 from server.console.hostile_texts import payloads
 from stillhunt.base.config import Config
 from stillhunt.base.formatting import escape_controls
-from stillhunt.decide.case_work import read_work, work_events
+from stillhunt.decide.case_work import read_work
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_log
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS
+from stillhunt_server.casework.history import work_events
 
 PAGE = f"/campaigns/{ACT}"
 TYPED = "I think <b>this</b> is a class & not one customer"
@@ -265,7 +266,7 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
         *cases,
         f"{PAGE}/case/due",
         f"{PAGE}/pack",
-        *("/filters", "/decisions/undo", "/appeals/1", "/users", "/queue/next", "/queue/bulk"),
+        *("/filters", "/decisions/approve", "/decisions/undo", "/appeals/1", "/users", "/queue/next", "/queue/bulk"),
     }
     typed = {"text", "note", "label"}
     for number, text in enumerate(HOSTILE[::4]):

@@ -9,8 +9,9 @@ import pytest
 
 from server.console.console_html import page_of
 from server.console.console_scenes import ACT, Scene
-from stillhunt.decide.case_work import read_work, work_events
+from stillhunt.decide.case_work import read_work
 from stillhunt_server.case_views.narrative_draft import split_sources
+from stillhunt_server.casework.history import work_events
 from stillhunt_server.console.investigations import narrative_of
 from stillhunt_server.console.request_rows import log_url
 

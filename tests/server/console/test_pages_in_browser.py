@@ -24,7 +24,6 @@ from server.console.console_scenes import ACCUSED, ACT, account_path, publish, s
 from server.console.hostile_texts import RUN, hostile_case, payloads
 from stillhunt.base.units import DAY
 from stillhunt.decide.appeals import file_appeal
-from stillhunt.decide.case_work import CampaignFacts
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.watch.database.store import WatchDatabase
@@ -32,6 +31,7 @@ from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
 from stillhunt_server.casework.changes import AddComment, AddLabel, Change, DismissCampaign, WriteNarrative
 from stillhunt_server.casework.changing import change_work
+from stillhunt_server.casework.history import CampaignFacts
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_server.people.users import add_user
 from stillhunt_server.receiving.traffic import Traffic

@@ -47,11 +47,7 @@ else:
 
 
 def read_case(folder: str | Path) -> Case:
-    """Open a case folder; its longest tables are read when they are asked for.
-
-    Raises:
-        CaseError: missing, damaged, or of another version.
-    """
+    """Open a case folder; its longest tables are read when they are asked for. Raises CaseError: missing or damaged."""
     return Case.read(folder)
 
 

@@ -47,48 +47,32 @@ _PARQUET = b"PAR1"
 
 @dataclass(frozen=True)
 class LogSize:
-    """How much there is to hunt in.
-
-    Attributes:
-        text_bytes: of prompts and system prompts.
-        file_bytes: of text files when unpacked, which take more to decode.
-    """
+    """How much there is to hunt in."""
 
     requests: float
-    text_bytes: float
-    file_bytes: float
+    text_bytes: float  # of prompts and system prompts
+    file_bytes: float  # of text files when unpacked, which take more to decode
 
 
 @dataclass(frozen=True)
 class HuntForecast:
-    """What a hunt will need.
-
-    Attributes:
-        cpu_seconds: of all threads together.
-        seconds: until the end, on a machine that does nothing else.
-    """
+    """What a hunt will need."""
 
     size: LogSize
-    cpu_seconds: float
-    seconds: float
+    cpu_seconds: float  # of all threads together
+    seconds: float  # until the end, on a machine that does nothing else
     memory_bytes: float
 
 
 @dataclass(frozen=True)
 class ForecastConstants:
-    """What requests and bytes cost; each begins with what every hunt costs.
+    """What requests and bytes cost; each begins with what every hunt costs."""
 
-    Attributes:
-        cpu_seconds: of a hunt, of a million requests, of a GB of text and of unpacked text files.
-        memory_mb: the same in MB, of the square roots of these amounts: buffers grow until they are full.
-        parallel_share: share of the processor seconds that all threads share.
-        sketch_ms: time of the text pass over the prompts of `made_requests`, on the machine of the constants.
-    """
-
-    cpu_seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]  # of a hunt, of a million requests, of a GB of text and of unpacked text files
+    # the same in MB, of the square roots of these amounts: buffers grow until they are full
     memory_mb: tuple[float, ...]
-    parallel_share: float
-    sketch_ms: float
+    parallel_share: float  # share of the processor seconds that all threads share
+    sketch_ms: float  # time of the text pass over the prompts of `made_requests`, on the machine of the constants
 
 
 @cache
@@ -124,12 +108,7 @@ def forecast_logs(logs: Sequence[str], mapping: Mapping[str, str] | None, config
 
 
 def forecast_hunt(size: LogSize, slowness: float, threads: int, constants: ForecastConstants) -> HuntForecast:
-    """What a hunt will need.
-
-    Args:
-        slowness: time that this machine takes, compared with that of the constants.
-        threads: that it may use.
-    """
+    """What a hunt will need on so many threads; `slowness` is the time of this machine over that of the constants."""
     amounts, share = size_amounts(size), constants.parallel_share
     cpu = slowness * sum(amount * cost for amount, cost in zip(amounts, constants.cpu_seconds, strict=True))
     memory = sum(math.sqrt(amount) * cost for amount, cost in zip(amounts, constants.memory_mb, strict=True))
@@ -143,14 +122,10 @@ def size_amounts(size: LogSize) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class _Sample:
-    """A part of one input.
+    """A part of one input."""
 
-    Attributes:
-        requests: REQUESTS of the part.
-        packed, plain: bytes of the part in the file and when unpacked; 0 where its rows are known.
-    """
-
-    requests: pa.Table
+    requests: pa.Table  # REQUESTS of the part
+    # packed, plain: bytes of the part in the file and when unpacked; 0 where its rows are known
     packed: int = 0
     plain: int = 0
 
@@ -158,11 +133,7 @@ class _Sample:
 def measure_log(
     found: Sequence[Found], mapping: Mapping[str, str] | None, config: Config, engine: Engine
 ) -> LogSize | None:
-    """Size of a log.
-
-    Returns:
-        None where too little is known: a stream, a database, an object store, or nothing that can be read by itself.
-    """
+    """Size of a log; None for a stream, a database, an object store, or where nothing can be read by itself."""
     plain = config.model_copy(update={"state": ""})
 
     def read_rows(source: Any) -> pa.Table | None:
@@ -244,12 +215,7 @@ def _sample_text(path: Any, read_rows: Any) -> Iterator[_Sample]:
 
 
 def _size_from(samples: Sequence[_Sample], known: int, packed: int) -> LogSize | None:
-    """Size of a log of which some samples are known.
-
-    Args:
-        known: requests in Parquet files and tables.
-        packed: bytes of text files.
-    """
+    """Size of a log of which some samples are known: requests of Parquet files and tables, and bytes of text files."""
     text_files = [sample for sample in samples if sample.packed]
     if not samples or bool(packed) != bool(text_files):
         return None

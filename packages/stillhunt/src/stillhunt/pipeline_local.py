@@ -97,11 +97,7 @@ class LocalLog:
         return store, pa.concat_tables([self._log.rejects(), *earlier])
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
-        """Prompts of some requests, read again.
-
-        Args:
-            requests: origin_file and origin_row of each.
-        """
+        """Prompts of some requests, by their origin_file and origin_row, read again."""
         files, rows = requests["origin_file"].to_pylist(), requests["origin_row"].to_pylist()
         return self._log.prompts(list(zip(files, rows, strict=True)))
 

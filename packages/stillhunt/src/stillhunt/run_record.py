@@ -46,11 +46,7 @@ class Clock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """Measure one stage.
-
-        Yields:
-            The entry for run.json; the caller may set its `rows`.
-        """
+        """Measure one stage; yields its entry for run.json, whose `rows` the caller may set."""
         self._steps = []
         entry: dict[str, Any] = {"stage": name, **_COST, "rows": 0, "steps": self._steps}
         with _measured(entry):
@@ -111,11 +107,7 @@ class _TimedProgress:
 
 
 def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> dict[str, Any]:
-    """Versions, inputs, settings, and the evidence that the logs allow.
-
-    Args:
-        customers: ACCOUNTS; None if there is no such table.
-    """
+    """Versions, inputs, settings, and the evidence that the logs allow; `customers` is ACCOUNTS, None if missing."""
     present = facts.columns.present
     return {
         "version": __version__,

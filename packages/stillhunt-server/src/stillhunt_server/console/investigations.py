@@ -7,9 +7,10 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import ConfigError
-from stillhunt.decide.case_work import WorkEvent, read_work, work_events
+from stillhunt.decide.case_work import read_work
 from stillhunt_server.case_views.member_selection import describe_selection, read_selection, select_members
 from stillhunt_server.casework.changes import KeepInvestigation
+from stillhunt_server.casework.history import WorkEvent, work_events
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.rendering import moment
 

@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import StillhuntError
-from stillhunt.decide.case_work import WorkConflict
 from stillhunt.decide.names import storable
 from stillhunt.triage import charts
 from stillhunt.triage.model import CampaignModel
@@ -26,6 +25,7 @@ from stillhunt.watch.records import history, linked_accounts, members_over_time
 from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.case_views.narrative_draft import draft_narrative
 from stillhunt_server.case_views.similar import similar_campaigns
+from stillhunt_server.casework.history import WorkConflict
 from stillhunt_server.console.answers import answer_table, render
 from stillhunt_server.console.case_panel import PlanChanged, case_panel, choosing_values, work_panel
 from stillhunt_server.console.context import PageRequest

@@ -12,18 +12,13 @@ from starlette.responses import JSONResponse, Response
 
 from stillhunt.base import formatting
 from stillhunt.base.units import DAY
-from stillhunt.decide.case_work import (
-    CampaignFacts,
-    CaseWork,
-    facts_when_decided,
-    read_all_work,
-    returned_for_another_look,
-)
+from stillhunt.decide.case_work import CaseWork, read_all_work
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, SNAPSHOT_ROWS
 from stillhunt_server.case_views.harm import HARM_MEANING, queue_order
 from stillhunt_server.casework.changes import DISMISSAL_REASONS
+from stillhunt_server.casework.history import CampaignFacts, facts_when_decided, returned_for_another_look
 from stillhunt_server.casework.in_force import StandingPart, standing_parts
 from stillhunt_server.console.answers import answer_table
 from stillhunt_server.console.case_panel import workers

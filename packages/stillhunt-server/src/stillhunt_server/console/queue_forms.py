@@ -9,9 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.decide.case_work import WorkConflict
 from stillhunt_server.casework.changes import AddLabel, AssignCase, Change, DismissCampaign, WatchCampaign
 from stillhunt_server.casework.changing import change_work, undo_change
+from stillhunt_server.casework.history import WorkConflict
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.case_forms import list_declared_accounts, read_day
 from stillhunt_server.console.case_panel import facts_of, workers

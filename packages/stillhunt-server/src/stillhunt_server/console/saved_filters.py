@@ -9,9 +9,9 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.formatting import escape_controls
-from stillhunt.decide.names import person_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import SAVED_FILTERS
+from stillhunt_server.casework.texts import person_text
 
 MOST_FILTER_NAME_CHARACTERS = 64
 """Characters of a filter's name; the column has as many."""

@@ -9,17 +9,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class FamilyNeed:
-    """Columns of one family.
+    """Columns of one family."""
 
-    Attributes:
-        enough: columns of which one is enough for some evidence; none: timestamp, account and model are.
-        helpful: columns that add to it, with what each adds ("without NAME no ...").
-        shows: what is lost without the family.
-    """
-
-    enough: tuple[str, ...]
-    helpful: tuple[tuple[str, str], ...]
-    shows: str
+    enough: tuple[str, ...]  # columns of which one is enough for some evidence; none: timestamp, account and model are
+    helpful: tuple[tuple[str, str], ...]  # columns that add to it, with what each adds ("without NAME no ...")
+    shows: str  # what is lost without the family
 
 
 @dataclass(frozen=True)
@@ -52,24 +46,15 @@ NO_SKILL = "general instruction following"
 
 @dataclass(frozen=True)
 class EvidenceFamily:
-    """One family of evidence.
-
-    Attributes:
-        label: for readers who do not know the method.
-        shared: what accounts have in common by it: "They appear to share SHARED".
-        shows: what is lost without the family, for coverage.
-        about: what it is, for pages and settings.
-        cap_bits: default of `score.family_cap_bits`: most bits it may add or take.
-        linkage: True where it says "one operator", which is not yet "an operator that harvests".
-    """
+    """One family of evidence."""
 
     name: str
-    label: str
-    shared: str
-    shows: str
-    about: str
-    cap_bits: float
-    linkage: bool = False
+    label: str  # for readers who do not know the method
+    shared: str  # what accounts have in common by it: "They appear to share SHARED"
+    shows: str  # what is lost without the family, for coverage
+    about: str  # what it is, for pages and settings
+    cap_bits: float  # default of `score.family_cap_bits`: most bits it may add or take
+    linkage: bool = False  # True where it says "one operator", which is not yet "an operator that harvests"
 
 
 EVIDENCE_FAMILIES = tuple(

@@ -55,23 +55,16 @@ def judgement(how: str) -> Provenance:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number of a table, for pages and for the sensitivity benchmark.
+    """One number of a table, for pages and for the sensitivity benchmark."""
 
-    Attributes:
-        table, name: `table.name` is unique, such as `score.failover.cap_bits`.
-        value: a number, or a tuple of numbers.
-        unit: its unit; `1` for a share or a count without one.
-        meaning: what it decides, in one sentence.
-        would_measure: what would measure a judgement; None where the number has another origin.
-    """
-
+    # table, name: `table.name` is unique, such as `score.failover.cap_bits`
     table: str
     name: str
-    value: Any
-    unit: str
-    meaning: str
+    value: Any  # a number, or a tuple of numbers
+    unit: str  # its unit; `1` for a share or a count without one
+    meaning: str  # what it decides, in one sentence
     provenance: Provenance
-    would_measure: str | None = None
+    would_measure: str | None = None  # what would measure a judgement; None where the number has another origin
 
 
 @dataclass(frozen=True)

@@ -199,21 +199,13 @@ LOOK_UP = "to look up networks and countries, add an MMDB file to collect.mmdb"
 
 @dataclass(frozen=True)
 class FamilyCoverage:
-    """One family of evidence and the columns that it needs.
+    """One family of evidence and the columns that it needs."""
 
-    Attributes:
-        family: content, queue, timing, network, identity or conduct.
-        available: whether it can yield any evidence.
-        missing: columns without values, `accounts.` before those of the accounts table.
-        sentence: the above in words, after the name of the family and a colon.
-        rare: columns that fewer than `MIN_FILLED_SHARE` of requests have.
-    """
-
-    family: str
-    available: bool
-    missing: tuple[str, ...]
-    sentence: str
-    rare: tuple[str, ...] = ()
+    family: str  # content, queue, timing, network, identity or conduct
+    available: bool  # whether it can yield any evidence
+    missing: tuple[str, ...]  # columns without values, `accounts.` before those of the accounts table
+    sentence: str  # the above in words, after the name of the family and a colon
+    rare: tuple[str, ...] = ()  # columns that fewer than `MIN_FILLED_SHARE` of requests have
 
 
 def coverage(

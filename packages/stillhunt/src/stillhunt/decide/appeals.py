@@ -34,24 +34,18 @@ AppealStatus = Literal["open", "upheld", "overturned", "lapsed"]
 
 @dataclass(frozen=True)
 class Appeal:
-    """One appeal.
-
-    Attributes:
-        decision: place in the log of the decision that it is about.
-        text: what the customer says; hostile.
-        decided_by: who decided; DEADLINE where it lapsed; None while it is open.
-    """
+    """One appeal."""
 
     appeal_id: int
     filed_at: int
     due_at: int
     account_id: str
-    decision: int
-    text: str
+    decision: int  # place in the log of the decision that it is about
+    text: str  # what the customer says; hostile
     by: str
     status: AppealStatus = "open"
     decided_at: int | None = None
-    decided_by: str | None = None
+    decided_by: str | None = None  # who decided; DEADLINE where it lapsed; None while it is open
     note: str | None = None
 
     def is_overdue(self, now: int) -> bool:
@@ -196,11 +190,7 @@ def list_appeals(database: WatchDatabase, *, open_only: bool) -> list[Appeal]:
 
 
 def find_appeal(database: WatchDatabase, appeal_id: int) -> Appeal:
-    """The appeal of a number.
-
-    Raises:
-        AppealError: there is none.
-    """
+    """The appeal of a number; an AppealError if there is none."""
     return _require_appeal([_build_appeal(row) for row in database.read(_select_appeal(appeal_id))], appeal_id)
 
 
@@ -247,7 +237,8 @@ def _first_of_renewed(entries: Iterable[LogEntry]) -> dict[int, int]:
 def _collect_author_keys(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
     """Keys of who made the decisions that stand, and the one appealed against; no person has the name of a rule."""
     counting = [*standing(entries, now), *(entry for entry in entries if entry.seq == decision)]
-    return {name_key(entry.author) for entry in counting}
+    approved = {entry.undoes for entry in counting}  # who decided what a second person approved
+    return {name_key(entry.author) for entry in entries if entry in counting or entry.seq in approved}
 
 
 def _let_through(account: str, author: str, why: str, terms: AppealTerms, now: int) -> LogEntry:

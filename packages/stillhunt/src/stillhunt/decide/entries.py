@@ -17,36 +17,23 @@ PRECEDENCE: tuple[Kind, ...] = ("rule", "case", "override")
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One decision, or the end of one.
+    """One decision, or the end of one."""
 
-    Attributes:
-        seq: place in the log, from 1; 0 before it is appended.
-        made_at: when it was made, microseconds since 1970.
-        action: what happens; of an undo, what ends.
-        reason: what the customer may be told.
-        author: "rule:NAME" or the name of a person.
-        dry_run: it is recorded only, and never in force.
-        starts_at, expires_at: from when until when it is in force, microseconds since 1970.
-        campaign_id: lasting id of the campaign; "" where it is about none.
-        snapshot: number of the snapshot from which it was made; 0 for none.
-        undoes: seq of the entry that ends by it, or that it renews; 0 for none.
-        note: why, for colleagues; never shown to the customer.
-    """
-
-    seq: int
-    made_at: int
+    seq: int  # place in the log, from 1; 0 before it is appended
+    made_at: int  # when it was made, microseconds since 1970
     kind: Kind
     account_id: str
-    action: Action
-    reason: ReasonCode
-    author: str
-    dry_run: bool
+    action: Action  # what happens; of an undo, what ends
+    reason: ReasonCode  # what the customer may be told
+    author: str  # "rule:NAME" or the name of a person
+    dry_run: bool  # it is recorded only, and never in force
+    # starts_at, expires_at: from when until when it is in force, microseconds since 1970
     starts_at: int
     expires_at: int
-    campaign_id: str = ""
-    snapshot: int = 0
-    undoes: int = 0
-    note: str = ""
+    campaign_id: str = ""  # lasting id of the campaign; "" where it is about none
+    snapshot: int = 0  # number of the snapshot from which it was made; 0 for none
+    undoes: int = 0  # seq of the entry that ends by it, or that it renews; 0 for none
+    note: str = ""  # why, for colleagues; never shown to the customer
     before: str = ""
     digest: str = ""
 
@@ -58,23 +45,14 @@ class LogEntry:
 
 @dataclass(frozen=True)
 class Broken:
-    """Where a log was changed.
+    """Where a log was changed."""
 
-    Attributes:
-        seq: place of the first entry that does not fit.
-    """
-
-    seq: int
+    seq: int  # place of the first entry that does not fit
     what: str
 
 
 def chained(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) -> list[LogEntry]:
-    """Entries with their places and hashes.
-
-    Args:
-        entries: to be appended, in this order.
-        last: of the log.
-    """
+    """Entries, to be appended in this order, with their places and hashes; `last` is that of the log."""
     made = []
     for entry in entries:
         made.append(LogEntry(**placed(vars(entry), last)))
@@ -96,11 +74,7 @@ def first_broken(entries: Iterable[LogEntry], last: LedgerPlace = LEDGER_START) 
 
 
 def made_until(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
-    """The log as it was at a time.
-
-    Args:
-        at: microseconds since 1970.
-    """
+    """The log as it was at a time, microseconds since 1970."""
     return [entry for entry in entries if entry.made_at <= at]
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scipy.special import betaincinv
 
 from stillhunt.decide.actions import WITHOUT_FLAG, rank
 from stillhunt.decide.appeals import Appeal
-from stillhunt.decide.case_work import CampaignFacts, CaseWork
 from stillhunt.decide.entries import LogEntry, in_force, made_until
 
 _TAIL = 0.025
@@ -33,22 +31,15 @@ class ExactShare:
 
 @dataclass(frozen=True)
 class FieldRates:
-    """What became of accounts on which rules acted: a decision of a rule stronger than tag was in force on them.
-
-    Attributes:
-        appealed: those that appealed against a rule's decision of this strength.
-        lapsed: those with an appeal that was granted because nobody decided in time; no judgement of anybody.
-        of_acted_on: overturned, as a share of all that rules acted on; None where there are none.
-        of_decided: overturned, as a share of those with a decided appeal; None where there are none.
-    """
+    """What became of accounts on which rules acted: a decision of a rule stronger than tag was in force on them."""
 
     acted_on: int
-    appealed: int
+    appealed: int  # those that appealed against a rule's decision of this strength
     decided: int
     overturned: int
-    lapsed: int
-    of_acted_on: ExactShare | None
-    of_decided: ExactShare | None
+    lapsed: int  # those with an appeal that was granted because nobody decided in time; no judgement of anybody
+    of_acted_on: ExactShare | None  # overturned, as a share of all that rules acted on; None where there are none
+    of_decided: ExactShare | None  # overturned, as a share of those with a decided appeal; None where there are none
 
 
 def field_rates(log: Sequence[LogEntry], appeals: Iterable[Appeal], now: int) -> FieldRates:
@@ -102,60 +93,3 @@ def _rules_acted(entries: Sequence[LogEntry], now: int) -> bool:
 
 def _count_appealed_accounts(appeals: Iterable[Appeal]) -> int:
     return len({one.account_id for one in appeals})
-
-
-PROBABILITY_BANDS = ((0.0, 0.5), (0.5, 0.9), (0.9, 0.99), (0.99, 1.0))
-"""Bands of the probability of a campaign; each has its lower bound, the last one both. Judgement: decades of doubt."""
-CALIBRATION_MISLEADS = (
-    "Analysts saw the verdict and the probability before they decided, and nobody drew at random what they decided "
-    "about. Some dismissed campaigns were found rightly, such as programmes that were not declared yet."
-)
-
-
-@dataclass(frozen=True)
-class DismissalShare:
-    """What analysts made of the campaigns of one verdict, or of one band of it.
-
-    Attributes:
-        band: bounds of the probability; None for all campaigns of the verdict.
-        decided: campaigns that were acted on or dismissed.
-    """
-
-    verdict: str
-    band: tuple[float, float] | None
-    decided: int
-    dismissed: int
-    reasons: Mapping[str, int]
-    share: ExactShare | None
-
-
-def dismissal_calibration(work: Mapping[str, CaseWork], facts: Mapping[str, CampaignFacts]) -> list[DismissalShare]:
-    """Count how many of the decided campaigns analysts dismissed, by verdict and by band of the probability.
-
-    Where probabilities are right, at most one minus the lower bound of a band is dismissed. Watched campaigns count as
-    undecided. It misleads as CALIBRATION_MISLEADS says.
-
-    Args:
-        facts: as `facts_when_decided` gives them, so that a later hunt changes no count.
-
-    Returns:
-        For act, then for review: the whole verdict first, then its bands in ascending order, the empty ones too.
-    """
-    known = [(work[name], said) for name, said in facts.items() if name in work]
-    decided = [(case, said) for case, said in known if case.status in ("acted", "dismissed")]
-    rows = []
-    for verdict in ("act", "review"):
-        for band in (None, *PROBABILITY_BANDS):
-            own = [case for case, said in decided if _belongs_to_band(said, verdict, band)]
-            reasons = Counter(case.reason for case in own if case.status == "dismissed")
-            ordered = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-            share = exact_share(reasons.total(), len(own))
-            rows.append(DismissalShare(verdict, band, len(own), reasons.total(), ordered, share))
-    return rows
-
-
-def _belongs_to_band(facts: CampaignFacts, verdict: str, band: tuple[float, float] | None) -> bool:
-    if facts.verdict != verdict or band is None:
-        return facts.verdict == verdict
-    low, high = band
-    return low <= facts.score < high or facts.score == high == 1.0

@@ -18,18 +18,14 @@ SIGNATURE_AUTHOR = f"rule:{SIGNATURE_RULE}"
 
 @dataclass(frozen=True)
 class Link:
-    """An account that a signature links to a campaign.
-
-    Attributes:
-        bits: what it shows of the signature.
-        beyond_texts: whether who sends its requests, its card or its sign-up agree with it, too; without, it is tagged
-            at most, since end users of an application write what its account asks.
-    """
+    """An account that a signature links to a campaign."""
 
     account_id: str
     campaign_id: str
     at: int
-    bits: float
+    bits: float  # what it shows of the signature
+    # whether who sends its requests, its card or its sign-up agree with it, too; without, it is tagged at most, since
+    # end users of an application write what its account asks
     beyond_texts: bool = False
 
 

@@ -215,11 +215,7 @@ def lost_since(kept: LedgerPlace, number: int, digest: str) -> str:
 
 
 def note_changed(database: WatchDatabase, broken: Broken | None) -> None:
-    """Write down that the log was changed, so that nobody appends to it; or that all of it was verified.
-
-    Args:
-        broken: where; None where it was not.
-    """
+    """Write down where the log was changed, so that nobody appends to it; None: it was not, and all was verified."""
     said = None if broken is None else json.dumps([broken.seq, broken.what])
     of_note = META.c.name == CHANGED_ROW
     if [row["value"] for row in database.read(select(META.c.value).where(of_note))] == [said] * (said is not None):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from stillhunt.base.errors import ConfigError
@@ -49,61 +48,20 @@ def note_of(text: str) -> str:
     return storable(text)[:_NOTE_CHARS]
 
 
-MOST_NARRATIVE_CHARACTERS = 20_000
-"""Characters of a narrative. Judgement: ten pages, more than anybody reads about one campaign."""
-MOST_COMMENT_CHARACTERS = 4_000
-"""Characters of a comment or a note. Judgement: two pages."""
 MOST_LABEL_CHARACTERS = 40
 """Characters of a label. Judgement: it fits into a column of the queue."""
-MOST_LABELS = 12
-"""Labels of one case. Judgement: more tell nothing apart."""
-_LINE = re.compile("[^\n\t]+")
-
-
-def long_text(typed: str, most: int, what: str) -> str:
-    """A text of several lines as it is stored; line feeds and tabs stay.
-
-    Args:
-        typed: as it came; a form ends lines with carriage return and line feed.
-
-    Raises:
-        ConfigError: it has more.
-    """
-    text = typed.replace("\r\n", "\n")
-    return _check_text_length(_LINE.sub(lambda line: escape_controls(line[0]), text), most, what)
-
-
-def note_text(typed: str) -> str:
-    """A comment, or why something is decided so, as it is stored.
-
-    Raises:
-        ConfigError: it is too long.
-    """
-    return long_text(typed.strip(), MOST_COMMENT_CHARACTERS, "a comment or note")
 
 
 def label_text(typed: str) -> str:
-    """A label as it is stored: one line.
-
-    Raises:
-        ConfigError: it is empty or too long.
-    """
+    """A label as it is stored: one line; a ConfigError if it is empty or too long."""
     text = escape_controls(typed.strip())
     if not text:
         raise ConfigError("a label has no text", where="label", next_step="write one")
-    return _check_text_length(text, MOST_LABEL_CHARACTERS, "a label")
+    return check_text_length(text, MOST_LABEL_CHARACTERS, "a label")
 
 
-def person_text(typed: str, where: str) -> str:
-    """A name of a user as it is stored.
-
-    Raises:
-        ConfigError: it can be no name.
-    """
-    return name_of_person(escape_controls(typed.strip()), "this can be no name of a user", where)
-
-
-def _check_text_length(text: str, most: int, what: str) -> str:
+def check_text_length(text: str, most: int, what: str) -> str:
+    """The text; a ConfigError if it has more than `most` characters."""
     if len(text) > most:
         raise ConfigError(
             f"{what} has at most {most:,} characters, this has {len(text):,}",

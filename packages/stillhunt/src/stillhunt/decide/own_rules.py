@@ -49,11 +49,7 @@ def open_own_rules(folder: DataFolder) -> OwnRules | None:
 def with_own_rules(findings: Findings, snapshot: Snapshot, own: OwnRules | None, *, alone: str = "") -> Findings:
     """Findings with the accounts that fit rules of the provider's own; those that are off are left out.
 
-    Args:
-        alone: evaluate this rule only, as if it were in force.
-
-    Raises:
-        CaseError: the snapshot is damaged.
+    `alone`: evaluate this rule only, as if it were in force. Raises CaseError: the snapshot is damaged.
     """
     if own is None:
         return findings

@@ -16,19 +16,14 @@ from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS
 
 
 class DecidedAccount(NamedTuple):
-    """An account about which a person decided.
-
-    Attributes:
-        group: the campaign, or the account itself where the decision was about it alone.
-        confirmed: True for a member of a campaign that was acted on; False for one of a dismissed campaign, and for an
-            account that a person lets through or whose appeal was granted.
-        decided_at: microseconds since 1970.
-    """
+    """An account about which a person decided."""
 
     account_id: str
-    group: str
+    group: str  # the campaign, or the account itself where the decision was about it alone
+    # True for a member of a campaign that was acted on; False for one of a dismissed campaign, and for an account that
+    # a person lets through or whose appeal was granted
     confirmed: bool
-    decided_at: int
+    decided_at: int  # microseconds since 1970
 
 
 def past_decisions(database: WatchDatabase, now: int) -> list[DecidedAccount]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 from stillhunt.base.errors import CaseError, ConfigError
@@ -43,18 +45,21 @@ def decide_as_person(
     span: DecisionSpan,
     kind: Kind = "case",
     reason: ReasonCode = "operator_decision",
+    second_person: Collection[Action] = (),
 ) -> LogEntry:
-    """Append a person's decision about an account.
+    """Append a person's decision about an account; where a second person has to approve it, it is not in force yet.
 
     Args:
         account: kept as tables keep ids, with invisible characters made visible.
         action: what happens; weaker than what is in force, it lets the account through.
         kind: case, or override where it is to count before everything else.
+        second_person: actions that wait for a second person, as the policy has them.
 
     Raises:
         ConfigError: it has no author, no end, or no account that can be one.
     """
     entry = person_entry(_check_account_id(account), action, by, span, kind, reason)
+    entry = replace(entry, dry_run=action in second_person)
     with log_locked(database) as log:
         (made,) = log.append([entry])
     return made
@@ -63,11 +68,7 @@ def decide_as_person(
 def person_entry(
     account: str, action: Action, by: DecisionAuthor, span: DecisionSpan, kind: Kind, reason: ReasonCode
 ) -> LogEntry:
-    """A person's decision about an account, to be appended; without place and hash.
-
-    Raises:
-        ConfigError: it has no author or no end.
-    """
+    """A person's decision, to be appended, without place and hash; a ConfigError if it has no author or no end."""
     author = _check_author_name(by.name)
     if not 0 < span.days <= LONGEST_DAYS:
         step = f"give days between 0 and {LONGEST_DAYS:,}"
@@ -77,11 +78,7 @@ def person_entry(
 
 
 def undo(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> LogEntry:
-    """Append the end of a decision.
-
-    Raises:
-        CaseError: no such decision stands.
-    """
+    """Append the end of a decision; a CaseError if no such decision stands."""
     name = _check_author_name(author)
     with log_locked(database) as log:
         stands = [entry for entry in standing(log.read(DECISIONS.c.seq == seq), now) if entry.seq == seq]

@@ -49,34 +49,23 @@ RuleState = Literal["off", "simulated", "in_force"]
 
 
 class RuleTerms(_Strict):
-    """What any rule does; of several rules that fit an account, the strongest counts.
+    """What any rule does; of several rules that fit an account, the strongest counts."""
 
-    Attributes:
-        name: its name, which decisions carry.
-        reason: what the customer may be told.
-    """
-
-    name: Name
+    name: Name  # its name, which decisions carry
     state: RuleState = "in_force"
     action: Action
     days: float = Field(14.0, gt=0, le=365)
-    reason: ReasonCode = "automated_collection"
+    reason: ReasonCode = "automated_collection"  # what the customer may be told
 
 
 class Rule(RuleTerms):
-    """What happens to members of campaigns that fit.
+    """What happens to members of campaigns that fit."""
 
-    Attributes:
-        verdict: verdicts of the campaign that fit.
-        kind: kinds of the campaign that fit.
-        role: roles of the account that fit.
-        probability: least probability that the account is a member.
-    """
-
-    verdict: tuple[Literal["act", "review"], ...] = ("act",)
-    kind: tuple[OperationKind, ...] = (HARVEST_OPERATION,)
+    verdict: tuple[Literal["act", "review"], ...] = ("act",)  # verdicts of the campaign that fit
+    kind: tuple[OperationKind, ...] = (HARVEST_OPERATION,)  # kinds of the campaign that fit
+    # roles of the account that fit
     role: tuple[Literal["dedicated", "mixed", "unknown"], ...] = ("dedicated", "mixed", "unknown")
-    probability: Share = 0.99
+    probability: Share = 0.99  # least probability that the account is a member
 
 
 class Exempt(_Strict):
@@ -86,17 +75,13 @@ class Exempt(_Strict):
 
 
 class SignatureTerms(_Strict):
-    """What happens to replacement accounts that a campaign's signature links while their requests arrive.
+    """What happens to replacement accounts that a campaign's signature links while their requests arrive."""
 
-    Attributes:
-        first_request: to a single request that shows the template by itself, before its account is linked.
-        reason: what the customer may be told.
-    """
-
+    # to a single request that shows the template by itself, before its account is linked
     first_request: Action = "observe"
     linked: Action = "observe"
     days: float = Field(3.0, gt=0, le=365)
-    reason: ReasonCode = "linked_accounts"
+    reason: ReasonCode = "linked_accounts"  # what the customer may be told
 
 
 class ThrottleTerms(_Strict):
@@ -116,73 +101,55 @@ SignUpAnswer = Literal["none", "step_up", "hold"]
 
 
 class SignUpTerms(_Strict):
-    """What is answered when somebody signs up; without this section, what is known and nothing else.
+    """What is answered when somebody signs up; without this section, what is known and nothing else."""
 
-    Attributes:
-        campaign: where card, device, mail or network tie the sign-up to a campaign of now or before.
-        least_bits: bits of these ties from which they count.
-        free_tiers: where the same card, device or mail has several free tiers, this one counted.
-        least_free_tiers: so many.
-        trial_plans: plans that are free tiers, as the accounts table and the question name them.
-    """
-
+    # where card, device, mail or network tie the sign-up to a campaign of now or before
     campaign: SignUpAnswer = "none"
-    least_bits: float = Field(8.0, gt=0, le=100)
-    free_tiers: SignUpAnswer = "none"
-    least_free_tiers: int = Field(2, ge=2, le=100)
+    least_bits: float = Field(8.0, gt=0, le=100)  # bits of these ties from which they count
+    free_tiers: SignUpAnswer = "none"  # where the same card, device or mail has several free tiers, this one counted
+    least_free_tiers: int = Field(2, ge=2, le=100)  # so many
+    # plans that are free tiers, as the accounts table and the question name them
     trial_plans: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = ("free", "trial")
 
 
 class AppealTerms(_Strict):
-    """How appeals against decisions are treated.
+    """How appeals against decisions are treated."""
 
-    Attributes:
-        days: in which a person decides an appeal.
-        let_through_days: for how long an account is let through after an appeal that was granted.
-        overdue: lift: an appeal against a rule that nobody decided in time is granted. keep: it stays open.
-    """
-
-    days: float = Field(7.0, gt=0, le=90)
+    days: float = Field(7.0, gt=0, le=90)  # in which a person decides an appeal
+    # for how long an account is let through after an appeal that was granted
     let_through_days: float = Field(90.0, gt=0, le=3650)
+    # lift: an appeal against a rule that nobody decided in time is granted. keep: it stays open.
     overdue: Literal["lift", "keep"] = "lift"
 
 
 class Policy(_Strict):
-    """What rules may do, and what actions mean.
+    """What rules may do, and what actions mean."""
 
-    Attributes:
-        mode: dry_run: decisions are recorded and never in force. enforce: they are.
-        ceiling: the strongest action of a rule; persons may go beyond.
-        accounts_per_day: accounts for which rules may begin something stronger than tag within 24 hours.
-        delay_minutes: bounds between which a rule's decision waits before it begins.
-        established_days: accounts that were opened longer before their campaign began are tagged at most by rules: an
-            operation can imitate an old customer, and not the age of its account; 0 = all are treated alike.
-        kill_switch: rules decide nothing, and what they decided is undone.
-        changed_log: keep: where the decision log was changed or lost, what stood when it was last verified goes on
-            being enforced, and nothing that came later. stop: nothing is enforced, and gateways do what was chosen for
-            failures.
-        signature: what happens to accounts that a signature links.
-        sign_up: what is answered when somebody signs up.
-        throttle: what that action means, of persons too.
-        limit: what that action means, of persons too.
-    """
-
+    # dry_run: decisions are recorded and never in force. enforce: they are.
     mode: Literal["dry_run", "enforce"] = "dry_run"
-    ceiling: Action = "step_up"
+    ceiling: Action = "step_up"  # the strongest action of a rule; persons may go beyond
+    # accounts for which rules may begin something stronger than tag within 24 hours
     accounts_per_day: int = Field(100, ge=0, le=10_000_000)
+    # bounds between which a rule's decision waits before it begins
     delay_minutes: tuple[Annotated[float, Field(ge=0, le=10_080)], Annotated[float, Field(ge=0, le=10_080)]] = (
         0.0,
         0.0,
     )
+    # accounts that were opened longer before their campaign began are tagged at most by rules: an operation can imitate
+    # an old customer, and not the age of its account; 0 = all are treated alike
     established_days: float = Field(90.0, ge=0, le=36_500)
-    kill_switch: bool = False
+    kill_switch: bool = False  # rules decide nothing, and what they decided is undone
+    # keep: where the decision log was changed or lost, what stood when it was last verified goes on being enforced, and
+    # nothing that came later. stop: nothing is enforced, and gateways do what was chosen for failures.
     changed_log: Literal["keep", "stop"] = "keep"
     exempt: Exempt = Exempt()
     rule: tuple[Rule, ...] = ()
-    signature: SignatureTerms = SignatureTerms()
-    sign_up: SignUpTerms = SignUpTerms()
-    throttle: ThrottleTerms = ThrottleTerms()
-    limit: LimitTerms = LimitTerms()
+    signature: SignatureTerms = SignatureTerms()  # what happens to accounts that a signature links
+    sign_up: SignUpTerms = SignUpTerms()  # what is answered when somebody signs up
+    throttle: ThrottleTerms = ThrottleTerms()  # what that action means, of persons too
+    limit: LimitTerms = LimitTerms()  # what that action means, of persons too
+    # actions that wait, where a person decides them, until a second person approves them
+    second_person: tuple[Action, ...] = ()
     appeals: AppealTerms = AppealTerms()
 
     @model_validator(mode="after")
@@ -208,11 +175,8 @@ class Policy(_Strict):
 def read_policy(path: Path) -> Policy:
     """The policy in a file.
 
-    Args:
-        path: TOML, at most 1 MiB.
-
-    Raises:
-        ConfigError: it cannot be read, or something in it is unknown, malformed or contradictory; with line and column.
+    `path`: TOML, at most 1 MiB. Raises ConfigError: it cannot be read, or something in it is unknown, malformed or
+    contradictory; with line and column.
     """
     try:
         with path.open("rb") as file:
@@ -225,11 +189,7 @@ def read_policy(path: Path) -> Policy:
 
 
 def parse_policy(content: bytes, name: str = POLICY_FILE) -> Policy:
-    """The policy in a text.
-
-    Raises:
-        ConfigError: as `read_policy`.
-    """
+    """The policy in a text; a ConfigError as of `read_policy`."""
     return parse_declared(content, Policy, "policy", name, next_step=_POLICY_STEP)
 
 

@@ -66,21 +66,17 @@ RENEWED = 0.5
 
 @dataclass(frozen=True)
 class Findings:
-    """What rules look at.
-
-    Attributes:
-        dismissed: campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends.
-        by_texts: accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`.
-        sanctioned: accounts of declared programmes, in campaigns or not.
-        own: rules of the provider's own, and the accounts that fit each; see `own_rules`.
-    """
+    """What rules look at."""
 
     facts: pa.Table
     kinds: Mapping[str, str]
     sequence: int
+    # campaigns that an analyst dismissed; rules decide nothing for them, and what they decided ends
     dismissed: frozenset[str] = frozenset()
+    # accounts and campaigns that only texts tie together, see `weighed_links.known_by_texts`
     by_texts: frozenset[tuple[str, str]] = frozenset()
-    sanctioned: frozenset[str] = frozenset()
+    sanctioned: frozenset[str] = frozenset()  # accounts of declared programmes, in campaigns or not
+    # rules of the provider's own, and the accounts that fit each; see `own_rules`
     own: tuple[tuple[RuleTerms, frozenset[str]], ...] = ()
 
 
@@ -101,12 +97,8 @@ _Wishes = dict[tuple[str, bool], _Wish]
 def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int, secret: bytes) -> list[LogEntry]:
     """Entries that the rules append to the log after a snapshot.
 
-    Args:
-        log: entries so far that stand or were made within `remembered_span`, in order.
-
-    Returns:
-        Undone decisions first, then new ones, the most probable accounts first; without places and hashes. Nothing
-        where all stays as it is.
+    `log`: entries so far that stand or were made within `remembered_span`, in order. Returns undone decisions first,
+    then new ones, the most probable accounts first; without places and hashes. Nothing where all stays as it is.
     """
     wishes = {} if policy.kill_switch else _collect_wishes(policy, findings)
     all_own = [entry for entry in standing(log, now) if entry.kind == "rule"]

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
+from stillhunt.decide.actions import Action
 from stillhunt.decide.case_work import dismissed_within
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import DecisionLog, log_locked
@@ -24,22 +25,24 @@ from stillhunt.watch.snapshots import Snapshot, latest_snapshot
 def policy_of(folder: DataFolder, config: Config) -> Policy | None:
     """The policy of a data folder; None where there is none, and then nothing is decided.
 
-    Args:
-        config: settings; `decide.policy` names the file, or else it is POLICY_FILE of the folder.
-
-    Raises:
-        ConfigError: it is there and cannot be used, or it was named and is not there.
+    `config`: settings; `decide.policy` names the file, or else it is POLICY_FILE of the folder. Raises ConfigError: it
+    is there and cannot be used, or it was named and is not there.
     """
     path = Path(config.decide.policy) if config.decide.policy else folder.path / POLICY_FILE
     return read_policy(path) if config.decide.policy or path.exists() else None
 
 
-def findings_of(snapshot: Snapshot) -> Findings:
-    """What rules look at in a snapshot.
+def read_second_person(folder: DataFolder, config: Config) -> tuple[Action, ...]:
+    """Actions that wait, where a person decides them, until a second person approves them.
 
     Raises:
-        CaseError: its case is damaged.
+        ConfigError: as `policy_of`.
     """
+    return (policy_of(folder, config) or Policy()).second_person
+
+
+def findings_of(snapshot: Snapshot) -> Findings:
+    """What rules look at in a snapshot; a CaseError if its case is damaged."""
     case = Case.read(snapshot.case)
     named = case.model.campaigns
     kinds = {one.row["campaign_id"]: one.row["kind"] for one in named}

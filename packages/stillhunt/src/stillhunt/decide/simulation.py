@@ -45,52 +45,35 @@ _ABOUT_CUSTOMERS = ("account_id", "requests", "other_requests", "payment_country
 
 @dataclass(frozen=True)
 class RuleTrial:
-    """What one rule alone would have done, in force and without any cap of the others.
+    """What one rule alone would have done, in force and without any cap of the others."""
 
-    Attributes:
-        rule: its name; "own.NAME" for one of the provider's own.
-        state: that it has now.
-        touched: accounts by the strongest action that each would have had.
-        appealed: touched accounts that appealed against any decision in these days.
-        confirmed: touched accounts of which a person said that it was right: by an appeal upheld, a decision stronger
-            than observe, or an action on their campaign.
-        dismissed: touched accounts of which a person said that it was wrong: by an appeal granted, an override that
-            lets through, or a dismissal of their campaign. Where people said both, the account counts here.
-    """
-
-    rule: str
-    state: RuleState
-    touched: Mapping[Action, int]
-    appealed: int
+    rule: str  # its name; "own.NAME" for one of the provider's own
+    state: RuleState  # that it has now
+    touched: Mapping[Action, int]  # accounts by the strongest action that each would have had
+    appealed: int  # touched accounts that appealed against any decision in these days
+    # touched accounts of which a person said that it was right: by an appeal upheld, a decision stronger than observe,
+    # or an action on their campaign
     confirmed: int
+    # touched accounts of which a person said that it was wrong: by an appeal granted, an override that lets through, or
+    # a dismissal of their campaign. Where people said both, the account counts here.
     dismissed: int
 
 
 @dataclass
 class Simulation:
-    """What a policy would have done.
-
-    Attributes:
-        touched: accounts by the strongest action that each would have had.
-        undone: accounts with a decision that a later snapshot would have undone.
-        own_traffic: touched accounts of whose requests more than half are outside of the campaign.
-        asking_back: touched accounts of whose requests at least ASKING_SHARE continue a conversation; None where no
-            snapshot tells.
-        paying: touched accounts with a payment instrument in the accounts table.
-        old: touched accounts that were opened more than 90 days before.
-        rules: each rule alone.
-        log: what would stand in the decision log.
-    """
+    """What a policy would have done."""
 
     snapshots: int = 0
+    # accounts by the strongest action that each would have had
     touched: Counter[Action] = field(default_factory=Counter)
-    undone: int = 0
-    own_traffic: int = 0
+    undone: int = 0  # accounts with a decision that a later snapshot would have undone
+    own_traffic: int = 0  # touched accounts of whose requests more than half are outside of the campaign
+    # touched accounts of whose requests at least ASKING_SHARE continue a conversation; None where no snapshot tells
     asking_back: int | None = None
-    paying: int = 0
-    old: int = 0
-    rules: list[RuleTrial] = field(default_factory=list)
-    log: list[LogEntry] = field(default_factory=list)
+    paying: int = 0  # touched accounts with a payment instrument in the accounts table
+    old: int = 0  # touched accounts that were opened more than 90 days before
+    rules: list[RuleTrial] = field(default_factory=list)  # each rule alone
+    log: list[LogEntry] = field(default_factory=list)  # what would stand in the decision log
 
 
 class _Replay:

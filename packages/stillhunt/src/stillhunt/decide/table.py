@@ -92,11 +92,7 @@ class DecisionTable:
         return InForce._make(best) if best is not None else None
 
     def counting(self, now: int, after: int = 0) -> Iterator[tuple[str, InForce]]:
-        """Accounts and the decisions that count for them, in order of the log.
-
-        Args:
-            after: place in the log; only decisions behind it.
-        """
+        """Accounts and the decisions that count for them, in order of the log, from behind the place `after`."""
         for part in (self._settled, self._recent):  # what is recent is behind what is settled
             order, seqs = part.by_seq, part.columns["seq"]
             begin = bisect_right(order, after, key=seqs.__getitem__)

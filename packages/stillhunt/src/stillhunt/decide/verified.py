@@ -28,15 +28,11 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 
 @dataclass(frozen=True)
 class VerifiedDecisions:
-    """What was verified.
+    """What was verified."""
 
-    Attributes:
-        last: the last entry; LEDGER_START for a log without entries.
-        goes_on: whether later entries may be added to the table: it has all that a table made anew would have.
-    """
-
-    last: LedgerPlace
+    last: LedgerPlace  # the last entry; LEDGER_START for a log without entries
     table: DecisionTable
+    # whether later entries may be added to the table: it has all that a table made anew would have
     goes_on: bool = True
 
     @property
@@ -48,11 +44,8 @@ class VerifiedDecisions:
 def write_verified(path: Path, verified: VerifiedDecisions, allowed: frozenset[str], now: int) -> None:
     """Keep what was verified.
 
-    Args:
-        allowed: accounts of declared programmes, about which the table has no decisions of rules.
-
-    Raises:
-        OutputError: it cannot be written.
+    `allowed`: accounts of declared programmes, about which the table has no decisions of rules. Raises OutputError: it
+    cannot be written.
     """
     about = {_PLACE: json.dumps(verified.last).encode(), _MADE: json.dumps([now, sorted(allowed)]).encode()}
     rows = verified.table.rows().replace_schema_metadata(about)
@@ -66,11 +59,8 @@ def write_verified(path: Path, verified: VerifiedDecisions, allowed: frozenset[s
 def read_verified(path: Path, allowed: frozenset[str] = frozenset(), now: int = 0) -> VerifiedDecisions | None:
     """What was kept; None where nothing was.
 
-    Args:
-        now: microseconds since 1970; a table that was made later may lack what had ended by then.
-
-    Raises:
-        CaseError: it is damaged.
+    `now`: microseconds since 1970; a table that was made later may lack what had ended by then. Raises CaseError: it is
+    damaged.
     """
     try:
         content = memoryview(path.read_bytes())
@@ -91,11 +81,7 @@ def read_verified(path: Path, allowed: frozenset[str] = frozenset(), now: int = 
 
 
 def kept_place(path: Path) -> LedgerPlace:
-    """The last entry that was verified, without reading the table; LEDGER_START where nothing was kept.
-
-    Raises:
-        CaseError: the file is damaged.
-    """
+    """The last entry that was verified; LEDGER_START where nothing was kept. Raises CaseError: the file is damaged."""
     try:
         with path.open("rb") as file:
             file.seek(_DIGEST_BYTES + _MAGIC_BYTES)

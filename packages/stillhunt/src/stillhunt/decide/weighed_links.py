@@ -24,11 +24,7 @@ _CARD, _SIGN_UP = "payment_fingerprint", ("signup_prefix", "email_domain")
 
 
 def read_customers(config: Config) -> pa.Table | None:
-    """The accounts table; None where the settings name none.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """The accounts table; None where the settings name none. Raises InputError: it cannot be read."""
     if not config.watch.accounts:
         return None
     from stillhunt.base.engine_duckdb import DuckDBEngine  # start-up time

@@ -61,15 +61,10 @@ _SPREAD = np.uint32(0x9E3779B1)
 
 @dataclass(frozen=True)
 class _Sample:
-    """Requests to look at.
+    """Requests to look at."""
 
-    Attributes:
-        key: place of each in the log, ascending.
-        group: number of its campaign; -1 for other customers.
-    """
-
-    key: Hashes
-    group: Ints
+    key: Hashes  # place of each in the log, ascending
+    group: Ints  # number of its campaign; -1 for other customers
     owner: Ints
 
 
@@ -121,11 +116,7 @@ def _harvested_sample(
 
 
 def compared_rows(traffic: pa.Table, totals: pa.Table, left_out: pa.Array) -> Ints:
-    """Rows of the traffic of some accounts of the background sample.
-
-    Args:
-        left_out: ids of accounts that are not compared with.
-    """
+    """Rows of the traffic of some accounts of the background sample, without accounts that are left out."""
     outside = totals["account_id"].filter(pc.and_(totals["background"], pc.invert(
         pc.is_in(totals["account_id"], value_set=left_out)
     )))  # fmt: skip

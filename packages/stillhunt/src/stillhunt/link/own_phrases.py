@@ -44,11 +44,7 @@ _FETCHED = pa.schema([("at", pa.int64()), ("phrases", pa.list_(pa.uint32()))])
 def mark_own_phrases(
     sketches: Dataset, traffic: pa.Table, sliced: pa.Table, candidates: pa.Table, totals: pa.Table
 ) -> pa.Table:
-    """SLICED with `own_phrases` for the requests that were looked at.
-
-    Args:
-        sliced: SLICED, row for row with the traffic.
-    """
+    """SLICED, row for row with the traffic, with `own_phrases` for the requests that were looked at."""
     account, names = codes(traffic["account_id"])
     rows, group = _sample_candidates(traffic, sliced, candidates, account.astype(np.int64), names)
     if not len(rows):

@@ -23,19 +23,12 @@ _MOST_CHARS = 200
 
 @dataclass(frozen=True)
 class PluginGroup:
-    """Where plugins of one kind come in.
+    """Where plugins of one kind come in."""
 
-    Attributes:
-        kind: word for `stillhunt plugin new`.
-        entry_points: name of the group of entry points.
-        entry: public name of what an entry must be.
-        judges: whether it may change what a hunt finds; run.json names such plugins.
-    """
-
-    kind: str
-    entry_points: str
-    entry: str
-    judges: bool = False
+    kind: str  # word for `stillhunt plugin new`
+    entry_points: str  # name of the group of entry points
+    entry: str  # public name of what an entry must be
+    judges: bool = False  # whether it may change what a hunt finds; run.json names such plugins
 
 
 READERS = PluginGroup("reader", "stillhunt.readers", "stillhunt.plugins.Source", judges=True)

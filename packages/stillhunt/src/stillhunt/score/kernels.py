@@ -147,11 +147,7 @@ def again_later(first: Whole, value: npt.NDArray[np.uint64], day: Whole) -> Flag
 
 @nb.njit(cache=True, nogil=True)
 def count_shared(value: npt.NDArray[np.uint64], owner: Whole) -> tuple[int, int]:
-    """Distinct values, and those of them that several owners have.
-
-    Args:
-        owner: owner of each row, 0 or above, equal ones side by side.
-    """
+    """Distinct values, and those of several owners; `owner` of each row is 0 or above, equal ones side by side."""
     size = 2
     while size < 2 * len(value):
         size *= 2

@@ -52,11 +52,8 @@ def member_details(
 ) -> pa.Table:
     """Times and origins of each member's harvested requests, and what the accounts table says of it.
 
-    Args:
-        traffic: account_id, timestamp and the columns of `ASPECTS` of the same requests, row for row.
-
-    Returns:
-        A MEMBER_DETAILS table, row for row with the members; a member of a group left alone has no harvested requests.
+    `traffic`: account_id, timestamp and the columns of `ASPECTS` of the same requests, row for row. Returns a
+    MEMBER_DETAILS table, row for row with the members; a member of a group left alone has no harvested requests.
     """
     member = row_of_member(members, campaigns, traffic["account_id"]).to_numpy(zero_copy_only=False)
     times = pa.table({"member": member, "time": traffic["timestamp"]}).group_by("member")

@@ -45,11 +45,7 @@ class Waterfall:
 
 
 def waterfall(total: ScoreSum, act_bits: float) -> Waterfall:
-    """The bars of a score, from the prior through the evidence to the total.
-
-    Args:
-        act_bits: log2 odds of the act threshold.
-    """
+    """The bars of a score, from the prior through the evidence to the total; `act_bits` are those of act."""
     prior = Term(PRIOR, PRIOR, total.prior_statement, total.prior_bits, 0, ())
     rest = total.negligible_line
     others = Term(f"other {OTHERS}", OTHERS, "what those that fit less well take together", total.others_bits, 0, ())

@@ -158,16 +158,13 @@ SAMPLED_MOMENTS = 4
 
 
 class CampaignViews(NamedTuple):
-    """Tables that readers need beside the findings; None without a campaign, or without excerpts.
-
-    Attributes:
-        addresses: ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere.
-    """
+    """Tables that readers need beside the findings; None without a campaign, or without excerpts."""
 
     samples: pa.Table | None = None
     timeline: pa.Table | None = None
     origins: pa.Table | None = None
     member_details: pa.Table | None = None
+    # ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere
     addresses: pa.Table | None = None
     cited: pa.Table | None = None
     taken: pa.Table | None = None

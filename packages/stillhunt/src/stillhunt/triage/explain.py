@@ -26,26 +26,19 @@ _SHOWN_OF_MEMBER = ("account_id", "campaign_id", "role", "verdict", "requests", 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why an account or campaign has its score; made by `Case.explain`.
-
-    Attributes:
-        id: as in the logs; escape it before showing it.
-        campaign: evidence of the campaign; None for an account without one.
-        memberships: of an account, its campaigns, the main one first; of a campaign, its members.
-        unseen: evidence that the logs could not carry, in sentences.
-        claim: what is claimed of a campaign and why its verdict is not act; why a group has none; empty otherwise.
-    """
+    """Why an account or campaign has its score; made by `Case.explain`."""
 
     kind: str
-    id: str
+    id: str  # as in the logs; escape it before showing it
     verdict: str
     stored_score: float
-    campaign: ScoreSum | None
-    memberships: tuple[Membership, ...]
+    campaign: ScoreSum | None  # evidence of the campaign; None for an account without one
+    memberships: tuple[Membership, ...]  # of an account, its campaigns, the main one first; of a campaign, its members
     facts: tuple[tuple[str, str], ...]
     change: tuple[str, ...]
-    unseen: tuple[str, ...]
+    unseen: tuple[str, ...]  # evidence that the logs could not carry, in sentences
     sanctioned: bool = False
+    # what is claimed of a campaign and why its verdict is not act; why a group has none; empty otherwise
     claim: str = ""
     taken: tuple[str, ...] = ()
 
@@ -94,11 +87,7 @@ class Explanation:
         }
 
     def text(self, width: int = TEXT_WIDTH) -> str:
-        """The explanation for a terminal: plain text, control characters escaped.
-
-        Args:
-            width: characters of a line; fewer than 60 count as 60.
-        """
+        """The explanation for a terminal: plain text, controls escaped, in lines of 60 characters or more."""
         width = max(width, _NARROWEST)
         lines = [
             f"{self.kind.capitalize()} {formatting.shorten(self.id, ID_CHARS)}",

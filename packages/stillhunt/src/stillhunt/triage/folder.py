@@ -344,11 +344,7 @@ class StoredTables(Mapping[str, pa.Table]):
 
 
 def read_run(folder: Path) -> dict[str, Any]:
-    """The content of run.json.
-
-    Raises:
-        CaseError: no such folder, not a case folder, or a case of another version.
-    """
+    """The content of run.json; a CaseError if there is no case folder, or one of another version."""
     path = folder / RUN_FILE
     try:
         run = json.loads(path.read_text(encoding="utf-8"))

@@ -67,11 +67,7 @@ def probability_of_kind(kind: str) -> str:
 
 
 def said_of_kind(campaign: Mapping[str, Any], what: str) -> str:
-    """What is said of a campaign that is not called a harvest, in words.
-
-    Args:
-        what: claim, extent, margin or step, as in wording.toml.
-    """
+    """The claim, extent, margin or step (see wording.toml) of a campaign that is not called a harvest, in words."""
     return fill(_KINDS[campaign["kind"]][what], accounts=campaign["accounts"])
 
 

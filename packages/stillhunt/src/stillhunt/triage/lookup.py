@@ -35,11 +35,8 @@ def explain_id(
 ) -> Explanation:
     """Why an account or campaign has its score.
 
-    Args:
-        wanted_id: campaign or account, or the beginning of its id, as in `resolve_id`.
-
-    Raises:
-        CaseError: no account or campaign has this id, or several begin with it.
+    `wanted_id`: campaign or account, or the beginning of its id, as in `resolve_id`. Raises CaseError: no account or
+    campaign has this id, or several begin with it.
     """
     kind, wanted_id = resolve_id(tables, wanted_id, kinds)
     unseen = tuple(str(row.get("sentence", "")) for row in run.get("coverage", []) if not row.get("available", True))

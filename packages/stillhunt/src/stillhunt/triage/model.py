@@ -34,17 +34,12 @@ _LIST_SHOWN, _FAMILY_CHARS = 6, 24
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run's record adds to the tables.
-
-    Attributes:
-        requests: requests in the logs; 0 where the run did not record it.
-        priced: whether somebody set a price; the default price is nobody's.
-    """
+    """What a run's record adds to the tables."""
 
     settings: ScoreSettings
     currency: str
-    requests: int
-    priced: bool = False
+    requests: int  # requests in the logs; 0 where the run did not record it
+    priced: bool = False  # whether somebody set a price; the default price is nobody's
 
     def money(self, value: float) -> str:
         """An amount at list price; empty where nobody set a price."""
@@ -234,13 +229,10 @@ class CampaignModel:
 
 @dataclass(frozen=True)
 class CaseModel:
-    """What there is to say about one hunt.
+    """What there is to say about one hunt."""
 
-    Attributes:
-        campaigns: all groups in reading order: act before review before none; in each the most probable, then the
-            largest first; by id where all are equal.
-    """
-
+    # all groups in reading order: act before review before none; in each the most probable, then the largest first; by
+    # id where all are equal
     campaigns: tuple[CampaignModel, ...]
     tables: Mapping[str, pa.Table]
     run: Mapping[str, Any]
@@ -307,11 +299,7 @@ def case_model(
     member_details: pa.Table | None = None,
     taken: pa.Table | None = None,
 ) -> CaseModel:
-    """What there is to say about a case.
-
-    Raises:
-        CaseError: the score settings that the run recorded cannot be read.
-    """
+    """What there is to say about a case; a CaseError if the score settings that the run recorded cannot be read."""
     sums, facts = campaign_sums(tables["evidence"]), run_facts(tables, run)
     by_campaign: dict[str, list[dict[str, Any]]] = {}
     for row in [] if origins is None else origins.to_pylist():

@@ -91,11 +91,8 @@ _Integers = npt.NDArray[np.int64]
 def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
     """Clients, networks, kinds of addresses and countries of each campaign.
 
-    Args:
-        traffic: account_id and the columns of `ASPECTS` of the same requests, row for row.
-
-    Returns:
-        An ORIGINS table: by campaign, aspect and requests; an aspect that no request has is left out.
+    `traffic`: account_id and the columns of `ASPECTS` of the same requests, row for row. Returns an ORIGINS table: by
+    campaign, aspect and requests; an aspect that no request has is left out.
     """
     campaign, names = codes(campaigns)
     account, _ = codes(traffic["account_id"])
@@ -125,11 +122,8 @@ def origins_table(campaigns: pa.ChunkedArray, traffic: pa.Table) -> pa.Table:
 def as_families(value: npt.NDArray[np.int32], texts: list[str]) -> tuple[npt.NDArray[np.int32], list[str]]:
     """User agents replaced by the families of their clients.
 
-    Args:
-        value: code of each request's user agent, -1 where it has none.
-
-    Returns:
-        Code of each request's family, and the families by code.
+    `value`: code of each request's user agent, -1 where it has none. Returns code of each request's family, and the
+    families by code.
     """
     times = np.bincount(value[value >= 0], minlength=len(texts)).tolist()
     families = client_families({text: times[code] for code, text in enumerate(texts) if times[code]})

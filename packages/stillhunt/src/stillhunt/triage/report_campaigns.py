@@ -45,18 +45,14 @@ class MemberColumn:
 
 @dataclass(frozen=True)
 class MemberTable:
-    """The members of one campaign as the report shows them.
-
-    Attributes:
-        full_ids: for each row the whole account id where the row has it cut, else "".
-        points: account, role, verdict, requests, share and probability of at most 1,500 of them, for the chart.
-    """
+    """The members of one campaign as the report shows them."""
 
     columns: tuple[MemberColumn, ...]
     unknown: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    full_ids: tuple[str, ...]
+    full_ids: tuple[str, ...]  # for each row the whole account id where the row has it cut, else ""
     total: int
+    # account, role, verdict, requests, share and probability of at most 1,500 of them, for the chart
     points: tuple[tuple[Any, ...], ...]
 
 

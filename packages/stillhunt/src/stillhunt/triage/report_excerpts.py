@@ -43,13 +43,10 @@ class SampleCard:
 
 @dataclass(frozen=True)
 class CampaignExcerpts:
-    """What is shown of a campaign's requests.
-
-    Attributes:
-        template: phrases that its accounts share, and how many of the excerpts hold each; the most frequent first.
-    """
+    """What is shown of a campaign's requests."""
 
     cards: tuple[SampleCard, ...]
+    # phrases that its accounts share, and how many of the excerpts hold each; the most frequent first
     template: tuple[tuple[str, int], ...]
     work: tuple[SampleCard, ...]
     read: int
@@ -112,11 +109,8 @@ class PhraseUse:
 def phrase_use(samples: pa.Table, phrase: str) -> PhraseUse:
     """The excerpts of one campaign that have a phrase of its template.
 
-    Args:
-        phrase: a phrase of `CampaignExcerpts.template`, or its first five words: those decide, as in the template.
-
-    Returns:
-        The excerpts in the order of `campaign_excerpts`, at most 20.
+    `phrase`: a phrase of `CampaignExcerpts.template`, or its first five words: those decide, as in the template.
+    Returns the excerpts in the order of `campaign_excerpts`, at most 20.
     """
     excerpts, wanted = _make_cards(samples), _beginning_of(phrase[:_SAMPLE_CHARS])
     template = {beginning: text for beginning, text, _ in _find_template(card.pieces for card in excerpts)}

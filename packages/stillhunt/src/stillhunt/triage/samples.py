@@ -21,15 +21,12 @@ ReadPrompts = Callable[[pa.Table], list[str | None]]
 
 
 class Rereading(NamedTuple):
-    """What is done with the texts of a few requests.
-
-    Attributes:
-        languages: tells the language of each prompt; None where it cannot be told.
-        buckets: topic-word bucket of each word, as the sketches have it; below 0 where a word shows no topic.
-    """
+    """What is done with the texts of a few requests."""
 
     prompts: ReadPrompts
+    # tells the language of each prompt; None where it cannot be told
     languages: Callable[[Sequence[str | None]], list[str | None]]
+    # topic-word bucket of each word, as the sketches have it; below 0 where a word shows no topic
     buckets: Callable[[Sequence[str]], npt.NDArray[np.int32]]
 
 

@@ -76,17 +76,12 @@ class Term:
 
 @dataclass(frozen=True)
 class OtherExplanation:
-    """An explanation of a group other than a harvest.
-
-    Attributes:
-        log2_odds: of a harvest against it.
-        settles: what would decide between it and a harvest, in a sentence.
-    """
+    """An explanation of a group other than a harvest."""
 
     key: str
     name: str
-    log2_odds: float
-    settles: str
+    log2_odds: float  # of a harvest against it
+    settles: str  # what would decide between it and a harvest, in a sentence
 
     @property
     def words(self) -> str:
@@ -277,11 +272,7 @@ def margin(log2_odds: float, settings: ScoreSettings) -> str:
 
 
 def campaign_margins(total: ScoreSum, verdict: str, strong: Sequence[str], settings: ScoreSettings) -> tuple[str, ...]:
-    """What would change a campaign's verdict, in sentences.
-
-    Args:
-        strong: families of evidence above the floor.
-    """
+    """What would change a campaign's verdict, in sentences; `strong` are its families of evidence above the floor."""
     sentences = [formatting.sentence(text) for text in total.limits]
     thresholds = " and ".join(
         f"{name} at {formatting.exact_percent(threshold)}"
@@ -306,11 +297,7 @@ def campaign_margins(total: ScoreSum, verdict: str, strong: Sequence[str], setti
 def account_margins(
     main: Membership | None, *, sanctioned: bool, of_act: bool, settings: ScoreSettings
 ) -> tuple[str, ...]:
-    """What would change an account's verdict, in sentences.
-
-    Args:
-        of_act: whether its main campaign has the verdict act.
-    """
+    """What would change an account's verdict, in sentences; `of_act`: its main campaign has the verdict act."""
     if main is None:
         return (_SAID["in_no_group"],)
     factors = {"the campaign": main.campaign.probability, "its part in the campaign": main.member.probability}

@@ -232,11 +232,7 @@ def limits_of(campaign: Mapping[str, Any], roles: Mapping[str, int]) -> tuple[st
 
 
 def before_acting(campaign: Mapping[str, Any], roles: Mapping[str, int], why_review: str) -> tuple[str, ...]:
-    """What a person should do before accounts are touched, in sentences.
-
-    Args:
-        why_review: as `why_not_act` says.
-    """
+    """What a person should do before accounts are touched, in sentences; `why_review` as `why_not_act` says it."""
     said = _SAID["before_acting"]
     if not is_harvest(campaign):
         return (said["first"], said_of_kind(campaign, "step"))

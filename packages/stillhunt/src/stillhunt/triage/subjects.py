@@ -54,18 +54,13 @@ def candidate_words(excerpts: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class WordCounts:
-    """How many requests of each topic hold a word.
+    """How many requests of each topic hold a word."""
 
-    Attributes:
-        holding: requests of each topic with a word of each bucket, shape (topics + 1, buckets); the last row is of
-            requests whose topic is not known.
-        requests: requests of each topic that were looked at, shape (topics + 1,).
-        accounts: accounts that use a word of each bucket, shape (buckets,).
-    """
-
+    # requests of each topic with a word of each bucket, shape (topics + 1, buckets); the last row is of requests whose
+    # topic is not known
     holding: Ints
-    requests: Ints
-    accounts: Ints
+    requests: Ints  # requests of each topic that were looked at, shape (topics + 1,)
+    accounts: Ints  # accounts that use a word of each bucket, shape (buckets,)
 
 
 def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> WordCounts:
@@ -98,11 +93,8 @@ def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> Wo
 def subject_names(words: Sequence[str], place: Ints, own: WordCounts, others: WordCounts) -> dict[int, str]:
     """Names of the campaign's topics, as far as words tell them.
 
-    Args:
-        place: bucket of each word, as a column of the counts.
-
-    Returns:
-        Topic -> its most telling words, joined by commas; no two topics have one name.
+    `place`: bucket of each word, as a column of the counts. Returns topic -> its most telling words, joined by commas;
+    no two topics have one name.
     """
     total, requests = own.holding.sum(axis=0), int(own.requests.sum())
     everywhere = others.holding.sum(axis=0) / max(int(others.requests.sum()), 1)

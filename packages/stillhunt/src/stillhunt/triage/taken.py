@@ -50,20 +50,15 @@ ENOUGH_SAMPLES = f"subjects with at least {_LEAST_SAMPLES} useful samples"
 
 @dataclass(frozen=True)
 class _Volumes:
-    """The requests of one campaign as they are counted.
+    """The requests of one campaign as they are counted."""
 
-    Attributes:
-        first: True for the request that stands for all alike it and was answered.
-        rates: share of such calls that the log keeps, ascending, by code.
-    """
-
-    first: Flags
+    first: Flags  # True for the request that stands for all alike it and was answered
     model: Ints
     models: list[str]
     prices: list[tuple[float, float]]
     tokens: tuple[Ints, Ints]
     rate: Ints
-    rates: list[float]
+    rates: list[float]  # share of such calls that the log keeps, ascending, by code
 
     def by(self, code: Ints, size: int, chosen: Flags | slice = slice(None)) -> list[tuple[int, int, int, float]]:
         """Requests, samples, output tokens and list value of the requests of each code."""
@@ -90,17 +85,12 @@ class _Volumes:
 
 @dataclass(frozen=True)
 class _Subjects:
-    """Topics of the log.
+    """Topics of the log."""
 
-    Attributes:
-        topic: topic of each request of the traffic; below 0 where its words tell none.
-        everybody: share of each topic in the requests of other accounts; None where there are none.
-    """
-
-    topic: Ints
+    topic: Ints  # topic of each request of the traffic; below 0 where its words tell none
     topics: int
     names: Mapping[str, Mapping[int, str]]
-    everybody: Floats | None
+    everybody: Floats | None  # share of each topic in the requests of other accounts; None where there are none
 
 
 Row = tuple[str, str, int, int, int, float, float | None]

@@ -60,18 +60,13 @@ _ALLOWED = re.compile(
 
 @dataclass(frozen=True)
 class BackedUp:
-    """What a backup holds.
-
-    Attributes:
-        snapshot: number of its newest snapshot; None where there was none.
-        database: whether the database is in it; False where it is on a server.
-    """
+    """What a backup holds."""
 
     path: Path
     files: int
     size: int
-    snapshot: int | None
-    database: bool
+    snapshot: int | None  # number of its newest snapshot; None where there was none
+    database: bool  # whether the database is in it; False where it is on a server
 
 
 def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str = "") -> BackedUp:
@@ -122,12 +117,8 @@ def back_up(folder: DataFolder, database: WatchDatabase, target: Path, url: str 
 def restore(source: Path, target: Path) -> BackedUp:
     """Put a backup back as a data folder; every file is checked while it is copied.
 
-    Args:
-        target: the data folder to make; must not exist, or be empty.
-
-    Raises:
-        CaseError: it is no backup, is damaged, or was written by a newer version.
-        OutputError: it cannot be written.
+    `target`: the data folder to make; must not exist, or be empty. Raises CaseError: it is no backup, is damaged, or
+    was written by a newer version. Raises OutputError: it cannot be written.
     """
     manifest = _read_manifest(source / MANIFEST)
     hidden = _new_folder(target)

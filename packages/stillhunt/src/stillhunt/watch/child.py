@@ -31,24 +31,16 @@ LESS_MEMORY = "shorten watch.window_days, give it more memory, or hunt on Spark"
 
 @dataclass(frozen=True)
 class HuntOutcome:
-    """How a hunt ended.
+    """How a hunt ended."""
 
-    Attributes:
-        sequence: number of the snapshot; None where there was nothing to read, or where it failed.
-        failure: why it failed; empty where it did not.
-        where: file, table or setting at fault; empty if there is no place. It may quote what was read.
-        cpu_seconds: of its process; 0 where it was ended.
-        damage: what is missing or damaged of what was acknowledged, in sentences.
-    """
-
-    sequence: int | None = None
-    failure: str = ""
-    where: str = ""
+    sequence: int | None = None  # number of the snapshot; None where there was nothing to read, or where it failed
+    failure: str = ""  # why it failed; empty where it did not
+    where: str = ""  # file, table or setting at fault; empty if there is no place. It may quote what was read.
     next_step: str = ""
     seconds: float = 0.0
-    cpu_seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of its process; 0 where it was ended
     peak_bytes: int = 0
-    damage: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()  # what is missing or damaged of what was acknowledged, in sentences
 
 
 def order_text(plan: HuntPlan) -> str:
@@ -78,11 +70,7 @@ def memory_limit(config: Config) -> int:
 
 
 def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOutcome:
-    """Hunt in a process of its own, and wait for it.
-
-    Args:
-        stop: ends the hunt early when it is set; a later hunt starts from what this one kept.
-    """
+    """Hunt in a process of its own, and wait; `stop` ends it early, and a later hunt goes on from what it kept."""
     began, killed_before = time.monotonic(), memory_kills()
     try:
         child = _start_hunt_process(plan.data)

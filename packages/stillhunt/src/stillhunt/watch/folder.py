@@ -28,12 +28,8 @@ HUNT_ROLE = "hunt"
 class DataFolder:
     """One data folder; its sub-folders are made when it is opened.
 
-    Args:
-        make: make it if it does not exist; a process that is started for a folder of another one makes none, since its
-            disk may just be away.
-
-    Raises:
-        OutputError: it cannot be made or written.
+    `make`: make it if it does not exist; a process that is started for a folder of another one makes none, since its
+    disk may just be away. Raises OutputError: it cannot be made or written.
     """
 
     def __init__(self, path: Path, *, make: bool = True) -> None:

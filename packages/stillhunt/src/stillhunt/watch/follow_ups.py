@@ -47,11 +47,7 @@ def follow_ups_as_json(counts: Mapping[str, int]) -> bytes:
 
 
 def read_follow_ups(snapshot: Path) -> dict[str, int] | None:
-    """What the file of a snapshot says; None where the snapshot has none, since an earlier version made it.
-
-    Raises:
-        CaseError: the file is damaged.
-    """
+    """What the file of a snapshot says; None where an earlier version made it. Raises CaseError: it is damaged."""
     try:
         found = json.loads((snapshot / FOLLOW_UPS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:

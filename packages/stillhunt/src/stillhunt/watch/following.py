@@ -159,15 +159,10 @@ ENDING_SECONDS = 5.0
 
 
 class Arrivals(NamedTuple):
-    """What has arrived, as the process that follows the spool tells it.
+    """What has arrived, as the process that follows the spool tells it."""
 
-    Attributes:
-        held_bytes: of all parts of the spool.
-        signs: times, since the process began, that a recurring text had grown enough for another hunt.
-    """
-
-    held_bytes: int = 0
-    signs: int = 0
+    held_bytes: int = 0  # of all parts of the spool
+    signs: int = 0  # times, since the process began, that a recurring text had grown enough for another hunt
 
 
 class SpoolFollower:

@@ -25,20 +25,15 @@ _REASON_CHARS = 500
 
 @dataclass(frozen=True)
 class Hold:
-    """A legal hold.
-
-    Attributes:
-        reason: why, in words of its maker.
-        from_time, to_time: the time that it covers; None where it is open.
-        released_at: when it was released; None while it counts.
-    """
+    """A legal hold."""
 
     hold_id: int
-    reason: str
+    reason: str  # why, in words of its maker
     made_at: int
+    # from_time, to_time: the time that it covers; None where it is open
     from_time: int | None
     to_time: int | None
-    released_at: int | None
+    released_at: int | None  # when it was released; None while it counts
 
     def covers(self, first: int, last: int) -> bool:
         """Whether it counts, and covers any moment between two."""
@@ -88,11 +83,7 @@ def release_hold(database: WatchDatabase, hold_id: int, now: int) -> bool:
 
 @contextmanager
 def undisturbed(folder: DataFolder, wait: float = KEEPING_SECONDS) -> Iterator[None]:
-    """See to it that nothing old is deleted meanwhile; waits for a deletion that has begun.
-
-    Raises:
-        OutputError: it does not come to its end.
-    """
+    """Keep deletion away meanwhile, waiting for one that has begun; an OutputError if that does not end."""
     end = time.monotonic() + wait
     with ExitStack() as roles:
         while True:
@@ -107,11 +98,7 @@ def undisturbed(folder: DataFolder, wait: float = KEEPING_SECONDS) -> Iterator[N
 
 
 def existing_folder(path: Path) -> DataFolder:
-    """A data folder that is there already; a mistyped name makes no new one.
-
-    Raises:
-        CaseError: there is no data folder.
-    """
+    """A data folder that is there; a CaseError if not, since a mistyped name must make no new one."""
     if not (path / SPOOL).is_dir() or not (path / SNAPSHOTS).is_dir():
         raise CaseError(
             "this is no data folder",

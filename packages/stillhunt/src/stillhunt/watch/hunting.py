@@ -114,11 +114,8 @@ def _time_of(microseconds: int) -> datetime:
 def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
     """Logs to read in place; local files that were last written before the window are left out.
 
-    Args:
-        paths: files, folders, patterns or addresses of object stores, as a hunt takes them.
-
-    Returns:
-        What a hunt would read of them, with its rules for names; nothing of a path where there are no logs yet.
+    `paths`: files, folders, patterns or addresses of object stores, as a hunt takes them. Returns what a hunt would
+    read of them, with its rules for names; nothing of a path where there are no logs yet.
     """
     found: list[FoundFile] = []
     with DuckDBEngine(threads=1) as engine:
@@ -144,30 +141,20 @@ _KEPT = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class HuntPlan:
-    """What a scheduled hunt is to do.
-
-    Attributes:
-        watched: logs that are read where they lie, besides the spool.
-        now: time of the hunt, microseconds since 1970; the window ends here.
-        term: of the lease under which it hunts; None where none is needed.
-    """
+    """What a scheduled hunt is to do."""
 
     data: DataFolder
     config: Config
-    watched: tuple[str, ...] = ()
-    now: int = 0
-    term: int | None = None
+    watched: tuple[str, ...] = ()  # logs that are read where they lie, besides the spool
+    now: int = 0  # time of the hunt, microseconds since 1970; the window ends here
+    term: int | None = None  # of the lease under which it hunts; None where none is needed
 
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
     """Hunt over the window and make the result the latest snapshot.
 
-    Returns:
-        The snapshot; None where there is nothing to read yet.
-
-    Raises:
-        OutputError: another process hunts in this folder, or the snapshot cannot be written.
-        InputError: no row of what there is can be used.
+    Returns the snapshot; None where there is nothing to read yet. Raises OutputError: another process hunts in this
+    folder, or the snapshot cannot be written. Raises InputError: no row of what there is can be used.
     """
     folder, config = plan.data, plan.config
     with folder.role(HUNT_ROLE):
@@ -196,26 +183,18 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
 
 @dataclass(frozen=True)
 class _Found:
-    """What a hunt found.
+    """What a hunt found."""
 
-    Attributes:
-        case: under the ids that the hunt gave.
-        returned: campaigns that look like an earlier one with other accounts.
-        signs: early signs, under the ids that the hunt gave.
-        by_queue: newcomers that go on with the queue of an earlier campaign.
-        senders: campaign and member -> bits of who sends its requests, under the ids that the hunt gave.
-        damage: what is missing or damaged of what was acknowledged, in sentences.
-    """
-
-    case: Case
+    case: Case  # under the ids that the hunt gave
     signatures: SignatureSet
-    returned: Mapping[str, ReturnEvidence]
-    by_queue: Sequence[LinkedAccount]
-    signs: Sequence[EarlySign]
+    returned: Mapping[str, ReturnEvidence]  # campaigns that look like an earlier one with other accounts
+    by_queue: Sequence[LinkedAccount]  # newcomers that go on with the queue of an earlier campaign
+    signs: Sequence[EarlySign]  # early signs, under the ids that the hunt gave
     follow_ups: Mapping[str, int]
+    # campaign and member -> bits of who sends its requests, under the ids that the hunt gave
     senders: Mapping[tuple[str, str], float]
     rule_rows: RuleRows
-    damage: Sequence[str] = ()
+    damage: Sequence[str] = ()  # what is missing or damaged of what was acknowledged, in sentences
 
 
 def _healing_hunt(

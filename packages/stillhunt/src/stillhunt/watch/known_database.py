@@ -83,11 +83,7 @@ def _make_lost_database_error(data: Path, error: LostDatabaseError, first: str =
 
 
 def remember_backup(data: Path, backup: Path) -> None:
-    """Write down in a data folder where its newest backup is, so that an error can name it.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Note in a data folder where its newest backup is, for errors to name. Raises OutputError."""
     write_whole(data / BACKUP_FILE, (json.dumps({"path": str(backup.absolute())}).encode(),))
 
 

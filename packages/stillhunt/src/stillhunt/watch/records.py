@@ -13,7 +13,6 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, s
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
-from stillhunt.score import expected_false
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
@@ -31,29 +30,20 @@ PERIOD_DAYS = 30.0
 
 @dataclass(frozen=True)
 class Look:
-    """One hunt, as far as the budget goes.
-
-    Attributes:
-        required_bits: bits, prior excluded, that it asked of the verdict act.
-    """
+    """One hunt, as far as the budget goes."""
 
     at: int
     accounts: int
     days: float
-    required_bits: float
+    required_bits: float  # bits, prior excluded, that it asked of the verdict act
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What the looks of the last 30 days cost.
+    """What the looks of the last 30 days cost."""
 
-    Attributes:
-        allowed: false campaigns allowed in 30 days.
-        spent: expected number of false campaigns in them so far, at most.
-    """
-
-    allowed: float
-    spent: float
+    allowed: float  # false campaigns allowed in 30 days
+    spent: float  # expected number of false campaigns in them so far, at most
     left: float
     looks: int
 
@@ -68,6 +58,8 @@ def ledger(looks: Sequence[Look], now: int, allowed: float) -> Ledger:
     Returns:
         The ledger. The stretch after the latest hunt counts up to `now`, since its campaigns still stand.
     """
+    from stillhunt.score import expected_false  # its kernels take 100 MB, which a console does without
+
     start = now - int(PERIOD_DAYS * DAY)
     past = sorted((look for look in looks if look.at <= now), key=lambda look: look.at)
     ends = [*(look.at for look in past[1:]), now][: len(past)]
@@ -197,11 +189,7 @@ def _enter_members(connection: Connection, name: str, campaign: FoundCampaign, s
 def raise_sender_bits(connection: Connection, bits: Mapping[tuple[str, str], float], at: int) -> list[tuple[str, str]]:
     """Enter who sends the requests of linked accounts and members, where it is more than is known.
 
-    Args:
-        bits: lasting id of the campaign and account -> bits of the sender.
-
-    Returns:
-        Those that were entered, in order.
+    `bits`: lasting id of the campaign and account -> bits of the sender. Returns those that were entered, in order.
     """
     sender = LINKED_SENDERS.c
     here = select(LINKED_SENDERS).where(sender.campaign_id.in_({campaign for campaign, _ in bits}))
@@ -259,11 +247,7 @@ def resolve_campaign(database: WatchDatabase, wanted: str) -> str:
 
 
 def history(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
-    """Events of a campaign, and those of others that it has part in, the oldest first.
-
-    Returns:
-        Rows of CAMPAIGN_EVENTS; `others` is a list.
-    """
+    """Rows of CAMPAIGN_EVENTS of a campaign and of others that it has part in (`others`, a list), the oldest first."""
     event = CAMPAIGN_EVENTS.c
     named = event.others.contains(json.dumps(campaign), autoescape=True)
     statement = select(CAMPAIGN_EVENTS).where(or_(event.campaign_id == campaign, named)).order_by(event.event_id)

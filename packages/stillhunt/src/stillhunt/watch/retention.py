@@ -69,11 +69,8 @@ class Expired:
 def expire(folder: DataFolder, database: WatchDatabase, config: Config, now: int) -> Expired:
     """Delete what is too old; call it between two hunts.
 
-    Args:
-        config: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days, dossier.pack_days.
-
-    Returns:
-        What was deleted; nothing where a hunt, a backup or another deletion is under way.
+    `config`: settings; watch.spool_days, snapshot_days and history_days, alerts.keep_days, dossier.pack_days. Returns
+    what was deleted; nothing where a hunt, a backup or another deletion is under way.
     """
     with ExitStack() as roles:
         try:

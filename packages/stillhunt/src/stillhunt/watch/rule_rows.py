@@ -60,17 +60,11 @@ SPAN_ROWS = pa.schema([("account_id", pa.string()), ("first_request", TIMESTAMP)
 
 
 class RuleRows(NamedTuple):
-    """What rules and sign-ups are compared with.
+    """What rules and sign-ups are compared with."""
 
-    Attributes:
-        accounts: a row for each account that the hunt saw.
-        hours: HOUR_ROWS.
-        members: what the accounts table says of each account that was ever flagged, seen by this hunt or not.
-    """
-
-    accounts: pa.Table
-    hours: pa.Table
-    members: pa.Table
+    accounts: pa.Table  # a row for each account that the hunt saw
+    hours: pa.Table  # HOUR_ROWS
+    members: pa.Table  # what the accounts table says of each account that was ever flagged, seen by this hunt or not
 
 
 def collect_rule_rows(
@@ -106,11 +100,7 @@ def rule_files(rows: RuleRows) -> dict[str, bytes]:
 
 
 def read_rule_rows(snapshot: Snapshot) -> RuleRows:
-    """What the files of a snapshot say; empty tables where it has none, since an earlier version made it.
-
-    Raises:
-        CaseError: a file is damaged.
-    """
+    """What the files of a snapshot say; empty where an earlier version made it. Raises CaseError: a file is damaged."""
     found = []
     for name in RULE_FILES:
         try:
@@ -148,11 +138,7 @@ def list_origins(table: pa.Table, since: int) -> pa.Table:
 
 
 def count_hours(table: pa.Table, since: int) -> pa.Table:
-    """HOUR_ROWS of one partition, from the first whole hour after a time on.
-
-    Args:
-        since: microseconds since 1970.
-    """
+    """HOUR_ROWS of one partition, from the first whole hour after `since` (microseconds since 1970) on."""
     begin = -(-since // HOUR) * HOUR
     moments = table["timestamp"].cast(pa.int64())
     own = table.filter(pc.greater_equal(moments, begin))

@@ -45,21 +45,14 @@ _MOST_DOUBLINGS = 30
 
 @dataclass
 class ScheduleState:
-    """What the schedule is doing; read by the screen, by the metrics and by the health check.
+    """What the schedule is doing; read by the screen, by the metrics and by the health check."""
 
-    Attributes:
-        running_since: seconds since 1970 when the running hunt began; None where none runs.
-        next_at: seconds since 1970 when the next one begins.
-        last: how the latest hunt ended; None before the first.
-        leads: whether this process hunts; one that waits for the lease of another does not.
-    """
-
-    running_since: float | None = None
-    next_at: float = 0.0
-    last: HuntOutcome | None = None
+    running_since: float | None = None  # seconds since 1970 when the running hunt began; None where none runs
+    next_at: float = 0.0  # seconds since 1970 when the next one begins
+    last: HuntOutcome | None = None  # how the latest hunt ended; None before the first
     last_at: float = 0.0
     failures: int = 0
-    leads: bool = False
+    leads: bool = False  # whether this process hunts; one that waits for the lease of another does not
     hunts: dict[str, int] = field(default_factory=lambda: {"ok": 0, "failed": 0, "nothing": 0})
 
 
@@ -92,11 +85,7 @@ class HuntSchedule:
         return self._plan.config.watch.every_minutes * 60.0
 
     def start(self, term: int | None = None) -> None:
-        """Begin; the first hunt starts at once, so that what is there already is seen.
-
-        Args:
-            term: of the lease under which it hunts.
-        """
+        """Begin with a hunt, so that what is there already is seen, under the term of a lease."""
         self._plan, self.progress.leads = replace(self._plan, term=term), True
         self._asked = True
         self.thread.start()
@@ -202,11 +191,7 @@ def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, fa
 
 
 def delete_expired(plan: HuntPlan, database: WatchDatabase) -> Expired:
-    """Delete what is too old; nothing where the database cannot be used now.
-
-    Args:
-        plan: its time is the time of this; the clock's where it has none.
-    """
+    """Delete what is too old at the plan's time, or else the clock's; nothing where the database cannot be used."""
     now, interval = plan.now or time.time_ns() // 1000, int(plan.config.watch.every_minutes * MINUTE)
     with suppress(OutputError):
         return expire(plan.data, database, plan.config, believed_time(database, now, interval))
@@ -214,11 +199,7 @@ def delete_expired(plan: HuntPlan, database: WatchDatabase) -> Expired:
 
 
 def report_damage(faults: ServiceFaults, damage: Sequence[str]) -> None:
-    """Make damage of the spool a fault of this process, which ends when a hunt finds none.
-
-    Args:
-        damage: what the hunt found, in sentences.
-    """
+    """Make damage of the spool, in sentences, a fault of this process, which ends when a hunt finds none."""
     if not damage:
         faults.end(DAMAGE_FAULT)
         return

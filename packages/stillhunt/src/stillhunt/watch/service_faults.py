@@ -17,15 +17,10 @@ ENFORCEMENT = "enforcement"
 
 @dataclass(frozen=True)
 class ServiceFault:
-    """Something that does not work now.
+    """Something that does not work now."""
 
-    Attributes:
-        name: what is at fault, in a few fixed words, such as "decisions" or "inlet nats"; a label of metrics.
-        statement: what is wrong and what follows from it, in one sentence; no secret, and nothing that a log holds.
-    """
-
-    name: str
-    statement: str
+    name: str  # what is at fault, in a few fixed words, such as "decisions" or "inlet nats"; a label of metrics
+    statement: str  # what is wrong and what follows from it, in one sentence; no secret, and nothing that a log holds
     since: int
 
 

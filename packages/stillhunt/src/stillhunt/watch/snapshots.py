@@ -44,11 +44,7 @@ class Snapshot:
         return content
 
     def damaged(self, name: str = "") -> CaseError:
-        """The error for a snapshot that cannot be read.
-
-        Args:
-            name: of the file at fault; "" for the whole.
-        """
+        """The error for a snapshot that cannot be read; `name` is the file at fault, "" for the whole."""
         step = "wait for the next hunt, or start one"
         return CaseError("the snapshot is damaged", where=str(self.path / name), next_step=step)
 

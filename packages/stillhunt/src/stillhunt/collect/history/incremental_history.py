@@ -179,10 +179,7 @@ def _find_earliest_orders(marks: Sequence[pa.Table]) -> tuple[U64, I64]:
 
 
 def _still_holds(marks: pa.Table, followers: pa.Table, seen: SeenPrompts, related: U64, earliest: I64) -> bool:
-    """Whether all prefixes of an input are in the log, and no new prompt can be a longer one.
-
-    `_find_earliest_orders` says which prompts are new.
-    """
+    """Whether an input's prefixes are all in the log, and no new prompt (`_find_earliest_orders`) is a longer one."""
     orders = followers.column("time_order").to_numpy()
     slots = np.empty(orders.size, np.int64)
     find_prompts(followers.column("prefix_hash").to_numpy(), orders, seen, slots)

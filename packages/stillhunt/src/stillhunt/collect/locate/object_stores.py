@@ -28,17 +28,12 @@ SHORTEST_SECRET = 4
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One object, with the methods of a Path that reading needs.
-
-    Attributes:
-        key: name of the object in it.
-        home: kind of store and endpoint, since equal keys mean the same object only within one store.
-    """
+    """One object, with the methods of a Path that reading needs."""
 
     store: Any
-    key: str
+    key: str  # name of the object in it
     size: int
-    home: str = ""
+    home: str = ""  # kind of store and endpoint, since equal keys mean the same object only within one store
 
     @property
     def name(self) -> str:

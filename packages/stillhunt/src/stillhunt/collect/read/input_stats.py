@@ -22,14 +22,11 @@ OPTIONAL_COLUMNS = frozenset(c.name for c in REQUESTS.columns if c.nullable)
 
 
 class ColumnStats(NamedTuple):
-    """How completely the columns of a log are filled, and which share of the calls the log kept.
+    """How completely the columns of a log are filled, and which share of the calls the log kept."""
 
-    Attributes:
-        filled: optional column -> share of the requests that have a value, 0 to 1; empty if there are no requests.
-        sampling_rates: share of calls that a log keeps -> number of requests for which this share is known.
-    """
-
+    # optional column -> share of the requests that have a value, 0 to 1; empty if there are no requests
     filled: dict[str, float]
+    # share of calls that a log keeps -> number of requests for which this share is known
     sampling_rates: dict[float, int]
 
     @classmethod

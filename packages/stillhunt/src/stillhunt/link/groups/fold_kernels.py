@@ -103,49 +103,31 @@ def part(function: _Function) -> _Function:
 
 
 class Fold(NamedTuple):
-    """One fold of a content cluster.
+    """One fold of a content cluster."""
 
-    Attributes:
-        size: distinct prompts of each slice.
-        phrases: prompts with each phrase, shape (phrases, slices).
-        spread: variance of honest slices in units of chance.
-        topic_start: slice s has the topics topic_start[s] : topic_start[s + 1].
-        topic, topic_count: topics that a slice has, and its prompts on each.
-        preference: logarithm of what each topic preference gives before topics recur, shape (slices, PREFERENCES).
-        request_start: slice s has the requests request_start[s] : request_start[s + 1].
-        phrase_start: request r has the phrases phrase_start[r] : phrase_start[r + 1].
-        phrase: phrases of the requests, ascending in each.
-    """
-
-    size: Floats
-    phrases: Counts
-    spread: Floats
+    size: Floats  # distinct prompts of each slice
+    phrases: Counts  # prompts with each phrase, shape (phrases, slices)
+    spread: Floats  # variance of honest slices in units of chance
     log_spread: Floats
-    topic_start: Ints
+    topic_start: Ints  # slice s has the topics topic_start[s] : topic_start[s + 1]
+    # topic, topic_count: topics that a slice has, and its prompts on each
     topic: Ints
     topic_count: Ints
-    preference: Floats
-    request_start: Ints
-    phrase_start: Ints
-    phrase: Ints
+    preference: Floats  # logarithm of what each topic preference gives before topics recur, shape (slices, PREFERENCES)
+    request_start: Ints  # slice s has the requests request_start[s] : request_start[s + 1]
+    phrase_start: Ints  # request r has the phrases phrase_start[r] : phrase_start[r + 1]
+    phrase: Ints  # phrases of the requests, ascending in each
     topics: int
 
 
 class Sums(NamedTuple):
-    """Sets of slices and what their members show together, one row per set.
+    """Sets of slices and what their members show together, one row per set."""
 
-    Attributes:
-        inside: True for members, shape (sets, slices).
-        phrase: prompts with each phrase, shape (sets, phrases).
-        topic: prompts on each topic, shape (sets, topics).
-        together: prompts with both phrases, shape (sets, phrases, phrases), where the first is the smaller.
-    """
-
-    inside: Flags
+    inside: Flags  # True for members, shape (sets, slices)
     total: Ints
-    phrase: Ints
-    topic: Ints
-    together: Counts
+    phrase: Ints  # prompts with each phrase, shape (sets, phrases)
+    topic: Ints  # prompts on each topic, shape (sets, topics)
+    together: Counts  # prompts with both phrases, shape (sets, phrases, phrases), where the first is the smaller
 
 
 @part

@@ -20,22 +20,15 @@ from stillhunt.link.requests.arrays import Floats, Ints
 
 @dataclass(frozen=True)
 class Group:
-    """A group found on one fold of a content cluster.
+    """A group found on one fold of a content cluster."""
 
-    Attributes:
-        cluster: label of the content cluster.
-        formed_on: fold on which it was found.
-        members: positions in the cluster's slices.
-        phrase, topic: bits of every slice of the cluster on the other fold, by view.
-        freedom: effective number of independent phrase choices.
-    """
-
-    cluster: int
-    formed_on: int
-    members: Ints
+    cluster: int  # label of the content cluster
+    formed_on: int  # fold on which it was found
+    members: Ints  # positions in the cluster's slices
+    # phrase, topic: bits of every slice of the cluster on the other fold, by view
     phrase: Floats
     topic: Floats
-    freedom: float
+    freedom: float  # effective number of independent phrase choices
 
     @property
     def strength(self) -> float:
@@ -46,11 +39,7 @@ class Group:
 
 
 def find_groups(slices: ClusterSlices, *, formed_on: int, least: int) -> list[Group]:
-    """Groups of slices that were drawn from one work queue, found on one fold and judged on the other.
-
-    Args:
-        least: slices that a group needs.
-    """
+    """Groups of `least` or more slices drawn from one work queue, found on one fold and judged on the other."""
     if (slices.size[formed_on] >= MIN_SLICE_PROMPTS).sum() < least:
         return []
     inside, phrase, topic, freedom = search(

@@ -58,11 +58,7 @@ MIN_PROMPTS = MIN_SLICE_PROMPTS
 def separate(fold: Fold, usable: Flags, least: int) -> Flags:
     """Sets of slices that stand together, one after the other: the most neighbours seed the next.
 
-    Args:
-        usable: slices that may be members.
-
-    Returns:
-        Members of each set, shape (sets, slices).
+    `usable`: slices that may be members. Returns members of each set, shape (sets, slices).
     """
     candidates = _choose_seeders(usable)
     scratch = blank_sums(fold, 1)

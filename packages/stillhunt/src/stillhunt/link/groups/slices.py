@@ -42,20 +42,14 @@ SLICE_ROWS = pa.schema(
 
 @dataclass(frozen=True)
 class ClusterSlices:
-    """The slices of one content cluster; arrays have one entry per slice unless said otherwise.
-
-    Attributes:
-        size: distinct prompts, by fold (2 x slices).
-        phrases: prompts with each phrase, by fold (2 x slices x phrases).
-        topics: prompts on each topic, by fold (2 x slices x TOPICS).
-        member, request, phrase: occurrences of phrases, by fold: slice position, request number, phrase position.
-    """
+    """The slices of one content cluster; arrays have one entry per slice unless said otherwise."""
 
     cluster: int
     account: Ints
-    size: Ints
-    phrases: Ints
-    topics: Ints
+    size: Ints  # distinct prompts, by fold (2 x slices)
+    phrases: Ints  # prompts with each phrase, by fold (2 x slices x phrases)
+    topics: Ints  # prompts on each topic, by fold (2 x slices x TOPICS)
+    # member, request, phrase: occurrences of phrases, by fold: slice position, request number, phrase position
     member: tuple[Ints, Ints]
     request: tuple[Ints, Ints]
     phrase: tuple[Ints, Ints]
@@ -77,11 +71,7 @@ class Uses:
 
 
 def uses_of(clusters: Clusters, label_of: Ints, accounts: int) -> Uses:
-    """Prompts of each account under the labels to which content clusters are joined.
-
-    Args:
-        label_of: label of each; -1 where its prompts do not count.
-    """
+    """Prompts of each account under the labels to which clusters are joined; label -1: its prompts do not count."""
     label = label_of[clusters.cluster]
     inside = label >= 0
     key, position = np.unique(label[inside] * accounts + clusters.account[inside], return_inverse=True)
@@ -167,11 +157,7 @@ def _first_of_conversations(table: pa.Table, rows: Ints, label: Array) -> Ints:
 
 
 def sorted_slices(found: pa.Table) -> Iterator[ClusterSlices]:
-    """Slices of each label, by label.
-
-    Args:
-        found: requests of slices, `SLICE_ROWS`.
-    """
+    """Requests of slices (`SLICE_ROWS`), as the slices of each label, by label."""
     # Folds, topics and phrases of a slice's requests are only counted: their order within it does not matter.
     label = values(found, "label")
     order = np.lexsort((values(found, "account"), label))

@@ -96,18 +96,14 @@ NUMBERED = pa.schema([("account", pa.int32())])
 
 @dataclass(frozen=True)
 class IndexedLog:
-    """All requests in partitions, and their accounts.
-
-    Attributes:
-        account_ids: distinct account ids, ascending; the position is the account's code.
-        first, last: its first and last request, microseconds since 1970.
-    """
+    """All requests in partitions, and their accounts."""
 
     rows: Dataset
-    account_ids: pa.Array
+    account_ids: pa.Array  # distinct account ids, ascending; the position is the account's code
     requests: Ints
     prompts: Ints
     output_tokens: Ints
+    # first, last: its first and last request, microseconds since 1970
     first: Ints
     last: Ints
 

@@ -71,20 +71,13 @@ WORD_SAMPLE_COLUMNS = (
 
 @dataclass(frozen=True)
 class WordSample:
-    """Requests in which recurring words are sought, by account.
+    """Requests in which recurring words are sought, by account."""
 
-    Attributes:
-        codes: words that may be of a style, ascending.
-        begins: where each account's requests begin, one more than accounts.
-        words: requests x words, 1 where a request has a word.
-        requests_of: words x requests: the same, turned.
-    """
-
-    codes: Ints
-    begins: Ints
+    codes: Ints  # words that may be of a style, ascending
+    begins: Ints  # where each account's requests begin, one more than accounts
     topic: Ints
-    words: sp.csr_array
-    requests_of: sp.csr_array
+    words: sp.csr_array  # requests x words, 1 where a request has a word
+    requests_of: sp.csr_array  # words x requests: the same, turned
 
     @property
     def accounts(self) -> int:

@@ -53,15 +53,10 @@ _MAX_BITS = 7
 
 @dataclass(frozen=True)
 class Styles:
-    """Styles found.
+    """Styles found."""
 
-    Attributes:
-        weights: words x styles, integer weight of each word; 0 where it is none of the style's.
-        thresholds: sum of weights above which a request is worded in each style.
-    """
-
-    weights: Weights
-    thresholds: Ints
+    weights: Weights  # words x styles, integer weight of each word; 0 where it is none of the style's
+    thresholds: Ints  # sum of weights above which a request is worded in each style
 
     @property
     def count(self) -> int:

@@ -38,17 +38,13 @@ USES = pa.schema([("cluster", pa.int32()), ("account", pa.int32()), ("prompts", 
 
 @dataclass(frozen=True)
 class Clusters:
-    """Content clusters, and the requests that fall into them.
+    """Content clusters, and the requests that fall into them."""
 
-    Attributes:
-        rows: the requests, each with its `cluster` (-1 where none) and how many of its phrases it has (`matched`).
-        of_known: cluster of each known phrase; -1 where none.
-        cluster, account, prompts: distinct prompts of each account in each cluster, by cluster, then account.
-    """
-
+    # the requests, each with its `cluster` (-1 where none) and how many of its phrases it has (`matched`)
     rows: Dataset
-    of_known: npt.NDArray[np.int32]
+    of_known: npt.NDArray[np.int32]  # cluster of each known phrase; -1 where none
     count: int
+    # cluster, account, prompts: distinct prompts of each account in each cluster, by cluster, then account
     cluster: Ints
     account: Ints
     prompts: Ints

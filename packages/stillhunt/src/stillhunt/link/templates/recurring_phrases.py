@@ -40,16 +40,12 @@ PHRASE_COUNTS = pa.schema([("code", pa.int32()), ("prompts", pa.int64())])
 
 @dataclass(frozen=True)
 class SharedPhrases:
-    """Recurring phrases that several accounts share.
-
-    Attributes:
-        shared_of: shared code of each known phrase; -1 where too few accounts share it.
-        account, phrase: codes of each (account, phrase) where the phrase recurs, ascending.
-    """
+    """Recurring phrases that several accounts share."""
 
     rows: Dataset
-    shared_of: npt.NDArray[np.int32]
+    shared_of: npt.NDArray[np.int32]  # shared code of each known phrase; -1 where too few accounts share it
     size: int
+    # account, phrase: codes of each (account, phrase) where the phrase recurs, ascending
     account: Ints
     phrase: Ints
 

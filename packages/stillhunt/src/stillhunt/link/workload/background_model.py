@@ -41,57 +41,40 @@ NATS_PER_BIT = float(np.log(2.0))
 
 @dataclass(frozen=True)
 class WorkQueue:
-    """One work queue, found on one fold.
-
-    Attributes:
-        formed: positions of the slices that formed it, without help of their clients.
-        topics: its mixture of topics, shape (TOPICS,).
-        load, rate: logarithm of its workers' load and daily rate.
-        share: share of the slices of this request style that it holds.
-    """
+    """One work queue, found on one fold."""
 
     request_style: int
-    formed: Ints
-    topics: Floats
+    formed: Ints  # positions of the slices that formed it, without help of their clients
+    topics: Floats  # its mixture of topics, shape (TOPICS,)
+    # load, rate: logarithm of its workers' load and daily rate
     load: float
     rate: float
-    share: float
+    share: float  # share of the slices of this request style that it holds
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The loads and rates that occur together, ascending by load, then rate.
+    """The loads and rates that occur together, ascending by load, then rate."""
 
-    Attributes:
-        starts: cell d holds the rows starts[d] : starts[d + 1] of the background model.
-        density: density of all slices at each cell's load and rate.
-        load_density, rate_density: the same for the load and the rate alone.
-    """
-
-    starts: Ints
+    starts: Ints  # cell d holds the rows starts[d] : starts[d + 1] of the background model
     load: Ints
     rate: Ints
     loads: Floats
     rates: Floats
-    density: Floats
+    density: Floats  # density of all slices at each cell's load and rate
+    # load_density, rate_density: the same for the load and the rate alone
     load_density: Floats
     rate_density: Floats
 
 
 @dataclass(frozen=True)
 class BackgroundModel:
-    """The slices of one request style, against which work queues stand out.
-
-    Attributes:
-        order: index in `slices` of each row; rows stand by cell, then position.
-        rows: questions by topic on the fold that forms work queues.
-        preference: bits of these questions under topic preferences of the account's own, by row.
-    """
+    """The slices of one request style, against which work queues stand out."""
 
     slices: Ints
-    order: Ints
-    rows: Rows
-    preference: Floats
+    order: Ints  # index in `slices` of each row; rows stand by cell, then position
+    rows: Rows  # questions by topic on the fold that forms work queues
+    preference: Floats  # bits of these questions under topic preferences of the account's own, by row
     cells: Cells
     common: Floats
 

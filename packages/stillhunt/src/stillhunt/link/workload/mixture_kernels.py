@@ -35,30 +35,20 @@ class Rows(NamedTuple):
     """Questions by topic of some slices, sparse; rows are filled up with empty entries to a multiple of four.
 
     Empty entries alternate between two topics beyond the last, so that no two neighbours are the same.
-
-    Attributes:
-        starts: entries of row i stand at starts[i] : starts[i + 1].
     """
 
-    starts: Ints
+    starts: Ints  # entries of row i stand at starts[i] : starts[i + 1]
     topic: npt.NDArray[np.uint8]
     questions: Singles
 
 
 class Lanes(NamedTuple):
-    """Work queues side by side.
+    """Work queues side by side."""
 
-    Attributes:
-        topics: logarithm (base 2) of each work queue's mixture, shape (TOPICS + EMPTY, lanes).
-        work: bits of each cell's load and rate, shape (cells, lanes).
-        share: share of all slices that each work queue holds.
-        max_bits: most bits that one slice may bring to a queue.
-    """
-
-    topics: Floats
-    work: Floats
-    share: Floats
-    max_bits: float
+    topics: Floats  # logarithm (base 2) of each work queue's mixture, shape (TOPICS + EMPTY, lanes)
+    work: Floats  # bits of each cell's load and rate, shape (cells, lanes)
+    share: Floats  # share of all slices that each work queue holds
+    max_bits: float  # most bits that one slice may bring to a queue
 
 
 @nb.njit(cache=True, nogil=True)

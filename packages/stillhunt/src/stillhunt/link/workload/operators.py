@@ -47,37 +47,25 @@ _MIN_CLIENT_SLICES = 3  # Slices of a queue that a client needs to be compared (
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator's untemplated slices, found on one fold and judged on the other.
-
-    Attributes:
-        slices: positions of every slice that fits.
-        formed: of those, True where topics and work alone put it there.
-        topic: bits of the topics of each on the other fold.
-        work: bits of load, rate, client fingerprint and the queue's share of all slices.
-    """
+    """One operator's untemplated slices, found on one fold and judged on the other."""
 
     request_style: int
     formed_on: int
-    slices: Ints
-    formed: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    topic: Floats
-    work: Floats
+    slices: Ints  # positions of every slice that fits
+    formed: np.ndarray[tuple[int], np.dtype[np.bool_]]  # of those, True where topics and work alone put it there
+    topic: Floats  # bits of the topics of each on the other fold
+    work: Floats  # bits of load, rate, client fingerprint and the queue's share of all slices
     searched: int
 
 
 @dataclass(frozen=True)
 class QueuePart:
-    """Slices of a work queue that may be one operator's, with what a comparison needs.
-
-    Attributes:
-        accounts: their distinct accounts, as codes within the work queue.
-        topics: their questions by topic on each fold, shape (2, TOPICS).
-        middle, variance: medians and variances of log load and log rate.
-    """
+    """Slices of a work queue that may be one operator's, with what a comparison needs."""
 
     slices: Ints
-    accounts: Ints
-    topics: Ints
+    accounts: Ints  # their distinct accounts, as codes within the work queue
+    topics: Ints  # their questions by topic on each fold, shape (2, TOPICS)
+    # middle, variance: medians and variances of log load and log rate
     middle: tuple[float, float]
     variance: tuple[float, float]
 

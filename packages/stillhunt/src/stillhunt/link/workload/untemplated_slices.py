@@ -56,15 +56,11 @@ FOUND = pa.schema(
 
 @dataclass(frozen=True)
 class TemplateAssignment:
-    """Which requests count as templated when untemplated slices are cut.
-
-    Attributes:
-        large: ascending account * width + label + 1 where an account has enough requests under a label.
-    """
+    """Which requests count as templated when untemplated slices are cut."""
 
     label_of: Ints
     held: Flags
-    large: Ints
+    large: Ints  # ascending account * width + label + 1 where an account has enough requests under a label
     width: int
 
     def of(self, account: Ints, cluster: Ints) -> Ints:
@@ -83,22 +79,15 @@ class TemplateAssignment:
 
 @dataclass(frozen=True)
 class UntemplatedSlices:
-    """Untemplated slices, one entry each unless said otherwise, by account, request style and client fingerprint.
-
-    Attributes:
-        request_style: 1 where sampling parameters are set, 0 where not.
-        client: code of the client fingerprint; -1 where a slice gathers several or none is known.
-        topics: questions on each topic, by fold (2 x slices x TOPICS).
-        names: texts of the client fingerprints that have slices of their own, ascending; position = code.
-    """
+    """Untemplated slices, one entry each unless said otherwise, by account, request style and client fingerprint."""
 
     account: Ints
-    request_style: Ints
-    client: Ints
+    request_style: Ints  # 1 where sampling parameters are set, 0 where not
+    client: Ints  # code of the client fingerprint; -1 where a slice gathers several or none is known
     size: Ints
     days: Ints
-    topics: Array
-    names: tuple[str, ...]
+    topics: Array  # questions on each topic, by fold (2 x slices x TOPICS)
+    names: tuple[str, ...]  # texts of the client fingerprints that have slices of their own, ascending; position = code
 
     @property
     def clients(self) -> int:
@@ -152,16 +141,12 @@ def untemplated_slices(rows: Dataset, templated: TemplateAssignment) -> Untempla
 
 @dataclass(frozen=True)
 class _Cut:
-    """How the requests of one partition fall into untemplated slices.
-
-    Attributes:
-        client: text of the client of each slice; None where it gathers several or none is known.
-    """
+    """How the requests of one partition fall into untemplated slices."""
 
     of_request: Ints
     account: Ints
     request_style: Ints
-    client: list[str | None]
+    client: list[str | None]  # text of the client of each slice; None where it gathers several or none is known
     counted: Flags
 
 

@@ -57,18 +57,13 @@ WEIGHTS_HELD = 1 << 25
 
 @dataclass(frozen=True)
 class Laws:
-    """Properties of work queues, one lane each.
+    """Properties of work queues, one lane each."""
 
-    Attributes:
-        topics: topic mixtures, shape (TOPICS, lanes).
-        load, rate: logarithms of their workers' load and daily rate.
-        share: share of all slices that each holds.
-    """
-
-    topics: Floats
+    topics: Floats  # topic mixtures, shape (TOPICS, lanes)
+    # load, rate: logarithms of their workers' load and daily rate
     load: Floats
     rate: Floats
-    share: Floats
+    share: Floats  # share of all slices that each holds
 
     def chosen(self, lanes: Ints | Flags | slice) -> Laws:
         """Some of the lanes."""
@@ -85,14 +80,10 @@ class Laws:
 
 @dataclass(frozen=True)
 class Trial:
-    """The state of one seed's expectation-maximisation.
-
-    Attributes:
-        formed: its slices, one bit a row of the background model.
-    """
+    """The state of one seed's expectation-maximisation."""
 
     bits: float
-    formed: Words
+    formed: Words  # its slices, one bit a row of the background model
     size: int
     before: Laws
     law: Laws

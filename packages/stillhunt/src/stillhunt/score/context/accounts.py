@@ -18,21 +18,15 @@ from stillhunt.score.stats.arrays import Flags, Ints
 
 @dataclass(frozen=True)
 class Accounts:
-    """One entry an account of the log, by account code.
+    """One entry an account of the log, by account code."""
 
-    Attributes:
-        ids: account ids, ascending; some may have no request among those that are judged.
-        background: True for the accounts that may be comparison accounts: all, or a random sample of the log's.
-        country: country from which each account mostly sends; -1 unknown.
-        output_tokens: tokens answered to each account in the log; None where its requests here show them.
-    """
-
-    ids: pa.StringArray
-    background: Flags
+    ids: pa.StringArray  # account ids, ascending; some may have no request among those that are judged
+    background: Flags  # True for the accounts that may be comparison accounts: all, or a random sample of the log's
     requests: Ints
     customers: Customers
-    country: Ints
+    country: Ints  # country from which each account mostly sends; -1 unknown
     log: Requests = field(repr=False)
+    # tokens answered to each account in the log; None where its requests here show them
     output_tokens: Ints | None = None
     _holders: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 

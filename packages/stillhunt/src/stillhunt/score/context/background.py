@@ -18,18 +18,12 @@ from stillhunt.score.stats.homogeneity import Mixtures, mixtures
 
 @dataclass(frozen=True)
 class SliceTable:
-    """One entry a slice, in order of cluster, then of account.
+    """One entry a slice, in order of cluster, then of account."""
 
-    Attributes:
-        order: requests that are in a cluster, in the slices' order, then as they stand.
-        start: position in `order` of the first request of each slice, and the length of `order` last.
-        first: first slice of each cluster, and the number of slices last.
-    """
-
-    order: Ints
+    order: Ints  # requests that are in a cluster, in the slices' order, then as they stand
     account: Ints
-    start: Ints
-    first: Ints
+    start: Ints  # position in `order` of the first request of each slice, and the length of `order` last
+    first: Ints  # first slice of each cluster, and the number of slices last
 
     @property
     def requests(self) -> Ints:
@@ -94,21 +88,15 @@ _MAX_LAUNCHES = 16
 
 @dataclass(frozen=True)
 class Launch:
-    """A model's first day in the log.
-
-    Attributes:
-        volume: requests of each account in the day from then on; 0 for accounts never seen before it.
-        adopted: True for accounts that asked for it within the day.
-        level: power of two up to each account's volume.
-        active, took: accounts of the background sample with some volume at each level, and those of them that asked
-            for the model.
-    """
+    """A model's first day in the log."""
 
     model: int
     time: int
-    volume: Ints
-    adopted: Flags
-    level: Ints
+    volume: Ints  # requests of each account in the day from then on; 0 for accounts never seen before it
+    adopted: Flags  # True for accounts that asked for it within the day
+    level: Ints  # power of two up to each account's volume
+    # active, took: accounts of the background sample with some volume at each level, and those of them that asked for
+    # the model
     active: Ints
     took: Ints
 
@@ -163,19 +151,13 @@ _MIN_REQUESTS = 40
 
 @dataclass(frozen=True)
 class GroupTraits:
-    """Traits of each content cluster that is large enough, each cluster counting once.
-
-    Attributes:
-        flagged: requests with each conduct flag, clusters x 32.
-        answer: mean output tokens; nan where unknown.
-        one_model: share of the requests that ask for the cluster's commonest model.
-    """
+    """Traits of each content cluster that is large enough, each cluster counting once."""
 
     cluster: Ints
     requests: Ints
-    flagged: Ints
-    answer: Floats
-    one_model: Floats
+    flagged: Ints  # requests with each conduct flag, clusters x 32
+    answer: Floats  # mean output tokens; nan where unknown
+    one_model: Floats  # share of the requests that ask for the cluster's commonest model
     _by_share: dict[int, tuple[Ints, Floats]] = field(default_factory=dict, repr=False, compare=False)
 
     def others(self, clusters: Ints) -> Flags:
@@ -241,11 +223,7 @@ class Background:
     _mixtures: dict[str, Mixtures] = field(default_factory=dict, repr=False, compare=False)
 
     def mixtures(self, view: str, members: Ints) -> Mixtures:
-        """How the comparison accounts of a group mix topics or times.
-
-        Args:
-            view: topic, or time (bins of 12 hours).
-        """
+        """How the comparison accounts of a group mix topics, or times (bins of 12 hours)."""
         log = self.requests
         if view not in self._mixtures:
             compared = self.accounts.background[log.account] & log.first_occurrence

@@ -15,33 +15,25 @@ from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 
 @dataclass(frozen=True)
 class Candidate:
-    """Slices of one candidate and the requests in them.
-
-    Attributes:
-        slice_cluster, slice_account: one entry a slice; the account as position in `accounts`.
-        formed_on: folds on which each slice was found to be a member, as bits.
-        content, queue: held-out bits of each slice.
-        untemplated: True where its slices show no template and were found by their workload.
-        searched: slices alike in topics and workload among which its untemplated slices were selected by client
-            fingerprint; 0 where it has none.
-        style: True where all its slices were found by their wording style, so that no run of words recurs in them.
-        rows: requests of the slices, as positions in the log, ascending.
-        row_account: position in `accounts` of each of those requests.
-        row_slice: slice of each of those requests.
-    """
+    """Slices of one candidate and the requests in them."""
 
     number: int
     accounts: Ints
+    # slice_cluster, slice_account: one entry a slice; the account as position in `accounts`
     slice_cluster: Ints
     slice_account: Ints
-    formed_on: Ints
+    formed_on: Ints  # folds on which each slice was found to be a member, as bits
+    # content, queue: held-out bits of each slice
     content: Floats
     queue: Floats
-    rows: Ints
-    row_account: Ints
-    row_slice: Ints
-    untemplated: bool = False
+    rows: Ints  # requests of the slices, as positions in the log, ascending
+    row_account: Ints  # position in `accounts` of each of those requests
+    row_slice: Ints  # slice of each of those requests
+    untemplated: bool = False  # True where its slices show no template and were found by their workload
+    # slices alike in topics and workload among which its untemplated slices were selected by client fingerprint; 0
+    # where it has none
     searched: int = 0
+    # True where all its slices were found by their wording style, so that no run of words recurs in them
     style: bool = False
 
     @property
@@ -81,11 +73,7 @@ class Candidate:
 
 
 def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
-    """Candidates with their requests, from the CANDIDATES table.
-
-    Raises:
-        ContractError: a candidate's account has no request in the log.
-    """
+    """Candidates of CANDIDATES with their requests; a ContractError if an account of one has no request in the log."""
     number = candidates.column("candidate").to_numpy()
     order = np.argsort(number, kind="stable")
     position = pc.index_in(candidates.column("account_id").combine_chunks(), value_set=log.accounts.ids)

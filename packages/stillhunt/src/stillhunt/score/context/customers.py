@@ -73,17 +73,13 @@ _WINDOW = 12 * HOUR  # µs: windows in which bursts of sign-ups are seen (a work
 
 @dataclass(frozen=True)
 class Customers:
-    """Columns of ACCOUNTS for the accounts of a log.
+    """Columns of ACCOUNTS for the accounts of a log."""
 
-    Attributes:
-        codes: by name, one code an account (-1 = unknown); `institution` is 1 where the mail domain is one that only
-            institutions get, `disposable` where anybody gets an address there for an hour, `created_at` is a bin of
-            `SignUpParameters.window`. Empty where there is no table.
-        organisations: organisation of each account by name; null where the table names none.
-    """
-
+    # by name, one code an account (-1 = unknown); `institution` is 1 where the mail domain is one that only
+    # institutions get, `disposable` where anybody gets an address there for an hour, `created_at` is a bin of
+    # `SignUpParameters.window`. Empty where there is no table.
     codes: dict[str, Ints] = field(default_factory=dict)
-    organisations: pa.Array | None = None
+    organisations: pa.Array | None = None  # organisation of each account by name; null where the table names none
 
 
 def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:

@@ -69,16 +69,12 @@ class Keys:
 
 @dataclass(frozen=True)
 class ScoredLog:
-    """One log; what all candidates need is counted once.
-
-    Attributes:
-        prepared: what kinds of evidence read before the hunt, by kind.
-        comparisons: what `operators` keeps between two looks at the same campaigns.
-    """
+    """One log; what all candidates need is counted once."""
 
     requests: Requests
     accounts: Accounts
-    prepared: Mapping[str, Any] = field(default_factory=dict)
+    prepared: Mapping[str, Any] = field(default_factory=dict)  # what kinds of evidence read before the hunt, by kind
+    # what `operators` keeps between two looks at the same campaigns
     comparisons: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -106,11 +102,8 @@ def read_log(
 ) -> ScoredLog:
     """Code the tables.
 
-    Args:
-        totals: TOTALS, where the traffic holds only some of the log's accounts; None where it holds all.
-
-    Raises:
-        ContractError: a request's account is not in the totals.
+    `totals`: TOTALS, where the traffic holds only some of the log's accounts; None where it holds all. Raises
+    ContractError: a request's account is not in the totals.
     """
     ids, account = runs_of(traffic.column("account_id"))
     output_tokens = None

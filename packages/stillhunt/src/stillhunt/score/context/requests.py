@@ -37,33 +37,21 @@ _SHORT_TURN_WORDS = 12
 
 @dataclass(frozen=True)
 class Requests:
-    """Columns of TRAFFIC and SLICED, coded as whole numbers; one entry a request unless said otherwise.
+    """Columns of TRAFFIC and SLICED, coded as whole numbers; one entry a request unless said otherwise."""
 
-    Attributes:
-        account: position of the account in the log's ids; ascending.
-        cluster: content cluster, or the label of an untemplated slice; -1 neither.
-        untemplated: True in an untemplated slice.
-        fold: 0 or 1; a group found on one fold is judged on the other.
-        first_occurrence: False where the account had already sent the same prompt.
-        request_style: 1 where the request sets a sampling parameter, 0 where not.
-        client_fingerprint: code of user agent and TLS fingerprint together; -1 unknown.
-        own_phrases: phrases of each that several accounts of its group send, and hardly anybody else; -1 where nobody
-            looked.
-        table: TRAFFIC, for the columns that are coded when somebody asks for them.
-    """
-
-    account: Ints
+    account: Ints  # position of the account in the log's ids; ascending
     accounts: int
-    cluster: Ints
-    untemplated: Flags
-    fold: Ints
+    cluster: Ints  # content cluster, or the label of an untemplated slice; -1 neither
+    untemplated: Flags  # True in an untemplated slice
+    fold: Ints  # 0 or 1; a group found on one fold is judged on the other
     topic: Ints
-    first_occurrence: Flags
-    request_style: Ints
-    client_fingerprint: Ints
+    first_occurrence: Flags  # False where the account had already sent the same prompt
+    request_style: Ints  # 1 where the request sets a sampling parameter, 0 where not
+    client_fingerprint: Ints  # code of user agent and TLS fingerprint together; -1 unknown
     time: Ints
+    # phrases of each that several accounts of its group send, and hardly anybody else; -1 where nobody looked
     own_phrases: Ints
-    table: pa.Table
+    table: pa.Table  # TRAFFIC, for the columns that are coded when somebody asks for them
     _numbers: dict[str, Ints] = field(default_factory=dict, repr=False, compare=False)
 
     def numbers(self, name: str, rows: Ints | None = None) -> Ints:

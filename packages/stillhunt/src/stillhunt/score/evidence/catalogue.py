@@ -28,11 +28,7 @@ def _collect_declared_kinds() -> list[EvidenceKind]:
 
 
 def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
-    """Kinds in their order.
-
-    Raises:
-        ContractError: two share a name or an order, or a declaration is not complete.
-    """
+    """Kinds in their order; a ContractError if two share a name or an order, or a declaration is incomplete."""
     ordered = tuple(sorted(declared, key=lambda kind: (kind.order, kind.name)))
     for values in ([kind.name for kind in ordered], [str(kind.order) for kind in ordered]):
         twice = [value for value in values if values.count(value) > 1]

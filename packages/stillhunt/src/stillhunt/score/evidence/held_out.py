@@ -40,11 +40,8 @@ BACKGROUND_MIXTURE = read_parameters(BackgroundMixtureParameters, "score.backgro
 def distance_from_background(counts: Ints, background: Floats) -> float | None:
     """Divergence of a group's topics from those of the comparison accounts, in bits.
 
-    Args:
-        background: weight of the comparison accounts by topic, of the same length (`Mixtures.mixed`).
-
-    Returns:
-        The divergence; None where the group's requests are too few or there are no comparison accounts.
+    `background`: weight of the comparison accounts by topic, of the same length (`Mixtures.mixed`). Returns the
+    divergence; None where the group's requests are too few or there are no comparison accounts.
     """
     sent, weight = int(counts.sum()), float(background.sum())
     if sent < _MIN_REQUESTS or weight <= 0.0:
@@ -58,11 +55,7 @@ def distance_from_background(counts: Ints, background: Floats) -> float | None:
 
 
 def part_earned(distance: float | None) -> float:
-    """Which part of the bits a group of that distance earns for being alike.
-
-    Args:
-        distance: divergence in bits; None where it is not known.
-    """
+    """Part of the bits that a group so far off (divergence in bits; None: not known) earns for being alike."""
     if distance is None:
         return 1.0
     same, different = BACKGROUND_MIXTURE.same, BACKGROUND_MIXTURE.different

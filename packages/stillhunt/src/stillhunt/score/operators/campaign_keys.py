@@ -31,17 +31,11 @@ _LATEST = "latest"
 
 @dataclass(frozen=True)
 class OwnDraws:
-    """What accounts of a campaign draw of one kind.
+    """What accounts of a campaign draw of one kind."""
 
-    Attributes:
-        owner: account of each draw, as position among the campaign's.
-        value: value of each draw.
-        draws: the same, counted by value.
-    """
-
-    owner: Ints
-    value: Ints
-    draws: Draws
+    owner: Ints  # account of each draw, as position among the campaign's
+    value: Ints  # value of each draw
+    draws: Draws  # the same, counted by value
 
 
 class CampaignKeys:
@@ -85,11 +79,7 @@ class CampaignKeys:
 
 
 class Comparison:
-    """How common each value is outside of all campaigns.
-
-    Args:
-        members: accounts of all campaigns, ascending.
-    """
+    """How common each value is outside of all campaigns, whose accounts are `members`, ascending."""
 
     def __init__(self, log: ScoredLog, members: Ints) -> None:
         self.log, self.members = log, members
@@ -171,11 +161,7 @@ class Comparison:
         return OwnDraws(owner, value, Draws(values, counts, chance))
 
     def schedule_of(self, campaign: CampaignKeys, own_places: Ints | None = None) -> Schedule:
-        """When accounts of a campaign begin, stand still and end.
-
-        Args:
-            own_places: positions of the accounts that count; None: all.
-        """
+        """When accounts of a campaign, or those at `own_places` alone, begin, stand still and end."""
         owner, hour = campaign.hours
         own = hour if own_places is None else hour[np.isin(owner, own_places)]
         return schedule_of(np.bincount(own, minlength=self.hours), self.activity)

@@ -53,29 +53,20 @@ P = read_parameters(MixtureParameters, "score.mixtures")
 
 @dataclass(frozen=True)
 class Split:
-    """A mixture that was taken apart.
+    """A mixture that was taken apart."""
 
-    Attributes:
-        first, second: numbers of its parts as candidates.
-        z: how far the client fingerprint predicted the words, in standard deviations.
-    """
-
+    # first, second: numbers of its parts as candidates
     first: int
     second: int
-    z: float
+    z: float  # how far the client fingerprint predicted the words, in standard deviations
 
 
 @dataclass(frozen=True)
 class _Words:
-    """Words of the members, as far as they are read.
+    """Words of the members, as far as they are read."""
 
-    Attributes:
-        uses: requests of each member with each word, shape (members, words).
-        requests: requests of each member that were read.
-    """
-
-    uses: Floats
-    requests: Floats
+    uses: Floats  # requests of each member with each word, shape (members, words)
+    requests: Floats  # requests of each member that were read
 
 
 def split_mixtures(

@@ -24,21 +24,14 @@ P = read_parameters(TieParameters, "score.ties")
 
 @dataclass(frozen=True)
 class TieKind:
-    """One kind of tie.
-
-    Attributes:
-        source: kinds of one source are not independent: a program brings settings, a network signs up and sends.
-        decisive: True where at least one such kind is needed for one operator.
-        verb: what the accounts do with a value; empty where there are no values.
-        rest: what stands behind the noun.
-    """
+    """One kind of tie."""
 
     name: str
-    source: str
-    decisive: bool = False
-    verb: str = ""
+    source: str  # kinds of one source are not independent: a program brings settings, a network signs up and sends
+    decisive: bool = False  # True where at least one such kind is needed for one operator
+    verb: str = ""  # what the accounts do with a value; empty where there are no values
     noun: str = ""
-    rest: str = ""
+    rest: str = ""  # what stands behind the noun
 
     @property
     def cap_bits(self) -> float:
@@ -51,11 +44,7 @@ class TieKind:
         return self.name == "created_at"
 
     def statement(self, sharing: int, accounts: int, values: int) -> str:
-        """The tie in one sentence.
-
-        Args:
-            sharing: accounts of both campaigns that share a value.
-        """
+        """The tie in one sentence; `sharing` is the number of accounts of both campaigns that share a value."""
         who = formatting.sentence_case(formatting.part_of(sharing, accounts, "account"))
         what = self.noun if values == 1 else formatting.plural(values, self.noun)
         return f"{who} of both campaigns {self.verb} the same {what}{self.rest}"

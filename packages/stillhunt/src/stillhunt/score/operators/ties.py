@@ -103,17 +103,12 @@ POOL_WORDS = (
 
 @dataclass(frozen=True)
 class Pair:
-    """Two campaigns that belong together.
-
-    Attributes:
-        ties: what ties them, the strongest first; none in a pool.
-        statement: what they have in common where it is a pool; else empty.
-    """
+    """Two campaigns that belong together."""
 
     first: int
     second: int
-    ties: tuple[Tie, ...] = ()
-    statement: str = ""
+    ties: tuple[Tie, ...] = ()  # what ties them, the strongest first; none in a pool
+    statement: str = ""  # what they have in common where it is a pool; else empty
 
     @property
     def bits(self) -> float:
@@ -126,18 +121,13 @@ class CampaignSet:
     """Campaigns of one operator, or of one pool of accounts.
 
     To say what ties a pair costs more than to find it, and a large set has very many pairs, so only few are described.
-
-    Attributes:
-        held: the pairs that hold it together, the strongest first.
-        one_operation: those of them that have a template or a schedule in common.
-        describe: says what a pair has in common.
     """
 
     relation: str
     campaigns: tuple[int, ...]
-    held: tuple[tuple[int, int], ...]
-    one_operation: tuple[tuple[int, int], ...]
-    describe: Callable[[int, int], Pair]
+    held: tuple[tuple[int, int], ...]  # the pairs that hold it together, the strongest first
+    one_operation: tuple[tuple[int, int], ...]  # those of them that have a template or a schedule in common
+    describe: Callable[[int, int], Pair]  # says what a pair has in common
 
     def strongest_pairs(self) -> dict[int, Pair]:
         """The strongest pair of each campaign."""
@@ -240,11 +230,7 @@ def _compare_pairs(first: Ints, second: Ints, keys: Sequence[CampaignKeys], comp
 
 
 def _pairs_by_index(keys: Sequence[CampaignKeys], comparison: Comparison, left_out: Ints) -> _Pairs:
-    """The pairs without a common account that one operator runs.
-
-    Args:
-        left_out: pairs with common accounts, as first campaign * campaigns + second.
-    """
+    """Pairs of one operator without a common account; others are `left_out`, as first campaign * campaigns + second."""
     everywhere = np.ones(len(keys), bool)
     likely = [np.zeros(0, np.int64)]
     for kind in KINDS:

@@ -37,11 +37,7 @@ _SPLIT_WORDS = (
 
 
 def operators_table(log: ScoredLog, shown: Sequence[Judged], names: Sequence[str], splits: Sequence[Split]) -> pa.Table:
-    """Which campaigns belong together, and why.
-
-    Args:
-        shown: judged candidates; those with the verdict none, account farms and relays are in no set.
-    """
+    """Which judged candidates belong together, and why; those of verdict none, account farms and relays never do."""
     kinds = (HARVEST_OPERATION, POSING_OPERATION)
     places = [place for place, one in enumerate(shown) if one.verdict != "none" and one.kind in kinds]
     campaigns = [shown[place].candidate for place in places]
@@ -111,21 +107,15 @@ Text = tuple[str, str, str]
 
 @dataclass
 class _Rows:
-    """Rows as they are gathered; one array a campaign in each list but those of distinct values.
-
-    Attributes:
-        examples: requests of distinct lists, list after list, as positions in the sketches.
-        sizes: requests of each of these lists.
-        lists: how many lists there are.
-        number, account, text, bits, raw, example, count: campaign, account (-1: all of it), text, bits after and before
-            caps, list of examples and number of requests of each row.
-        independent: of each row, whether it is.
-    """
+    """Rows as they are gathered; one array a campaign in each list but those of distinct values."""
 
     texts: dict[Text, int] = field(default_factory=dict)
+    # requests of distinct lists, list after list, as positions in the sketches
     examples: list[Ints] = field(default_factory=list)
-    sizes: list[Ints] = field(default_factory=list)
-    lists: int = 0
+    sizes: list[Ints] = field(default_factory=list)  # requests of each of these lists
+    lists: int = 0  # how many lists there are
+    # number, account, text, bits, raw, example, count: campaign, account (-1: all of it), text, bits after and before
+    # caps, list of examples and number of requests of each row
     number: list[Ints] = field(default_factory=list)
     account: list[Ints] = field(default_factory=list)
     text: list[Ints] = field(default_factory=list)
@@ -133,7 +123,7 @@ class _Rows:
     raw: list[Floats] = field(default_factory=list)
     example: list[Ints] = field(default_factory=list)
     count: list[Ints] = field(default_factory=list)
-    independent: list[Flags] = field(default_factory=list)
+    independent: list[Flags] = field(default_factory=list)  # of each row, whether it is
 
     def code(self, text: Text) -> int:
         """Number of a text."""

@@ -82,11 +82,7 @@ ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 def case_tables(
     log: ScoredLog, judged: list[Judged], config: Config, splits: Sequence[Split], progress: Progress
 ) -> tuple[dict[str, pa.Table], Ints]:
-    """All case tables but the rejects.
-
-    Returns:
-        The tables by name, and the places in the log of the harvested requests, row for row with their table.
-    """
+    """All case tables but the rejects, by name, and the place in the log of each row of harvested requests."""
     sanctioned = _sanctioned_accounts(log, config)
     judged = [_respect_programmes(j, sanctioned, config) for j in judged]
     shown = sorted(judged, key=lambda j: (-j.bits, -len(j.candidate.rows), j.candidate.number))

@@ -49,20 +49,12 @@ def share_ratio(hits: float, trials: float, honest: BetaPrior, harvest: BetaPrio
 
 
 def part_bits(ratio: float, part: float) -> float:
-    """Bits of a trait that only a part of all operations shows.
-
-    Args:
-        part: share of operations that show it, 0 to 1.
-    """
+    """Bits of a trait that only a part of all operations, 0 to 1, shows."""
     return float(np.log2((1.0 - part) + part * ratio))
 
 
 def least_bits(part: float) -> float:
-    """What the absence of a trait costs that only a part of all operations shows.
-
-    Args:
-        part: share of operations that show it, 0 to 1.
-    """
+    """What the absence of a trait costs that only a part of all operations, 0 to 1, shows."""
     return part_bits(0.0, part)
 
 

@@ -31,17 +31,11 @@ DAY_HOURS = 24
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a group stands still, in hours of the log.
+    """When a group stands still, in hours of the log."""
 
-    Attributes:
-        begin: hour of its first request; None where it may have begun before the log.
-        end: hour of its last one; None where it may go on after the log.
-        pauses: begin and end (exclusive) of each pause, shape (pauses, 2).
-    """
-
-    begin: int | None
-    end: int | None
-    pauses: Ints
+    begin: int | None  # hour of its first request; None where it may have begun before the log
+    end: int | None  # hour of its last one; None where it may go on after the log
+    pauses: Ints  # begin and end (exclusive) of each pause, shape (pauses, 2)
 
 
 def schedule_of(active: Ints, others: Floats) -> Schedule:
@@ -100,15 +94,11 @@ _SHARES = np.linspace(0.05, 0.95, 19)[:, None]
 
 @dataclass(frozen=True)
 class Draws:
-    """The values that a group draws.
-
-    Attributes:
-        chance: chance that one draw among comparison accounts is each value.
-    """
+    """The values that a group draws."""
 
     values: Ints
     counts: Ints
-    chance: Floats
+    chance: Floats  # chance that one draw among comparison accounts is each value
 
     @cached_property
     def shares(self) -> Floats:

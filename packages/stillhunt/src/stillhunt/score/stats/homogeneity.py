@@ -46,27 +46,17 @@ _CELLS = 1 << 22
 
 @dataclass(frozen=True)
 class Mixtures:
-    """Sums over some accounts, each of which mixes the categories of one view in its own way.
+    """Sums over some accounts, each of which mixes the categories of one view in its own way."""
 
-    Attributes:
-        weight: sums of the accounts' weights and of their squares.
-        same: sums of weight * own and of squared weight * own and * own^2, where own is an account's chance that two of
-            its requests are of one category.
-        mixed: sum of weight * share of each category.
-        squares: sum of squared weight * squared shares.
-    """
-
-    weight: Floats
+    weight: Floats  # sums of the accounts' weights and of their squares
+    # sums of weight * own and of squared weight * own and * own^2, where own is an account's chance that two of its
+    # requests are of one category
     same: Floats
-    mixed: Floats
-    squares: float
+    mixed: Floats  # sum of weight * share of each category
+    squares: float  # sum of squared weight * squared shares
 
     def without(self, other: Mixtures) -> Mixtures:
-        """The same less some of the accounts.
-
-        Args:
-            other: sums over these, of the same categories.
-        """
+        """The same less some of the accounts, given their sums over the same categories."""
         return Mixtures(
             self.weight - other.weight, self.same - other.same, self.mixed - other.mixed, self.squares - other.squares
         )
@@ -130,16 +120,12 @@ _DENSE = 4_096
 
 @dataclass(frozen=True)
 class Homogeneity:
-    """Homogeneity of an accounts-by-category table.
+    """Homogeneity of an accounts-by-category table."""
 
-    Attributes:
-        chi_square, freedom: the statistic and its degrees of freedom.
-        size: typical requests per account, sum n^2 / sum n.
-    """
-
+    # chi_square, freedom: the statistic and its degrees of freedom
     chi_square: float
     freedom: float
-    size: float
+    size: float  # typical requests per account, sum n^2 / sum n
     accounts: int
 
     @property

@@ -17,20 +17,16 @@ class Overdispersion(NamedTuple):
 
     Of topics and times it is the intra-class correlation; of volumes the squared coefficient of variation, which may
     exceed 1.
-
-    Attributes:
-        honest_median, honest_spread: lognormal distribution over honest groups that share a content cluster.
-        queue_median, queue_spread: the same where one queue feeds all; not zero, since no queue is perfectly mixed.
-        queue_share: share of operations that draw this view at random from one queue.
-        noise: extra standard deviation of the log index, for what the model leaves out.
     """
 
+    # honest_median, honest_spread: lognormal distribution over honest groups that share a content cluster
     honest_median: float
     honest_spread: float
+    # queue_median, queue_spread: the same where one queue feeds all; not zero, since no queue is perfectly mixed
     queue_median: float
     queue_spread: float
-    queue_share: float
-    noise: float
+    queue_share: float  # share of operations that draw this view at random from one queue
+    noise: float  # extra standard deviation of the log index, for what the model leaves out
 
 
 class VolumeSpreads(NamedTuple):

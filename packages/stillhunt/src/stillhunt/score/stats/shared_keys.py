@@ -25,26 +25,16 @@ from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 
 @dataclass(frozen=True)
 class KeyFrequencies:
-    """One key of all accounts: a card, a network, a client fingerprint.
+    """One key of all accounts: a card, a network, a client fingerprint."""
 
-    Attributes:
-        first: first pair of each account, and the number of pairs last.
-        value: value of each pair, in order of account.
-        home: country of each account plus one; 0 unknown.
-        entry: distinct (value, country) of the sample's pairs as value * countries + country, ascending.
-        holders: accounts of the sample with each entry.
-        residents: accounts of the sample in each country.
-        only_known: True where accounts without a value are left out of the residents.
-    """
-
-    first: Ints
-    value: Ints
-    home: Ints
+    first: Ints  # first pair of each account, and the number of pairs last
+    value: Ints  # value of each pair, in order of account
+    home: Ints  # country of each account plus one; 0 unknown
     background: Flags
-    entry: Ints
-    holders: Ints
-    residents: Ints
-    only_known: bool
+    entry: Ints  # distinct (value, country) of the sample's pairs as value * countries + country, ascending
+    holders: Ints  # accounts of the sample with each entry
+    residents: Ints  # accounts of the sample in each country
+    only_known: bool  # True where accounts without a value are left out of the residents
 
     @property
     def empty(self) -> bool:
@@ -136,20 +126,13 @@ COST_BITS = float(np.log2(len(_SELECTED_SHARES)))
 
 @dataclass(frozen=True)
 class SharedKey:
-    """How far the members of a candidate share one key.
+    """How far the members of a candidate share one key."""
 
-    Attributes:
-        bits: for the whole candidate; 0 where sharing does not beat chance.
-        share: estimated part of the members that draw from the operation's own pool.
-        values: distinct values that at least two members share.
-        sharing: members that share a value with another one.
-    """
-
-    bits: float
+    bits: float  # for the whole candidate; 0 where sharing does not beat chance
     member_bits: Floats
-    share: float
-    values: int
-    sharing: int
+    share: float  # estimated part of the members that draw from the operation's own pool
+    values: int  # distinct values that at least two members share
+    sharing: int  # members that share a value with another one
 
 
 def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: int = 0) -> SharedKey:

@@ -126,17 +126,12 @@ _TITLES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Alert:
-    """One change that matters.
+    """One change that matters."""
 
-    Attributes:
-        alert_id: made from what changed: the same change has the same id.
-        campaign_id: lasting id; None where it is about no campaign.
-    """
-
-    alert_id: str
+    alert_id: str  # made from what changed: the same change has the same id
     at: int
     kind: AlertKind
-    campaign_id: str | None
+    campaign_id: str | None  # lasting id; None where it is about no campaign
     body: Mapping[str, Any]
 
 
@@ -167,11 +162,7 @@ def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], 
 
 
 def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, settings: AlertSettings) -> Alert:
-    """New accounts match the signature of a campaign; one alert for each campaign and hour.
-
-    Args:
-        reason: why, in one sentence without account ids.
-    """
+    """New accounts match a campaign's signature; one alert an hour. `reason` is one sentence without account ids."""
     who = formatting.plural(accounts, "new account")
     look = formatting.verb(accounts, "looks like a replacement", "look like replacements")
     title = f"{who} {look} in campaign {formatting.shorten(campaign_id, 64)}"
@@ -183,11 +174,7 @@ def replacement_alert(campaign_id: str, accounts: int, reason: str, at: int, set
 
 
 def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> list[Alert]:
-    """Early signs that one hunt found for the first time, as one alert, so that many of them are no flood.
-
-    Returns:
-        The alert; none without signs.
-    """
+    """Early signs that one hunt found first, as one alert, so that many are no flood; none without signs."""
     if not signs:
         return []
     body = [{"id": sign.sign_id, "kind": sign.kind, "accounts": len(sign.accounts)} for sign in signs[:_SIGNS_LISTED]]
@@ -204,11 +191,7 @@ def early_sign_alerts(signs: Sequence[EarlySign], settings: AlertSettings) -> li
 
 
 def failing_alert(failures: int, failure: str, last_good: int | None, at: int, settings: AlertSettings) -> Alert:
-    """Hunts fail one after the other; once until one succeeds.
-
-    Args:
-        last_good: number of the newest snapshot; None before the first.
-    """
+    """Hunts fail one after the other; once until one succeeds. `last_good` is the number of the newest snapshot."""
     title = f"Hunts fail: {formatting.count(failures)} in a row"
     text = [clean_sentence(failure), "Traffic is still received, but nothing new is found until a hunt succeeds."]
     return made_alert(("hunt_failing", last_good), at, title, text, settings, body={"failures": failures})
@@ -268,11 +251,7 @@ def made_alert(
     campaign_id: str | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> Alert:
-    """An alert.
-
-    Args:
-        what: its kind and what else tells it from others: two of one `what` are the same alert.
-    """
+    """An alert; two of one `what`, its kind and what else tells it from others, are the same alert."""
     alert_id = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
     link = link_to(settings.console, campaign_id)
     title = _clean_alert_text(title, TITLE_CHARS)

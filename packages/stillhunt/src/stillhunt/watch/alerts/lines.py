@@ -23,11 +23,8 @@ class LineFile:
     def deliver(self, due: Due, now: float) -> str:
         """Append one alert and sync it.
 
-        Args:
-            now: seconds since 1970; the line has the time of the alert instead.
-
-        Raises:
-            DeliveryError: it cannot be written.
+        `now`: seconds since 1970; the line has the time of the alert instead. Raises DeliveryError: it cannot be
+        written.
         """
         del now
         line = json.dumps(self._form(due), ensure_ascii=True).encode() + b"\n"

@@ -27,11 +27,8 @@ class MailServer:
     def deliver(self, due: Due, now: float) -> str:
         """Send one alert.
 
-        Returns:
-            How many of the recipients the server refused; empty where none.
-
-        Raises:
-            DeliveryError: the server cannot be reached, or took it for nobody.
+        Returns how many of the recipients the server refused; empty where none. Raises DeliveryError: the server cannot
+        be reached, or took it for nobody.
         """
         try:
             with self._connect_to_server() as server:

@@ -37,11 +37,7 @@ The others are told once by their id alone."""
 def record_alerts(connection: Connection, alerts: Sequence[Alert], settings: AlertSettings) -> list[str]:
     """Enter alerts with their deliveries; what was told already, or within the quiet period, is left out.
 
-    Args:
-        alerts: of one hunt, or of something else that happened.
-
-    Returns:
-        Ids of those that were entered.
+    `alerts`: of one hunt, or of something else that happened. Returns ids of those that were entered.
     """
     entered = []
     for alert in alerts:
@@ -108,11 +104,7 @@ def due_for(database: WatchDatabase, receiver: str, now: int, limits: SendingLim
 
 
 def note_sent(database: WatchDatabase, due: Due, receiver: str, now: int, remark: str) -> None:
-    """Record that an alert reached a receiver.
-
-    Args:
-        remark: what was not perfect; empty where all was well.
-    """
+    """Record that an alert reached a receiver; `remark` says what was not perfect."""
     _record_delivery_try(database, due, receiver, sent_at=now, next_try=None, failure=remark or None)
 
 

@@ -43,11 +43,7 @@ class AlertReceiver(Protocol):
     def deliver(self, due: Due, now: float) -> str:
         """Send one alert; `now` is in seconds since 1970.
 
-        Returns:
-            What was not perfect; empty where all was well.
-
-        Raises:
-            DeliveryError: it was not taken.
+        Returns what was not perfect; empty where all was well. Raises DeliveryError: it was not taken.
         """
 
 

@@ -25,14 +25,7 @@ class Webhook:
         self.name, self.kinds = webhook_name(settings.url), settings.kinds
 
     def deliver(self, due: Due, now: float) -> str:
-        """Post one alert.
-
-        Args:
-            now: seconds since 1970; part of the signature.
-
-        Raises:
-            DeliveryError: the answer is no success, or there is none.
-        """
+        """Post one alert, signed with the time (seconds since 1970). Raises DeliveryError: no answer, or no success."""
         payload = {"text": slack_text(due.body["text"])} if self._settings.form == "slack" else due.body
         body = json.dumps(payload).encode()
         headers = {"Content-Type": "application/json", "User-Agent": f"stillhunt/{__version__}"}
@@ -65,11 +58,7 @@ WEBHOOKS = AlertChannel(
 
 
 def signature(secret: str, body: bytes, at: int) -> str:
-    """The value of the signature header.
-
-    Args:
-        at: seconds since 1970, so that the receiver can refuse old requests.
-    """
+    """The value of the signature header; with the seconds since 1970 a receiver can refuse old requests."""
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 

@@ -16,22 +16,15 @@ _LOOK_SECONDS = 0.25
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection whose waits end.
+    """A connection whose waits end."""
 
-    Attributes:
-        silent_seconds: longest time without a byte of the server.
-    """
-
-    silent_seconds: float = PATIENCE.silent_seconds
+    silent_seconds: float = PATIENCE.silent_seconds  # longest time without a byte of the server
 
     def wait(self, gen: Generator[Any, Any, _Result], *_interval: Any, **_named: Any) -> _Result:
         """Wait for what psycopg does.
 
-        Args:
-            gen: does it, and yields whenever it has to wait for the network.
-
-        Raises:
-            OperationalError: the server was silent for too long; the connection is closed then.
+        `gen`: does it, and yields whenever it has to wait for the network. Raises OperationalError: the server was
+        silent for too long; the connection is closed then.
         """
         return super().wait(self._until_silent(gen), _LOOK_SECONDS)
 

@@ -141,22 +141,14 @@ class WatchDatabase:
         self.engine.dispose()
 
     def check_place(self) -> None:
-        """Refuse a file that was removed or replaced: what is written to the open one would be lost with it.
-
-        Raises:
-            LostDatabaseError: it was.
-        """
+        """Raise LostDatabaseError for a file that was removed or replaced: writing to the open one would be lost."""
         if self._file is not None and _place_of(self._file) != self._place:
             raise LostDatabaseError("the file of the database was removed or replaced", self._shown)
 
     def identity(self, expected: str = "") -> str:
         """What tells this database from others: made once, the same for as long as it exists, and in its backups.
 
-        Args:
-            expected: what it must be; "" where that is not known.
-
-        Raises:
-            LostDatabaseError: it is another one.
+        `expected`: what it must be; "" where that is not known. Raises LostDatabaseError: it is another one.
         """
         row = select(META.c.value).where(META.c.name == IDENTITY_ROW)
         with self.write() as connection:
@@ -169,11 +161,7 @@ class WatchDatabase:
         return str(found)
 
     def answers(self) -> None:
-        """Ask for nothing, to see whether it answers.
-
-        Raises:
-            OutputError: it does not.
-        """
+        """Ask for nothing, to see whether it answers; an OutputError if not."""
         self.read(select(1))
 
     def may_come(self, error: StillhuntError) -> bool:
@@ -210,11 +198,7 @@ class WatchDatabase:
             yield connection, found
 
     def refuse_newer(self, found: int) -> None:
-        """Refuse tables of a version that is not known here.
-
-        Raises:
-            OutputError: they are newer.
-        """
+        """Raise OutputError for tables of a version that is newer, and so not known here."""
         if found > VERSION:
             raise OutputError(
                 f"the database has version {found}; this stillhunt knows versions up to {VERSION}",

@@ -72,29 +72,20 @@ COMPARED = pa.schema([("question", pa.int64()), ("active", pa.int64()), ("moved"
 
 @dataclass(frozen=True)
 class Burst:
-    """A time at which the members of a group may have begun to use a model together.
-
-    Attributes:
-        hour: first hour, since 1970.
-        hours_before: an account counts where it was at work so long before.
-    """
+    """A time at which the members of a group may have begun to use a model together."""
 
     model: str
-    hour: int
+    hour: int  # first hour, since 1970
     hours: int
-    hours_before: int
+    hours_before: int  # an account counts where it was at work so long before
 
 
 @dataclass(frozen=True)
 class BurstComparison:
-    """What comparison accounts are asked.
-
-    Attributes:
-        aside: ids of accounts in any campaign or group left alone, which are not compared with.
-    """
+    """What comparison accounts are asked."""
 
     bursts: tuple[Burst, ...]
-    aside: pa.Array
+    aside: pa.Array  # ids of accounts in any campaign or group left alone, which are not compared with
 
 
 def count_attempts(table: pa.Table, _context: None) -> pa.Table:
@@ -164,17 +155,12 @@ _MODEL_CHARS = 64
 
 @dataclass(frozen=True)
 class _Use:
-    """What the members of a group did, one row for each account, model and hour.
-
-    Attributes:
-        hour: since 1970.
-        requests: of that account to that model in that hour.
-    """
+    """What the members of a group did, one row for each account, model and hour."""
 
     account: Ints
     model: Ints
-    hour: Ints
-    requests: Ints
+    hour: Ints  # since 1970
+    requests: Ints  # of that account to that model in that hour
 
     def where(self, rows: Flags | Ints) -> _Use:
         return _Use(self.account[rows], self.model[rows], self.hour[rows], self.requests[rows])

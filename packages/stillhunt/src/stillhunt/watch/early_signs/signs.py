@@ -23,39 +23,26 @@ Text = Annotated[str, msgspec.Meta(max_length=4096)]
 
 
 class EarlySign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One early sign.
+    """One early sign."""
 
-    Attributes:
-        sign_id: lasting; "" before the first settling.
-        campaign_id: of the campaign or group left alone in the snapshot; "" where it is about one account.
-        model: which model it is about; "" where it is about none.
-        found_at: of the latest hunt that found it, microseconds since 1970.
-        statement: what was seen and what is usual, in one sentence.
-    """
-
-    sign_id: Text
+    sign_id: Text  # lasting; "" before the first settling
     kind: SignKind
-    campaign_id: Text
+    campaign_id: Text  # of the campaign or group left alone in the snapshot; "" where it is about one account
     accounts: list[Text]
-    model: Text
+    model: Text  # which model it is about; "" where it is about none
     first_at: int
-    found_at: int
-    statement: Text
+    found_at: int  # of the latest hunt that found it, microseconds since 1970
+    statement: Text  # what was seen and what is usual, in one sentence
 
 
 class Seen(NamedTuple):
-    """A sign before it has an id and a time of finding.
-
-    Attributes:
-        group: id that the hunt gave the campaign or group left alone; "" where it is about one account.
-        hour: when it began, hours since 1970.
-    """
+    """A sign before it has an id and a time of finding."""
 
     kind: SignKind
-    group: str
+    group: str  # id that the hunt gave the campaign or group left alone; "" where it is about one account
     accounts: Collection[str]
     model: str
-    hour: int
+    hour: int  # when it began, hours since 1970
     statement: str
 
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from stillhunt.triage import Case
 
@@ -20,44 +17,33 @@ ACTIVE, DORMANT, MERGED, ENDED = "active", "dormant", "merged", "ended"
 
 @dataclass(frozen=True)
 class FoundCampaign:
-    """A campaign or a group left alone, as one hunt found it.
-
-    Attributes:
-        members: account -> its harvested requests, more than 0 each.
-        flagged: those of them that are flagged.
-        first_seen, last_seen: microseconds since 1970; None where no time is known.
-    """
+    """A campaign or a group left alone, as one hunt found it."""
 
     campaign_id: str
     verdict: str
     kind: str
     score: float
-    members: Mapping[str, int]
-    flagged: frozenset[str] = frozenset()
+    members: Mapping[str, int]  # account -> its harvested requests, more than 0 each
+    flagged: frozenset[str] = frozenset()  # those of them that are flagged
+    # first_seen, last_seen: microseconds since 1970; None where no time is known
     first_seen: int | None = None
     last_seen: int | None = None
 
 
 @dataclass(frozen=True)
 class KnownCampaign:
-    """A campaign with its lasting id, as the latest hunt that found it left it.
-
-    Attributes:
-        members: account -> harvested requests when it was last a member; every account that ever was one.
-        last_snapshot: number of the latest snapshot that has it.
-        last_seen: its last harvested request, microseconds since 1970.
-        former: those of the members that the latest hunt which found it did not find as members.
-        flagged: those that the latest hunt flagged, where it is active and to act on.
-    """
+    """A campaign with its lasting id, as the latest hunt that found it left it."""
 
     campaign_id: str
     status: str
     verdict: str
+    # account -> harvested requests when it was last a member; every account that ever was one
     members: Mapping[str, int]
-    last_snapshot: int
-    last_seen: int | None = None
+    last_snapshot: int  # number of the latest snapshot that has it
+    last_seen: int | None = None  # its last harvested request, microseconds since 1970
+    # those of the members that the latest hunt which found it did not find as members
     former: frozenset[str] = frozenset()
-    flagged: frozenset[str] = frozenset()
+    flagged: frozenset[str] = frozenset()  # those that the latest hunt flagged, where it is active and to act on
 
     @property
     def latest_members(self) -> dict[str, int]:
@@ -67,29 +53,20 @@ class KnownCampaign:
 
 @dataclass(frozen=True)
 class Event:
-    """What happened to a campaign at one hunt.
-
-    Attributes:
-        event: born, merged, split, dormant, returned, ended or verdict.
-        others: lasting ids of the campaigns that it concerns as well.
-    """
+    """What happened to a campaign at one hunt."""
 
     campaign_id: str
-    event: str
-    others: tuple[str, ...]
+    event: str  # born, merged, split, dormant, returned, ended or verdict
+    others: tuple[str, ...]  # lasting ids of the campaigns that it concerns as well
     reason: str
 
 
 @dataclass(frozen=True)
 class Settled:
-    """Lasting ids after one hunt.
+    """Lasting ids after one hunt."""
 
-    Attributes:
-        lasting: id that the hunt gave -> lasting id, for every campaign and group of the hunt.
-        statuses: lasting id -> status, of every campaign whose status is not what it was.
-    """
-
-    lasting: Mapping[str, str]
+    lasting: Mapping[str, str]  # id that the hunt gave -> lasting id, for every campaign and group of the hunt
+    # lasting id -> status, of every campaign whose status is not what it was
     statuses: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
 
@@ -131,17 +108,13 @@ class Overlap:
 
     The smaller one, because an account of a pool may work for several campaigns: a member that harvests much in one
     and little in the other makes them alike by the little only.
-
-    Attributes:
-        known, found: harvested requests of the known campaign's latest members, and of the found campaign.
-        shared: common requests of accounts that ever were members of the known campaign.
-        shared_now: those of its latest members alone.
     """
 
+    # known, found: harvested requests of the known campaign's latest members, and of the found campaign
     known: int
     found: int
-    shared: int = 0
-    shared_now: int = 0
+    shared: int = 0  # common requests of accounts that ever were members of the known campaign
+    shared_now: int = 0  # those of its latest members alone
 
     @property
     def share_of_known(self) -> float:
@@ -201,6 +174,11 @@ def best_pairs(weights: Mapping[tuple[int, int], float]) -> dict[int, int]:
     Returns:
         Column -> row. Of assignments with equal weight the same one is taken whatever the order of the pairs.
     """
+    # SciPy takes 50 MB, and only hunts compare campaigns.
+    from scipy.optimize import linear_sum_assignment
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     if not weights:
         return {}
     pairs = sorted(weights)

@@ -57,14 +57,8 @@ class LeaseLostError(OutputError):
 def take_lease(database: WatchDatabase, holder: str, seconds: float = LEASE_PACE.seconds) -> int | None:
     """Take the lease or renew it.
 
-    Args:
-        holder: name of this hunter, which no other has.
-
-    Returns:
-        Its term, which grows whenever the holder changes; None while another one has the lease.
-
-    Raises:
-        OutputError: the database cannot be used now.
+    `holder`: name of this hunter, which no other has. Returns its term, which grows whenever the holder changes; None
+    while another one has the lease. Raises OutputError: the database cannot be used now.
     """
     with database.write() as connection:
         held = _read_locked_lease(connection)
@@ -80,11 +74,7 @@ def take_lease(database: WatchDatabase, holder: str, seconds: float = LEASE_PACE
 def confirm_lease(connection: Connection, term: int | None) -> None:
     """Refuse to go on in a transaction where somebody else took the lease since; nobody takes it until it ends.
 
-    Args:
-        term: that this process has; None where it needs none.
-
-    Raises:
-        LeaseLostError: another one has it.
+    `term`: that this process has; None where it needs none. Raises LeaseLostError: another one has it.
     """
     if term is not None and _read_locked_lease(connection)["term"] != term:
         raise LeaseLostError

@@ -25,15 +25,10 @@ _HALF_WRITTEN = ".part"
 
 
 class StoredObject(NamedTuple):
-    """One object as it is listed.
+    """One object as it is listed."""
 
-    Attributes:
-        name: relative to the store, with `/` between its parts.
-        size: bytes.
-    """
-
-    name: str
-    size: int
+    name: str  # relative to the store, with `/` between its parts
+    size: int  # bytes
 
 
 class ObjectStore(Protocol):

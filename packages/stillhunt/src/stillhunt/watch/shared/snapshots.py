@@ -25,11 +25,7 @@ KEPT_SNAPSHOTS = 3
 
 
 def shared_store(config: Config) -> ObjectStore | None:
-    """The store in which snapshots are shared; None where none is set.
-
-    Raises:
-        ConfigError: it cannot be used.
-    """
+    """The store in which snapshots are shared; None where none is set. Raises ConfigError: it cannot be used."""
     address = config.watch.shared or (config.serve.store if is_object_store(config.serve.store) else "")
     return open_object_store(address) if address else None
 
@@ -37,14 +33,8 @@ def shared_store(config: Config) -> ObjectStore | None:
 def offer_snapshot(store: ObjectStore, snapshot: Snapshot, term: int) -> str:
     """Put a snapshot into the store, before it is published.
 
-    Args:
-        term: of the lease, so that one who lost it overwrites nothing.
-
-    Returns:
-        Its name there.
-
-    Raises:
-        OutputError: the store cannot be used now.
+    `term`: of the lease, so that one who lost it overwrites nothing. Returns its name there. Raises OutputError: the
+    store cannot be used now.
     """
     name = f"{name_of(snapshot.sequence)}-{term}"
     try:
@@ -68,11 +58,8 @@ def record_shared_snapshot(connection: Connection, name: str) -> None:
 def fetch_shared_snapshot(folder: DataFolder, database: WatchDatabase, store: ObjectStore) -> bool:
     """Make the published snapshot the latest one of this folder, where it is another one.
 
-    Returns:
-        Whether it was fetched.
-
-    Raises:
-        OutputError: the store or the database cannot be used now, or what is there is not what was written.
+    Returns whether it was fetched. Raises OutputError: the store or the database cannot be used now, or what is there
+    is not what was written.
     """
     rows = database.read(select(META.c.value).where(META.c.name == SHARED_ROW))
     name = rows[0]["value"] if rows else ""

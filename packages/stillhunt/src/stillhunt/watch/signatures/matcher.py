@@ -50,23 +50,17 @@ Key = TypeVar("Key", int, str)
 
 @dataclass(frozen=True)
 class LinkedAccount:
-    """An account that shows the signature of a campaign.
-
-    Attributes:
-        bits: of its phrases and style together.
-        requests: its requests that were weighed.
-        matched: those of them that carry the template.
-        sender_bits: of what shows who sends its requests: as many as `carriers` of those with the template have.
-    """
+    """An account that shows the signature of a campaign."""
 
     account_id: str
     campaign_id: str
-    bits: float
-    requests: int
-    matched: int
+    bits: float  # of its phrases and style together
+    requests: int  # its requests that were weighed
+    matched: int  # those of them that carry the template
     first_matched: int
     linked_at: int
     reasons: tuple[str, ...]
+    # of what shows who sends its requests: as many as `carriers` of those with the template have
     sender_bits: float = 0.0
 
 

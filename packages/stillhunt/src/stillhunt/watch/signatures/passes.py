@@ -52,17 +52,12 @@ class HarvestedRequests:
 
 @dataclass(frozen=True)
 class HonestSide:
-    """Who is honest, and what is to be counted there.
+    """Who is honest, and what is to be counted there."""
 
-    Attributes:
-        candidates: ids of all accounts that are members of a campaign or of a group left alone.
-        seed: key of the two halves.
-        styles, senders: hashes of values to count, ascending, by feature.
-    """
-
-    candidates: pa.Array
-    seed: int
+    candidates: pa.Array  # ids of all accounts that are members of a campaign or of a group left alone
+    seed: int  # key of the two halves
     phrases: Hashes
+    # styles, senders: hashes of values to count, ascending, by feature
     styles: dict[str, Hashes]
     senders: dict[str, Hashes]
 

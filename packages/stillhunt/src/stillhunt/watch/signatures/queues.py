@@ -74,17 +74,11 @@ MEASURED = pa.schema([("account_id", pa.string()), ("half", pa.int8()), ("model"
 
 @dataclass(frozen=True)
 class QueueModel:
-    """By which a request is about a queue.
+    """By which a request is about a queue."""
 
-    Attributes:
-        bits: of each topic-word bucket, shape (65536,).
-        expected: distinct words of the queue in so many requests about it.
-        model: hash of the model that is asked most.
-    """
-
-    bits: Floats
-    expected: Floats
-    model: int
+    bits: Floats  # of each topic-word bucket, shape (65536,)
+    expected: Floats  # distinct words of the queue in so many requests about it
+    model: int  # hash of the model that is asked most
 
     def weigh(self, begins: Ints, words: Ints) -> Floats:
         """Bits of requests, of which each has the words from one beginning to the next."""
@@ -218,11 +212,8 @@ def measure_accounts(table: pa.Table, wanted: tuple[passes.HonestSide, pa.Array,
 def measure_newcomers(table: pa.Table, wanted: tuple[tuple[QueueModel, ...], tuple[int, ...]]) -> pa.Table:
     """Measures of all accounts of one partition that had no request about a queue before a time, from then on.
 
-    Args:
-        wanted: queues, and the time of each.
-
-    Returns:
-        MEASURED, with NEW as the `half` of accounts without any request before, and OLD of others.
+    `wanted`: queues, and the time of each. Returns MEASURED, with NEW as the `half` of accounts without any request
+    before, and OLD of others.
     """
     keys, time = values(table, "account_key"), values(table, "timestamp", pa.int64())
     begins, words = (part.astype(np.int64) for part in lists(table, "topic_words"))

@@ -60,18 +60,12 @@ RETURNED = read_parameters(ReturnParameters, "watch.returned")
 
 @dataclass(frozen=True)
 class ReturnEvidence:
-    """Evidence that a campaign is an earlier one that came back.
-
-    Attributes:
-        bits: all kinds together; negative is evidence against a return.
-        kinds: template, wording, style, queue and timing -> bits of each.
-        statements: one plain sentence for each kind, in the same order.
-    """
+    """Evidence that a campaign is an earlier one that came back."""
 
     campaign_id: str
-    bits: float
-    kinds: dict[str, float]
-    statements: tuple[str, ...]
+    bits: float  # all kinds together; negative is evidence against a return
+    kinds: dict[str, float]  # template, wording, style, queue and timing -> bits of each
+    statements: tuple[str, ...]  # one plain sentence for each kind, in the same order
 
 
 def tie(old: Signature, harvested: pa.Table) -> ReturnEvidence:

@@ -54,14 +54,10 @@ Sentence = Annotated[str, msgspec.Meta(max_length=500)]
 
 
 class StyleWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Bits of the values of one feature of style.
-
-    Attributes:
-        other: bits of a value that the campaign did not use.
-    """
+    """Bits of the values of one feature of style."""
 
     values: Annotated[dict[ValueHash, Bits], msgspec.Meta(max_length=256)]
-    other: Bits
+    other: Bits  # bits of a value that the campaign did not use
 
 
 class FalseMatches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,53 +65,45 @@ class FalseMatches(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Honest are the accounts that are members of no campaign and of no group left alone. A request matches if it carries
     the template and its account is linked.
-
-    Attributes:
-        linked: those that would be linked.
-        set_aside: accounts of no group, in both halves, that show as much as the campaign's members. They are taken for
-            members that the hunt missed, and counted neither as honest nor here.
-        set_aside_matched: requests of theirs that matched.
-        per_million: matched requests in a million.
-        at_most_per_million: the upper 95 % bound of that rate, exact for independent requests.
     """
 
     requests: Count
     matched: Count
     accounts: Count
-    linked: Count
+    linked: Count  # those that would be linked
+    # accounts of no group, in both halves, that show as much as the campaign's members. They are taken for members that
+    # the hunt missed, and counted neither as honest nor here.
     set_aside: Count
-    set_aside_matched: Count
-    per_million: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
+    set_aside_matched: Count  # requests of theirs that matched
+    per_million: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]  # matched requests in a million
+    # the upper 95 % bound of that rate, exact for independent requests
     at_most_per_million: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)]
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What tells the next accounts of one campaign.
-
-    Attributes:
-        made_at, expires_at, last_seen: microseconds since 1970; the last is that of the campaign's latest harvest.
-        phrases: hashes of phrases, ascending, each once.
-        topics: bits of topic-word buckets, by bucket: what its queue is about; see `returns`.
-        harvest_bits: mean bits of the phrases of one harvested request of the campaign; see `returns`.
-        request_bits: bits of the phrases of one request that tell the campaign by themselves; NO_REQUEST where none do.
-        senders: feature of a sender -> hash of each telling value -> its bits; see `weighing`.
-    """
+    """What tells the next accounts of one campaign."""
 
     campaign_id: CampaignId
+    # made_at, expires_at, last_seen: microseconds since 1970; the last is that of the campaign's latest harvest
     made_at: Count
     expires_at: Count
     last_seen: Count
+    # hashes of phrases, ascending, each once
     phrases: Annotated[list[Phrase], msgspec.Meta(min_length=1, max_length=4096)]
     phrase_bits: list[Annotated[float, msgspec.Meta(gt=0.0, le=100.0)]]
     style: Annotated[dict[str, StyleWeights], msgspec.Meta(max_length=len(STYLE_FEATURES))]
+    # bits of topic-word buckets, by bucket: what its queue is about; see `returns`
     topics: Annotated[
         dict[Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,5}\Z")], Bits], msgspec.Meta(max_length=4096)
     ]
     account_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
+    # mean bits of the phrases of one harvested request of the campaign; see `returns`
     harvest_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)]
     false_matches: FalseMatches
     reasons: Annotated[list[Sentence], msgspec.Meta(max_length=20)]
+    # bits of the phrases of one request that tell the campaign by themselves; NO_REQUEST where none do
     request_bits: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)] = NO_REQUEST
+    # feature of a sender -> hash of each telling value -> its bits; see `weighing`
     senders: Annotated[
         dict[str, Annotated[dict[ValueHash, Bits], msgspec.Meta(max_length=256)]],
         msgspec.Meta(max_length=len(SENDER_FEATURES)),
@@ -123,27 +111,23 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QueueProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What tells accounts that go on with a campaign's work queue, whatever its template; see `queues`.
-
-    Attributes:
-        expires_at, last_seen: as of `Signature`.
-        words: bits of topic-word buckets; 0 for those of the template.
-        expected: distinct words of the queue in so many requests about it, from none to `FIRST_REQUESTS`.
-        model: hash of the model that the campaign asks most.
-        centre, scale: mean and deviation of each measure of an account.
-        weights: for each measure, then for their squares, then the constant.
-        tail_start, tail_mean, tail_share: of the weighed bits of honest accounts, as `queues` uses them.
-    """
+    """What tells accounts that go on with a campaign's work queue, whatever its template; see `queues`."""
 
     campaign_id: CampaignId
+    # expires_at, last_seen: as of `Signature`
     expires_at: Count
     last_seen: Count
+    # bits of topic-word buckets; 0 for those of the template
     words: Annotated[dict[Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{1,5}\Z")], Bits], msgspec.Meta(max_length=2048)]
+    # distinct words of the queue in so many requests about it, from none to `FIRST_REQUESTS`
     expected: Annotated[list[float], msgspec.Meta(min_length=51, max_length=51)]
-    model: ValueHash
+    model: ValueHash  # hash of the model that the campaign asks most
+    # centre, scale: mean and deviation of each measure of an account
     centre: Measures
     scale: Measures
+    # for each measure, then for their squares, then the constant
     weights: Annotated[list[float], msgspec.Meta(min_length=1, max_length=64)]
+    # tail_start, tail_mean, tail_share: of the weighed bits of honest accounts, as `queues` uses them
     tail_start: Bits
     tail_mean: Annotated[float, msgspec.Meta(gt=0.0, le=1e3)]
     tail_share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
@@ -151,15 +135,11 @@ class QueueProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A campaign to act on without a signature.
-
-    Attributes:
-        withdraws: whether an earlier signature of it must go too, because honest traffic matches it.
-    """
+    """A campaign to act on without a signature."""
 
     campaign_id: CampaignId
     reason: Sentence
-    withdraws: bool
+    withdraws: bool  # whether an earlier signature of it must go too, because honest traffic matches it
 
 
 class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -230,11 +210,8 @@ def as_json(signatures: SignatureSet) -> bytes:
 def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> SignatureSet:
     """Signatures from the content of a file, which is not trusted.
 
-    Args:
-        content: at most `MOST_BYTES`.
-
-    Raises:
-        CaseError: it is damaged, too large, of another version or seed, or holds what no signature may hold.
+    `content`: at most `MOST_BYTES`. Raises CaseError: it is damaged, too large, of another version or seed, or holds
+    what no signature may hold.
     """
     if len(content) > MOST_BYTES:
         raise _make_signature_file_error(f"it has more than {MOST_BYTES >> 20} MiB", where)
@@ -261,11 +238,7 @@ def from_json(content: bytes, *, seed: int, where: str = SIGNATURES_FILE) -> Sig
 
 
 def read_signatures(path: Path, *, seed: int) -> SignatureSet:
-    """Signatures of a snapshot; see `from_json`.
-
-    Raises:
-        CaseError: as `from_json`, or the file cannot be read.
-    """
+    """Signatures of a snapshot; a CaseError as of `from_json`, or if the file cannot be read."""
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)

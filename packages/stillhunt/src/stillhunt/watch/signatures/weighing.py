@@ -106,15 +106,10 @@ _ONE_KIND = ("client", "settings", "program", "tls")
 
 @dataclass(frozen=True)
 class Senders:
-    """Values of one feature in a campaign.
+    """Values of one feature in a campaign."""
 
-    Attributes:
-        hashes: of the values, ascending, without SENDER_NOT_KNOWN.
-        accounts: the campaign's accounts with each.
-    """
-
-    hashes: Hashes
-    accounts: Ints
+    hashes: Hashes  # of the values, ascending, without SENDER_NOT_KNOWN
+    accounts: Ints  # the campaign's accounts with each
 
 
 def sender_hashes(table: pa.Table, style: Mapping[str, Hashes]) -> dict[str, Hashes]:
@@ -187,11 +182,7 @@ class SenderTable:
 
 
 def known_sender_bits(signature: Signature, known: Iterable[tuple[str, str]]) -> int:
-    """Bits of what is known of the sender of one request, millionths.
-
-    Args:
-        known: feature and hash of its value, as signature files write them.
-    """
+    """Millionths of bits of what is known of a request's sender: feature and hash, as signature files write it."""
     found = {True: 0, False: 0}
     for name, value in known:
         own = round(signature.senders.get(name, {}).get(value, 0.0) * MICRO)
@@ -200,39 +191,26 @@ def known_sender_bits(signature: Signature, known: Iterable[tuple[str, str]]) ->
 
 
 class WeighedMatch(NamedTuple):
-    """One request under one signature: bits of its phrases, style and sender, in millionths.
-
-    Attributes:
-        phrases: number of each phrase within its signature -> weight.
-    """
+    """One request under one signature: bits of its phrases, style and sender, in millionths."""
 
     bits: int
     style: int
     sender: int
-    phrases: Mapping[int, int]
+    phrases: Mapping[int, int]  # number of each phrase within its signature -> weight
 
 
 @dataclass(frozen=True)
 class WeighedRequests:
-    """Requests with a phrase of a signature, one entry for each such request and signature, ascending by request.
+    """Requests with a phrase of a signature, one entry for each such request and signature, ascending by request."""
 
-    Attributes:
-        row: place of the request in the table.
-        style: of its settings, model and client, millionths.
-        sender: of what shows who sends it, millionths.
-        begins: where the phrases of each entry begin in `phrase` and `weight`; one more than entries.
-        phrase: number of each phrase within its signature.
-        weight: its millionths of a bit.
-    """
-
-    row: Ints
+    row: Ints  # place of the request in the table
     signature: Ints
     bits: Ints
-    style: Ints
-    sender: Ints
-    begins: Ints
-    phrase: Ints
-    weight: Ints
+    style: Ints  # of its settings, model and client, millionths
+    sender: Ints  # of what shows who sends it, millionths
+    begins: Ints  # where the phrases of each entry begin in `phrase` and `weight`; one more than entries
+    phrase: Ints  # number of each phrase within its signature
+    weight: Ints  # its millionths of a bit
 
     def entries(self, wanted: Ints) -> Iterator[tuple[int, int, WeighedMatch]]:
         """Row, signature and what is weighed of some entries, one by one."""
@@ -265,12 +243,8 @@ class PhraseTable:
     def find(self, phrases: U32) -> list[tuple[int, dict[int, int]]]:
         """Signatures of which a request has a phrase.
 
-        Args:
-            phrases: of the request, in any order; one that stands twice counts once.
-
-        Returns:
-            Number of each signature, ascending, and the number of each phrase within it with its weight in millionths
-            of a bit.
+        `phrases`: of the request, in any order; one that stands twice counts once. Returns number of each signature,
+        ascending, and the number of each phrase within it with its weight in millionths of a bit.
         """
         if not len(self.known):
             return []

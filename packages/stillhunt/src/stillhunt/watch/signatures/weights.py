@@ -116,22 +116,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class Material:
-    """What a campaign's harvested requests show.
-
-    Attributes:
-        style: feature -> hashes of values, ascending, and requests with each.
-        senders: feature of a sender -> its values.
-        topics: buckets of topic words, ascending, and requests with each.
-    """
+    """What a campaign's harvested requests show."""
 
     requests: int
     accounts: int
     phrases: Hashes
     phrase_requests: Ints
     phrase_accounts: Ints
-    style: dict[str, tuple[Hashes, Ints]]
-    senders: dict[str, Senders]
-    topics: tuple[Hashes, Ints]
+    style: dict[str, tuple[Hashes, Ints]]  # feature -> hashes of values, ascending, and requests with each
+    senders: dict[str, Senders]  # feature of a sender -> its values
+    topics: tuple[Hashes, Ints]  # buckets of topic words, ascending, and requests with each
 
 
 def material_of(harvested: pa.Table) -> Material:

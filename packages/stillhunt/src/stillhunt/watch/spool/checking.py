@@ -25,28 +25,17 @@ MOST_SAID = 20
 
 @dataclass(frozen=True)
 class Damage:
-    """Something that is not as it was acknowledged.
+    """Something that is not as it was acknowledged."""
 
-    Attributes:
-        part: SOURCE/HOUR/NAME; empty where it is about the ledger.
-        statement: what is wrong, in one sentence without a full stop.
-    """
-
-    part: str
-    statement: str
+    part: str  # SOURCE/HOUR/NAME; empty where it is about the ledger
+    statement: str  # what is wrong, in one sentence without a full stop
 
 
 def check_spool(spool: Path, *, every: bool = False) -> list[Damage]:
     """Compare the spool with its ledger; what nobody compared yet, or what was touched since, is read.
 
-    Args:
-        every: read every part, also where nothing tells that it was touched.
-
-    Returns:
-        What is wrong, ascending by part; a ledger that cannot be used is among it.
-
-    Raises:
-        OSError: the folder cannot be listed.
+    `every`: read every part, also where nothing tells that it was touched. Returns what is wrong, ascending by part; a
+    ledger that cannot be used is among it. Raises OSError: the folder cannot be listed.
     """
     ledger = SpoolLedger(spool)
     # Listed before the ledger is read: a part is entered before it gets its final name, so none seems unknown.
@@ -100,11 +89,7 @@ def damage_said(spool: Path) -> list[str]:
 def accept_spool(spool: Path, wrong: Sequence[Damage]) -> None:
     """Take the spool as it is now: what is missing or damaged is no longer reported.
 
-    Args:
-        spool: the spool folder; no hunt may run in it.
-
-    Raises:
-        OSError: it cannot be read or written.
+    `spool`: the spool folder; no hunt may run in it. Raises OSError: it cannot be read or written.
     """
     ledger = SpoolLedger(spool)
     damaged = {one.part for one in wrong}

@@ -19,18 +19,12 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class Recovered:
-    """A part that a process left open when it died.
-
-    Attributes:
-        size: bytes that were kept; 0 where there were none, so that the part is gone.
-        cut: bytes behind them, which were never acknowledged.
-        damage: what is wrong with what was acknowledged, in one sentence; empty where nothing is.
-    """
+    """A part that a process left open when it died."""
 
     path: Path
-    size: int
-    cut: int
-    damage: str
+    size: int  # bytes that were kept; 0 where there were none, so that the part is gone
+    cut: int  # bytes behind them, which were never acknowledged
+    damage: str  # what is wrong with what was acknowledged, in one sentence; empty where nothing is
 
 
 def close_left_behind(spool: Path) -> list[Recovered]:

@@ -32,24 +32,16 @@ _SPARE_LINES = 1000
 
 @dataclass(frozen=True)
 class PartEntry:
-    """What the ledger says of one part.
+    """What the ledger says of one part."""
 
-    Attributes:
-        part: SOURCE/HOUR/NAME; empty where it is about the ledger itself.
-        records: requests that were acknowledged; None where that is not known.
-        sha256: of the content; empty where it is not known.
-        stamp: change time (ns) and inode of the file when its content was last compared; empty before.
-        damage: what is wrong with it for good, in one sentence; empty where nothing is.
-        gone: EXPIRED, PART_ERASED or SAVED where the part is rightly not there; else empty.
-    """
-
-    part: str
+    part: str  # SOURCE/HOUR/NAME; empty where it is about the ledger itself
     size: int = 0
-    records: int | None = None
-    sha256: str = ""
+    records: int | None = None  # requests that were acknowledged; None where that is not known
+    sha256: str = ""  # of the content; empty where it is not known
+    # change time (ns) and inode of the file when its content was last compared; empty before
     stamp: tuple[int, ...] = ()
-    damage: str = ""
-    gone: str = ""
+    damage: str = ""  # what is wrong with it for good, in one sentence; empty where nothing is
+    gone: str = ""  # EXPIRED, PART_ERASED or SAVED where the part is rightly not there; else empty
 
 
 @dataclass(frozen=True)
@@ -69,11 +61,7 @@ class SpoolLedger:
         self.path = spool.with_name(spool.name + LEDGER_ENDING)
 
     def read(self) -> LedgerContent:
-        """All entries; none where there is no ledger yet.
-
-        Raises:
-            OSError: it cannot be read.
-        """
+        """All entries; none where there is no ledger yet. Raises OSError: it cannot be read."""
         try:
             return ledger_content(self.path.read_bytes())
         except FileNotFoundError:
@@ -97,11 +85,7 @@ class SpoolLedger:
         self._mark_ledger_present()
 
     def replace(self, entries: Iterable[PartEntry]) -> None:
-        """Write the ledger anew, whole or not at all.
-
-        Raises:
-            OSError: it cannot be written; it is as it was.
-        """
+        """Write the ledger anew, whole; or raise OSError, and it is as it was."""
         with self._hold_ledger_file():
             self._replace_ledger_file(entries)
 

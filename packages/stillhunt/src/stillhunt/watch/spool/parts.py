@@ -30,17 +30,11 @@ _ENTRY = 0x0A
 
 @dataclass(frozen=True)
 class Stream:
-    """Records that may stand in one file.
+    """Records that may stand in one file."""
 
-    Attributes:
-        source: name of who sends them: a folder of the spool.
-        kind: what they are, such as "litellm"; part of the file's name.
-        ending: jsonl (one record a line) or pb (OTLP export requests one after the other).
-    """
-
-    source: str
-    kind: str
-    ending: str
+    source: str  # name of who sends them: a folder of the spool
+    kind: str  # what they are, such as "litellm"; part of the file's name
+    ending: str  # jsonl (one record a line) or pb (OTLP export requests one after the other)
 
 
 def is_source_name(text: str) -> bool:
@@ -102,11 +96,7 @@ def ask_to_close(spool: Path) -> None:
 
 
 def whole_prefix(data: bytes, name: str) -> int:
-    """Bytes up to the end of the last whole record of what was read from a part.
-
-    Args:
-        data: read from the begin of a record on.
-    """
+    """Bytes up to the end of the last whole record of what was read of a part, from the begin of a record on."""
     if ".pb" not in name:
         return data.rfind(b"\n") + 1
     return _whole_fields(lambda at: data[at : at + FIELD_HEAD], 0, len(data))
@@ -179,14 +169,7 @@ def _decode_varint(data: bytes) -> tuple[int, int]:
 
 
 def new_part(spool: Path, stream: Stream, now: datetime) -> tuple[int, Path]:
-    """Make an empty open part that this process has locked.
-
-    Args:
-        now: the time, UTC; it only names the part.
-
-    Raises:
-        OSError: it cannot be made.
-    """
+    """Make and lock an empty open part, named by the time (UTC). Raises OSError: it cannot be made."""
     source = spool / stream.source
     hours = list(_iterate_visible_folders(source)) if source.exists() else []
     # A clock that was set back does not bring a part into an hour that may be deleted already.

@@ -48,18 +48,12 @@ _FIELDS = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """What was acknowledged together.
+    """What was acknowledged together."""
 
-    Attributes:
-        start: its first byte in the part.
-        end: the byte behind its last.
-        check: CRC-32 of its bytes.
-    """
-
-    start: int
-    end: int
+    start: int  # its first byte in the part
+    end: int  # the byte behind its last
     records: int
-    check: int
+    check: int  # CRC-32 of its bytes
 
     def line(self) -> bytes:
         """The batch as a line of the file."""
@@ -68,15 +62,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class PartSums:
-    """What the file says.
+    """What the file says."""
 
-    Attributes:
-        batches: ascending; some may be missing where lines are damaged.
-        trusted: whether the file is there and each of its lines is whole.
-    """
-
-    batches: Sequence[Batch]
-    trusted: bool
+    batches: Sequence[Batch]  # ascending; some may be missing where lines are damaged
+    trusted: bool  # whether the file is there and each of its lines is whole
 
     @property
     def end(self) -> int:
@@ -91,17 +80,11 @@ class PartSums:
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found in a part that nobody holds.
+    """What was found in a part that nobody holds."""
 
-    Attributes:
-        size: bytes that are to be kept: what was acknowledged, and whole records behind it.
-        records: requests that were acknowledged; None where that is not known.
-        damage: what is missing or damaged of what was acknowledged, in one sentence; empty where nothing is.
-    """
-
-    size: int
-    records: int | None
-    damage: str
+    size: int  # bytes that are to be kept: what was acknowledged, and whole records behind it
+    records: int | None  # requests that were acknowledged; None where that is not known
+    damage: str  # what is missing or damaged of what was acknowledged, in one sentence; empty where nothing is
 
 
 def sums_path(part: Path) -> Path:

@@ -43,27 +43,20 @@ _LATE = 2 * HOUR
 
 @dataclass(frozen=True)
 class Holding:
-    """Something that is held on an account.
-
-    Attributes:
-        where: file below the data folder, or table of the database.
-        count: records, rows, files or folders.
-        first, last: the time that it is about, microseconds since 1970; None where it has none.
-        kept_until: when retention deletes it, microseconds since 1970; None where nothing does. The newest snapshot
-            stays beyond it until a hunt makes another one.
-        hold: the hold that keeps it; None where no hold stands.
-        stays: why it is not erased; "" where it is, if no hold stands.
-    """
+    """Something that is held on an account."""
 
     store: Store
-    where: str
-    count: int
+    where: str  # file below the data folder, or table of the database
+    count: int  # records, rows, files or folders
     unit: str
+    # first, last: the time that it is about, microseconds since 1970; None where it has none
     first: int | None = None
     last: int | None = None
+    # when retention deletes it, microseconds since 1970; None where nothing does. The newest snapshot stays beyond it
+    # until a hunt makes another one.
     kept_until: int | None = None
-    hold: Hold | None = None
-    stays: str = ""
+    hold: Hold | None = None  # the hold that keeps it; None where no hold stands
+    stays: str = ""  # why it is not erased; "" where it is, if no hold stands
 
     @property
     def erasable(self) -> bool:
@@ -85,18 +78,13 @@ class Holding:
 
 @dataclass(frozen=True)
 class Search:
-    """Where is looked, and for whom.
-
-    Attributes:
-        account: id of the account, as tables write it.
-        pack_names: what packs call it; None where the key of pseudonyms is not known.
-    """
+    """Where is looked, and for whom."""
 
     folder: DataFolder
     database: WatchDatabase
     config: Config
-    account: str
-    pack_names: Collection[str] | None = None
+    account: str  # id of the account, as tables write it
+    pack_names: Collection[str] | None = None  # what packs call it; None where the key of pseudonyms is not known
     now: int = 0
 
     def name_of(self, path: Path) -> str:
@@ -233,19 +221,13 @@ def _iterate_pack_holdings(search: Search, holds: Collection[Hold]) -> Iterator[
 
 @dataclass(frozen=True)
 class Erased:
-    """What was erased.
+    """What was erased."""
 
-    Attributes:
-        records: calls taken out of the spool.
-        rows: rows of the database that were deleted or changed.
-        left: what is held afterwards, with the reasons.
-    """
-
-    records: int = 0
+    records: int = 0  # calls taken out of the spool
     states: int = 0
     snapshots: int = 0
-    rows: int = 0
-    left: tuple[Holding, ...] = ()
+    rows: int = 0  # rows of the database that were deleted or changed
+    left: tuple[Holding, ...] = ()  # what is held afterwards, with the reasons
 
 
 def erase_account(search: Search) -> Erased:

@@ -48,11 +48,7 @@ def pack_span(made: int, config: Config) -> tuple[int, int]:
 
 
 def pack_names(path: Path, names: Collection[str]) -> bool:
-    """Whether a pack holds any of some names, whole, in a table; True too where it cannot be read.
-
-    Args:
-        names: what an account may be called in it.
-    """
+    """Whether a pack holds any of some names, whole, in a table; True too where it cannot be read."""
     wanted = pa.array(sorted(names), pa.string())
     try:
         with zipfile.ZipFile(path) as archive:

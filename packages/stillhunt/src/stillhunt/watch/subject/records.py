@@ -69,15 +69,10 @@ _SCOPES = {"scopeSpans": "spans", "scopeLogs": "logRecords"}
 
 @dataclass
 class SubjectIds:
-    """What makes a record an account's.
+    """What makes a record an account's."""
 
-    Attributes:
-        account: its id, as tables write it.
-        calls: ids of calls and traces of records that name it.
-    """
-
-    account: str
-    calls: set[str] = field(default_factory=set)
+    account: str  # its id, as tables write it
+    calls: set[str] = field(default_factory=set)  # ids of calls and traces of records that name it
     _sought: tuple[bytes, ...] = ()
 
     def may_be_in(self, line: bytes) -> bool:
@@ -200,11 +195,7 @@ def _iterate_export_entries(data: bytes) -> Iterator[bytes]:
 
 
 def read_export_entry(path: Path, entry: bytes) -> Any:
-    """An entry of a part of OTLP as its message.
-
-    Raises:
-        DecodeError: it is none.
-    """
+    """An entry of a part of OTLP as its message; a DecodeError if it is none."""
     _, head = measure_field(entry[:FIELD_HEAD])
     if not head:
         raise DecodeError("no entry of an export request")

@@ -50,18 +50,14 @@ OPEN_APPEAL = "the appeal is open: decide it first"
 
 @dataclass(frozen=True)
 class RowOfAccount:
-    """A row about an account.
-
-    Attributes:
-        first, last: the time that it is about, microseconds since 1970; what a hold is compared with.
-        stays: why it is not erased; "" where it is.
-    """
+    """A row about an account."""
 
     table: str
     key: tuple[Any, ...]
+    # first, last: the time that it is about, microseconds since 1970; what a hold is compared with
     first: int
     last: int
-    stays: str
+    stays: str  # why it is not erased; "" where it is
 
 
 @dataclass(frozen=True)
@@ -165,11 +161,7 @@ def all_tables(case: Case) -> dict[str, pa.Table]:
 
 
 def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
-    """How many rows of each table and file of a snapshot are about an account, or name it.
-
-    Raises:
-        CaseError: the snapshot cannot be read.
-    """
+    """How many rows of each table and file of a snapshot name an account. Raises CaseError: it cannot be read."""
     tables = all_tables(Case.read(snapshot.case))
     requests = _requests_of(tables, account)
     found = {}

@@ -27,13 +27,10 @@ _STATED, _BY_KEY = range(2)
 
 @dataclass
 class Directory:
-    """All customers, put together from all tables.
+    """All customers, put together from all tables."""
 
-    Attributes:
-        columns: account -> column of ACCOUNTS -> (rank of its source, text to order by, value). The smallest is kept,
-            so that the order of rows does not matter.
-    """
-
+    # account -> column of ACCOUNTS -> (rank of its source, text to order by, value). The smallest is kept, so that the
+    # order of rows does not matter.
     columns: dict[str, dict[str, tuple[int, str, Any]]] = field(default_factory=dict)
     teams: dict[str, set[str]] = field(default_factory=dict)
     owners: dict[str, set[str]] = field(default_factory=dict)

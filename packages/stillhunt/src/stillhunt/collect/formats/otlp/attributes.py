@@ -30,34 +30,24 @@ MAX_VALUE_DEPTH = 16
 
 @dataclass(slots=True)
 class Entry:
-    """One span or one log record; fields that only the other kind has are empty.
-
-    Attributes:
-        trace: trace id, 16 bytes; empty if it has none.
-        span: span id, 8 bytes; empty if it has none.
-        parent: id of the span around it; empty if it has none.
-        name: of the span, or of the event.
-        start: nanoseconds since 1970; 0 if unknown. For a log record when it happened, else when it was collected.
-        events: name and attributes of each event of the span that concerns a model.
-        end: of the span, nanoseconds since 1970; 0 if unknown.
-        failure: message in the status of a failed span; None if it did not fail.
-        empty: so many entries without content it stands for; 0 for one that has some.
-    """
+    """One span or one log record; fields that only the other kind has are empty."""
 
     log: bool = False
-    trace: bytes = b""
-    span: bytes = b""
-    parent: bytes = b""
-    name: str = ""
+    trace: bytes = b""  # trace id, 16 bytes; empty if it has none
+    span: bytes = b""  # span id, 8 bytes; empty if it has none
+    parent: bytes = b""  # id of the span around it; empty if it has none
+    name: str = ""  # of the span, or of the event
+    # nanoseconds since 1970; 0 if unknown. For a log record when it happened, else when it was collected.
     start: int = 0
     attributes: Attributes = field(default_factory=dict)
+    # name and attributes of each event of the span that concerns a model
     events: tuple[tuple[str, Attributes], ...] = ()
     body: Any = None
     scope: str = ""
     resource: Attributes = field(default_factory=dict)
-    end: int = 0
-    failure: str | None = None
-    empty: int = 0
+    end: int = 0  # of the span, nanoseconds since 1970; 0 if unknown
+    failure: str | None = None  # message in the status of a failed span; None if it did not fail
+    empty: int = 0  # so many entries without content it stands for; 0 for one that has some
 
 
 _MAX_REPR_CHARACTERS = 1 << 18

@@ -72,31 +72,19 @@ class NamespaceAccounts:
 
 @dataclass
 class SpanIndex:
-    """All spans, by key.
+    """All spans, by key."""
 
-    Attributes:
-        keys: of all spans, sorted, each once.
-        around: index of the span around each, -1 if it is not in the log.
-        called: whether the span is a model call.
-        wraps: whether the span is a model call with another one within it, also in time.
-        repeated: key -> [times in the log, times read so far], for spans that occur several times.
-        duplicates: keys of calls whose LiteLLM id another span has too.
-        places: key -> what the span says about calls within it.
-        model_names: the vendor's name of a model -> the one name that clients use for it.
-        tenants: whether service.namespace names the account.
-        beyond: spans that were too many to be kept.
-    """
-
-    keys: U64
-    around: npt.NDArray[np.int64]
-    called: npt.NDArray[np.bool_]
-    wraps: npt.NDArray[np.bool_]
-    repeated: dict[int, list[int]]
-    duplicates: frozenset[int]
-    places: dict[int, Place] = field(default_factory=dict)
+    keys: U64  # of all spans, sorted, each once
+    around: npt.NDArray[np.int64]  # index of the span around each, -1 if it is not in the log
+    called: npt.NDArray[np.bool_]  # whether the span is a model call
+    wraps: npt.NDArray[np.bool_]  # whether the span is a model call with another one within it, also in time
+    repeated: dict[int, list[int]]  # key -> [times in the log, times read so far], for spans that occur several times
+    duplicates: frozenset[int]  # keys of calls whose LiteLLM id another span has too
+    places: dict[int, Place] = field(default_factory=dict)  # key -> what the span says about calls within it
+    # the vendor's name of a model -> the one name that clients use for it
     model_names: dict[str, str] = field(default_factory=dict)
-    tenants: bool = False
-    beyond: int = 0
+    tenants: bool = False  # whether service.namespace names the account
+    beyond: int = 0  # spans that were too many to be kept
     _view: memoryview[int] | None = None
 
     def index(self, key: int) -> int:

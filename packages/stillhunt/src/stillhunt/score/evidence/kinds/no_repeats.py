@@ -172,11 +172,7 @@ def unevenness(senders: Ints) -> float:
 
 
 def _senders_of_prompts(prompts: Hashes, accounts: Ints) -> Ints:
-    """Accounts that send each prompt: what one account sends again is its own affair.
-
-    Args:
-        accounts: account of each prompt, ascending.
-    """
+    """Accounts that send each prompt; `accounts` of prompts ascend. What one account repeats is its own affair."""
     order = np.argsort(prompts, kind="stable")
     prompt, account = prompts[order], accounts[order]
     new = np.append(True, prompt[1:] != prompt[:-1])

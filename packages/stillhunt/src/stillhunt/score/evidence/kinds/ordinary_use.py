@@ -53,18 +53,12 @@ ASKED_CONDUCT = read_parameters(ConductParameters, "score.asked_conduct")
 
 @dataclass(frozen=True)
 class Trait:
-    """Something that requests ask for.
-
-    Attributes:
-        flags: conduct flags of which any one shows it, see `extract/text/conduct.py`.
-        usual: share of honest groups that live on it.
-        weight: part of operations that live on it.
-    """
+    """Something that requests ask for."""
 
     verb: str
-    flags: int
-    usual: float
-    weight: float
+    flags: int  # conduct flags of which any one shows it, see `extract/text/conduct.py`
+    usual: float  # share of honest groups that live on it
+    weight: float  # part of operations that live on it
 
 
 TRAITS = (

@@ -57,18 +57,12 @@ OWN_WORDS = read_parameters(OwnWordParameters, "score.own_words")
 
 @dataclass(frozen=True)
 class WordRecurrence:
-    """How often rare words come back within accounts.
+    """How often rare words come back within accounts."""
 
-    Attributes:
-        within: pairs within accounts, each word weighing as often as it could have come back.
-        expected: the same if accounts drew their requests from one work queue.
-        error: standard deviation of the log ratio in that case.
-        requests, accounts: how many were looked at.
-    """
-
-    within: float
-    expected: float
-    error: float
+    within: float  # pairs within accounts, each word weighing as often as it could have come back
+    expected: float  # the same if accounts drew their requests from one work queue
+    error: float  # standard deviation of the log ratio in that case
+    # requests, accounts: how many were looked at
     requests: int
     accounts: int
 

@@ -32,11 +32,7 @@ def _weigh_address(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 
 def address_sharing(case: CandidateCase, name: str) -> SharedKey | None:
-    """How far the members share addresses beyond chance; None where the log has no addresses.
-
-    Args:
-        name: client_ip or client_prefix.
-    """
+    """How far members share client_ip or client_prefix beyond chance; None where the log has no addresses."""
     if name not in case.shared:
         key = case.log.keys.address(name)
         case.shared[name] = None if key.empty else shared_address(case.candidate.accounts, key)
