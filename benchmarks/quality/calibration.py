@@ -13,6 +13,7 @@ stated prior. Hunts are kept in FOLDER for each state of the detector's source, 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from stillhunt import Config
 from stillhunt.base.schema import FAMILIES
 
 DOCS = Path(__file__).parents[2] / "docs"
+PACK_TEXTS = DOCS.parent / "packages/stillhunt-evidence/src/stillhunt_evidence/pages/page_texts.toml"
 BITS = (-40, -8, -4, -2, 0, 2, 4, 6, 8, 10, 12, 16, 20, 24, 40)
 GOAL = 0.2
 """Largest correlation of two families that may count as independent."""
@@ -163,6 +165,22 @@ def rungs_text(candidates: pa.Table) -> str:
     )
 
 
+def copy_to_packs(text: str, candidates: pa.Table) -> None:
+    """Write into the texts of packs what the page says of candidates at the stated prior."""
+    table = text.split("Candidates at the stated prior", 1)[1].split("Candidates at even odds", 1)[0]
+    rows = []
+    for line in re.findall(r"^\| \d.*$", table, re.MULTILINE):
+        stated, groups, campaigns, _mean, observed, interval = (one.strip() for one in line.split("|")[1:-1])
+        bounds = [float(one) for both in (stated, interval) for one in both.split(" - ")]
+        counts = [int(one.replace(",", "")) for one in (groups, campaigns)]
+        rows.append(f"  {[*bounds[:2], *counts, float(observed), *bounds[2:]]},\n")
+    known = PACK_TEXTS.read_text("utf-8")
+    known = re.sub(r"(?ms)^stated_shares = \[\n.*?^\]$", f"stated_shares = [\n{''.join(rows)}]", known)
+    for name, number in (("candidates", candidates.num_rows), ("worlds", len(set(candidates["world"].to_pylist())))):
+        known = re.sub(rf"(?m)^calibration_{name} = .*$", f"calibration_{name} = {number}", known)
+    PACK_TEXTS.write_text(known, "utf-8")
+
+
 def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, str]:
     """The page in Markdown, and its plot."""
     prior = Config().score.prior_bits
@@ -251,7 +269,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3, help="worlds of each rung")
     parser.add_argument("--texts", type=Path, help="Parquet file of real texts with the columns text and topic")
     parser.add_argument("--threads", type=int, default=0, help="0 = one per core")
-    parser.add_argument("--write", action="store_true", help="write docs/calibration.md and docs/calibration.svg")
+    parser.add_argument("--write", action="store_true", help="write docs/calibration.*, and the rates in packs")
     arguments = parser.parse_args(words)
     kinds = world_kinds(arguments.honest, arguments.seeds, arguments.texts)
     candidates, accounts = gather(arguments.rows, kinds, arguments.threads)
@@ -264,6 +282,7 @@ def main(words: list[str] | None = None) -> int:
     if arguments.write:
         (DOCS / "calibration.md").write_text(text, "utf-8")
         (DOCS / "calibration.svg").write_text(picture, "utf-8")
+        copy_to_packs(text, candidates)
     return 0
 
 

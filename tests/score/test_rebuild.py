@@ -199,7 +199,7 @@ def test_rows_about_members_carry_no_marks() -> None:
 def test_the_prior_of_members_is_what_the_members_say() -> None:
     evidence = case("act")[0]["evidence"]
     place = of_kind("act", "prior", member=True)
-    assert evidence["bits"][place].as_py() == 2.0
+    assert evidence["bits"][place].as_py() == 1.5
     for column in ("bits", "raw_bits"):
         assert differences("act", evidence=with_value(evidence, column, place, 0.0))
 

@@ -317,12 +317,12 @@ def members(*values: float, rest: float = 4.0) -> np.ndarray:
 
 
 def test_likelier_strangers_leave_and_the_rest_is_judged_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others say one bit for an account where it is asked who stays, and then two for each who does."""
+    """The others say one bit for an account where it is asked who stays, and then one and a half for each who does."""
     judged = verdict_on(monkeypatch, finding("queue", 9.0, member_bits=members(-1.01, -1.0, -0.99)))
     assert judged.candidate.accounts.tolist() == list(range(1, MEMBERS))
-    assert judged.weighed.member_prior == 2.0
-    assert judged.weighed.member_bits[0] == 1.0
-    assert judged.member_probability[-1] == pytest.approx(64 / 65)
+    assert judged.weighed.member_prior == 1.5
+    assert judged.weighed.member_bits[0] == 0.5
+    assert judged.member_probability[-1] == pytest.approx(2.0**5.5 / (2.0**5.5 + 1.0))
 
 
 def test_where_too_few_stay_all_are_kept_and_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,24 @@ def test_a_decision_is_made_shown_and_undone(running: Running) -> None:
     assert call(running, "GET", "/v1/decisions?account_id=made%20%26%20shown")[1]["decisions"] == []
 
 
+def test_a_decision_waits_for_a_second_person_where_the_policy_says_so(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server:
+        (tmp_path / "data" / "policy.toml").write_text('second_person = ["block"]')
+        server.decisions.look()
+        new = {"account_id": "one", "action": "block", "by": "Ada"}
+        status, made, _ = call(server, "POST", "/v1/decisions", new)
+        assert (status, made["dry_run"]) == (201, True)
+        approve = f"/v1/decisions/{made['seq']}/approve"
+        assert call(server, "GET", "/v1/decisions?account_id=one")[1]["decisions"] == []
+        assert call(server, "POST", approve, {"by": "ada"})[0] == 400
+        status, approved, _ = call(server, "POST", approve, {"by": "Bo", "note": "seen"})
+        assert (status, approved["dry_run"], approved["author"]) == (201, False, "Bo")
+        assert [one["seq"] for one in call(server, "GET", "/v1/decisions?account_id=one")[1]["decisions"]] == [
+            approved["seq"]
+        ]
+        assert call(server, "POST", approve, {"by": "Cy"})[0] == 404
+
+
 def test_many_decisions_come_in_pages(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stillhunt_server.api.operations.PAGE", 2)
     for number in range(5):

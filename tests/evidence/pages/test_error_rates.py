@@ -118,7 +118,7 @@ def test_every_rate_has_a_source_and_the_budget_is_said() -> None:
     ("probability", "said"),
     [
         (0.9995, "100 % of groups with such a probability were campaigns (95 to 100 %)"),
-        (0.6, "52 % of groups with such a probability were campaigns (2 to 96 %)"),
+        (0.6, "53 % of groups with such a probability were campaigns (2 to 96 %)"),
     ],
 )
 def test_the_measured_share_fits_beside_a_probability(probability: float, said: str) -> None:

@@ -87,6 +87,7 @@ FORMS = {
     "/filters": Entry("analyst", "/filters", fields={"page": "/campaigns", "query": "verdict=act", "name": "new"}),
     "/filters/{filter_id}/delete": Entry("analyst", "/filters/1/delete"),
     "/decisions": Entry("analyst", "/decisions", fields=_DECIDED),
+    "/decisions/approve": Entry("analyst", "/decisions/approve", fields={"seq": "1", "note": "seen"}, done=400),
     "/decisions/undo": Entry("analyst", "/decisions/undo", fields={"seq": "1", "note": "it was wrong"}),
     "/appeals/{appeal_id}": Entry("analyst", "/appeals/1", fields={"what": "uphold", "note": "it was right"}),
     "/rules": Entry("analyst", "/rules", fields={"name": "nobody", "state": "off", "reason": "a try"}, done=400),

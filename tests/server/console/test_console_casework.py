@@ -266,7 +266,7 @@ def test_no_text_in_any_field_of_any_form_does_harm(scene: Scene) -> None:
         *cases,
         f"{PAGE}/case/due",
         f"{PAGE}/pack",
-        *("/filters", "/decisions/undo", "/appeals/1", "/users", "/queue/next", "/queue/bulk"),
+        *("/filters", "/decisions/approve", "/decisions/undo", "/appeals/1", "/users", "/queue/next", "/queue/bulk"),
     }
     typed = {"text", "note", "label"}
     for number, text in enumerate(HOSTILE[::4]):

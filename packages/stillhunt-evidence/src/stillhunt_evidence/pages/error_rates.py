@@ -131,7 +131,8 @@ class StatedShare(NamedTuple):
 
 
 STATED_SHARES = tuple(StatedShare._make((*row[:5], tuple(row[5:]))) for row in PAGE_TEXTS["stated_shares"])
-CALIBRATION_CANDIDATES, CALIBRATION_WORLDS = 1113, 28
+CALIBRATION_CANDIDATES: int = PAGE_TEXTS["calibration_candidates"]
+CALIBRATION_WORLDS: int = PAGE_TEXTS["calibration_worlds"]
 _OFTEN = 0.75
 _LEAST_WHOLE = 0.01
 _MOST_MONTHS = 100.0

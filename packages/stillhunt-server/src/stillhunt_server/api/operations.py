@@ -19,6 +19,7 @@ from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
 from stillhunt.decide.log import read_log, read_newest
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
+from stillhunt.decide.second_person import approve_decision
 from stillhunt.watch.database.tables import DECISIONS, TOKENS
 from stillhunt_server.api import forms
 from stillhunt_server.api.api_routes import ApiRoute, Call, ProblemError
@@ -103,14 +104,24 @@ def _check_log(call: Call) -> None:
 
 @_route("POST", "/v1/decisions", ADMIN, sent=forms.NewDecision, status=201, problems=(400, 413))
 def _make_person_decision(call: Call) -> forms.Decision:
-    """Decide about an account as a person."""
+    """Decide about an account as a person; `dry_run` is true where a second person has to approve it first."""
     _check_log(call)
     new: forms.NewDecision = call.body
     kind: Kind = "override" if new.override else "case"
     by, span = DecisionAuthor(new.by, new.note), DecisionSpan(_read_clock_microseconds(), new.days)
+    second_person = call.sources.decisions.answers.policy.second_person
     return _build_decision_form(
-        call, decide_as_person(call.sources.database, new.account_id, new.action, by, span, kind, new.reason)
+        call,
+        decide_as_person(call.sources.database, new.account_id, new.action, by, span, kind, new.reason, second_person),
     )
+
+
+@_route("POST", "/v1/decisions/{seq:int}/approve", ADMIN, sent=forms.Undo, status=201, problems=(400, 404, 413))
+def _approve_person_decision(call: Call) -> forms.Decision:
+    """Approve, as a second person, a decision about an account that waits for one."""
+    _check_log(call)
+    about = (call.body.by, call.body.note, _read_clock_microseconds())
+    return _build_decision_form(call, approve_decision(call.sources.database, _in_path(call, "seq"), *about))
 
 
 @_route("POST", "/v1/decisions/{seq:int}/undo", ADMIN, sent=forms.Undo, status=201, problems=(400, 404, 413))

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from stillhunt.base import formatting
 from stillhunt.base.wording import fill, sentences_beside
+from stillhunt.decide.names import RULE_PREFIX
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, DECISIONS, SNAPSHOT_ROWS
 from stillhunt.watch.records import history
@@ -38,7 +39,7 @@ def campaign_events(database: WatchDatabase, campaign: str, members: pa.Table) -
     found += _list_finds(database, campaign, members)
     found += _list_decisions(database, campaign, members)
     for one in work_events(database, campaign):
-        if one.kind not in ("act", "open"):  # what an act did is told by its decisions
+        if one.kind not in ("act", "open", "propose"):  # what an act did is told by its decisions
             at, note = _moment_of(one.at), f": {formatting.shorten(one.note, 200)}" if one.note else ""
             words = f"{formatting.shorten(one.by, _AUTHOR_CHARS)}, {one.kind}{note}"
             found.append(CaseEvent(at, at, "work", words, "#case"))
@@ -77,7 +78,7 @@ def _list_decisions(database: WatchDatabase, campaign: str, members: pa.Table) -
         if number:
             at = _moment_of(made_at)
             words = fill(
-                _SAID["dry" if dry_run else "decided"],
+                _SAID[("dry" if author.startswith(RULE_PREFIX) else "waits") if dry_run else "decided"],
                 action=formatting.sentence_case(ACTION_WORDS.get(action, action)),
                 accounts=number,
                 author=formatting.shorten(author, _AUTHOR_CHARS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
@@ -105,6 +105,7 @@ class ActOnCampaign:
 
     Attributes:
         chosen: accounts that a person chose, whatever their own verdict is; None for those whose own verdict is act.
+        second_person: actions that wait for a second person, as the policy has them.
     """
 
     members: tuple[CampaignMember, ...]
@@ -115,6 +116,27 @@ class ActOnCampaign:
     facts: CampaignFacts
     snapshot: int = 0
     chosen: frozenset[str] | None = None
+    second_person: Collection[Action] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a second person has to approve it."""
+        return self.action in self.second_person
+
+
+@dataclass(frozen=True)
+class ApproveAction:
+    """Approve what somebody else decided to do, so that it is in force."""
+
+    note: str
+    facts: CampaignFacts
+
+
+@dataclass(frozen=True)
+class DeclineAction:
+    """Decline it, or take back what one decided oneself."""
+
+    note: str
 
 
 @dataclass(frozen=True)
@@ -153,6 +175,8 @@ class ReopenCase:
     note: str = ""
 
 
+CaseDecision = ActOnCampaign | ApproveAction | DeclineAction | WatchCampaign | DismissCampaign
+"""What writes to the decision log."""
 Change = (
     OpenCase
     | AssignCase
@@ -162,9 +186,7 @@ Change = (
     | RemoveLabel
     | WriteNarrative
     | SetDueDay
-    | ActOnCampaign
-    | WatchCampaign
-    | DismissCampaign
+    | CaseDecision
     | ReopenCase
 )
 
@@ -201,7 +223,11 @@ def step_of(work: CaseWork, change: Change) -> Step:
             note = _require_note_text(change.conclusion, "an investigation has no conclusion")
             kept = {**asdict(change), "question": question, "conclusion": note}
             return _add_opened_status(work, Step("comment", note=note, said={"investigation": kept}))
-        case ActOnCampaign() | WatchCampaign() | DismissCampaign():
+        case ActOnCampaign() if change.waits:
+            return _add_opened_status(work, Step("propose", note=note_text(change.note)))
+        case DeclineAction():
+            return Step("decline", note=note_text(change.note))
+        case ActOnCampaign() | ApproveAction() | WatchCampaign() | DismissCampaign():
             return _build_decision_step(change)
         case ReopenCase():
             if work.status in ("new", "open"):
@@ -243,10 +269,10 @@ def _build_edit_step(
             return Step("narrative", {"narrative": text})
 
 
-def _build_decision_step(change: ActOnCampaign | WatchCampaign | DismissCampaign) -> Step:
+def _build_decision_step(change: ActOnCampaign | ApproveAction | WatchCampaign | DismissCampaign) -> Step:
     said = {"facts": asdict(change.facts)}
     match change:
-        case ActOnCampaign():
+        case ActOnCampaign() | ApproveAction():
             return Step("act", {"status": "acted", "reason": "", "look_at": 0}, note_text(change.note), said)
         case WatchCampaign():
             return Step(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 from stillhunt.base import formatting
 from stillhunt.base.config import SanctionedSettings
 from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.units import DAY
 from stillhunt.decide.actions import ACTIONS, DECISION_TEXTS, REASON_TEXTS, WITHOUT_FLAG, Action, rank
 from stillhunt.decide.case_work import CaseWork
 from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
@@ -22,13 +23,17 @@ from stillhunt.decide.log import log_locked, of_campaign
 from stillhunt.decide.names import note_of, storable
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, person_entry
 from stillhunt.decide.rules import SHARED_ROLES
+from stillhunt.decide.second_person import approval_entries, waits_for_approval
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import CAMPAIGN_ROWS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS, CASES
 from stillhunt_server.casework.changes import (
     ActOnCampaign,
+    ApproveAction,
     CampaignMember,
+    CaseDecision,
     Change,
+    DeclineAction,
     DismissCampaign,
     Step,
     WatchCampaign,
@@ -125,18 +130,25 @@ def planned(change: ActOnCampaign) -> ActionPlan:
 
 
 def act_entries(
-    campaign_id: str, change: ActOnCampaign, plan: ActionPlan, by: str, log: Sequence[LogEntry], now: int
+    campaign_id: str, change: ActOnCampaign, plan: ActionPlan, by: str, cases: Iterable[LogEntry], now: int
 ) -> Iterator[LogEntry]:
-    """Entries that act on accounts; what cases decided about them for this campaign before ends."""
+    """Entries that act on accounts; what cases decided about them for this campaign before ends.
+
+    Where it waits for a second person, what is in force stays until it is approved, and what waits for this campaign
+    ends.
+
+    Args:
+        cases: what cases decided for the campaign, and stands.
+    """
     made = person_entry(
         "", change.action, DecisionAuthor(by, change.note), DecisionSpan(now, change.days), "case", change.reason
     )
     accounts = set(plan.accounts)
-    for entry in standing(log, now):
-        if entry.kind == "case" and entry.campaign_id == campaign_id and entry.account_id in accounts:
+    for entry in cases:
+        if waits_for_approval(entry) if change.waits else entry.account_id in accounts:
             yield end_of(entry, by, note_of("decided anew"), now)
     for account in plan.accounts:
-        yield replace(made, account_id=account, campaign_id=campaign_id, snapshot=change.snapshot)
+        yield replace(made, account_id=account, campaign_id=campaign_id, snapshot=change.snapshot, dry_run=change.waits)
 
 
 def ends_of_campaign(
@@ -177,7 +189,8 @@ def reversed_entries(
         if (earlier.kind, earlier.account_id) in taken:
             continue
         again = replace(earlier, seq=0, made_at=now, starts_at=max(now, earlier.starts_at), undoes=end.seq)
-        yield replace(again, author=_choose_end_author(earlier, by.name), note=_format_author_note(by))
+        author = earlier.author if waits_for_approval(earlier) else _choose_end_author(earlier, by.name)
+        yield replace(again, author=author, note=_format_author_note(by))
 
 
 def _end_decision_entry(entry: LogEntry, by: DecisionAuthor, now: int) -> LogEntry:
@@ -227,21 +240,51 @@ def change_work(
         if not work.version:
             _check_campaign(connection, campaign_id)
         step = step_of(work, change)
-        if step.kind != "comment" and not step.said and not _list_changed_fields(work, step):
-            return work
-        if isinstance(change, ActOnCampaign):
+        if not isinstance(change, CaseDecision):
+            if step.kind != "comment" and not step.said and not _list_changed_fields(work, step):
+                return work
+        else:
+            known = log.read(of_campaign(campaign_id))
+            step, entries = _decide_change(campaign_id, change, step, known, person, now)
+            step = _add_log_span(step, log.append(entries))
+        return _write_case_change(connection, work, step, person, now)
+
+
+def _decide_change(
+    campaign_id: str,
+    change: CaseDecision,
+    step: Step,
+    log: Sequence[LogEntry],
+    person: str,
+    now: int,
+) -> tuple[Step, list[LogEntry]]:
+    """The step of a decision with what it says of accounts, and its entries for the decision log."""
+    cases = [one for one in standing(log, now) if one.kind == "case" and one.campaign_id == campaign_id]
+    waiting = [one for one in cases if waits_for_approval(one)]
+    match change:
+        case ActOnCampaign():
             plan = planned(change)
             said = {name: getattr(change, name) for name in ("action", "days", "reason")}
-            said = {"act": {**said, "accounts": len(plan.accounts), "left_out": dict(plan.left_out)}}
-            step = replace(step, said={**step.said, **said})
-            known = log.read(of_campaign(campaign_id))
-            step = _add_log_span(step, log.append(act_entries(campaign_id, change, plan, person, known, now)))
-        elif isinstance(change, WatchCampaign | DismissCampaign):
+            said |= {"accounts": len(plan.accounts), "left_out": dict(plan.left_out)}
+            entries = list(act_entries(campaign_id, change, plan, person, cases, now))
+        case ApproveAction():
+            entries = list(approval_entries(waiting, person, step.note, now))
+            first, accounts = waiting[0], {one.account_id for one in waiting}
+            said = {"action": first.action, "days": (first.expires_at - first.starts_at) / DAY, "reason": first.reason}
+            said |= {"accounts": len(accounts), "decided_by": first.author}
+            before = [one for one in cases if one not in waiting and one.account_id in accounts]
+            entries = [*(end_of(one, person, note_of("decided anew"), now) for one in before), *entries]
+        case DeclineAction():
+            if not waiting:
+                raise CaseError(
+                    "nothing waits for a second person", where="this campaign", next_step="look at what stands"
+                )
+            return step, [end_of(one, person, note_of(step.note or "declined"), now) for one in waiting]
+        case WatchCampaign() | DismissCampaign():
             kinds: tuple[Kind, ...] = ("case",) if isinstance(change, WatchCampaign) else _DISMISSAL_ENDS
-            author = DecisionAuthor(person, f"the campaign is {step.fields['status']} {step.fields['reason']}".rstrip())
-            known = log.read(of_campaign(campaign_id))
-            step = _add_log_span(step, log.append(ends_of_campaign(known, campaign_id, kinds, author, now)))
-        return _write_case_change(connection, work, step, person, now)
+            why = f"the campaign is {step.fields['status']} {step.fields['reason']}".rstrip()
+            return step, list(ends_of_campaign(log, campaign_id, kinds, DecisionAuthor(person, why), now))
+    return replace(step, said={**step.said, "act": said}), entries
 
 
 def undo_change(

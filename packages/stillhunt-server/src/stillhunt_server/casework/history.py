@@ -18,8 +18,9 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import CASE_EVENTS
 
 EventKind = Literal[
-    "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo", "due"
-]
+    "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo", "due",
+    "propose", "decline",
+]  # fmt: skip
 STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason", "look_at", "due_at")
 """What changes change, and what undo puts back."""
 GROWN = 2
@@ -47,7 +48,8 @@ class WorkEvent:
     kind: EventKind
     note: str
     # before, after: the fields of STATE_FIELDS that changed. `after` also has, of a decision, `facts` (of
-    # CampaignFacts); of an action `act` (action, days, reason, accounts, left_out); of what is written to the decision
+    # CampaignFacts); of an action `act` (action, days, reason, accounts, left_out, and who decided
+    # it where a second person approved it: decided_by); of what is written to the decision
     # log `log` (its first and last place there); of an undo `undoes` (the version that it undoes).
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)

@@ -39,8 +39,17 @@ class StandingPart:
     since: int
     until: int
 
+    @property
+    def waits(self) -> bool:
+        """Whether a person decided it and a second one has not approved it."""
+        return self.dry_run and not self.author.startswith(RULE_PREFIX)
+
     def words(self, members: int) -> str:
         """What stands, about how many of a campaign's members, and by whom."""
+        if self.waits:
+            action = ACTION_WORDS.get(self.action, self.action)
+            about = {"accounts": self.accounts, "members": max(members, self.accounts)}
+            return fill(_SAID["waits"], action=action, author=formatting.shorten(self.author, _AUTHOR_CHARS), **about)
         said = _SAID.get(self.action, self.action)
         author = formatting.shorten(self.author.removeprefix(RULE_PREFIX), _AUTHOR_CHARS)
         by = fill(_SAID["by_rule" if self.author.startswith(RULE_PREFIX) else "by_person"], author=author)

@@ -29,7 +29,7 @@ from stillhunt.commands import (
 )
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt.decide.case_work import CaseWork, read_all_work, read_work
-from stillhunt.decide.running import findings_of
+from stillhunt.decide.running import findings_of, read_second_person
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import SNAPSHOTS, DataFolder
 from stillhunt.watch.records import all_campaigns, resolve_campaign
@@ -37,9 +37,11 @@ from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt_server.casework.changes import (
     ActOnCampaign,
     AddComment,
+    ApproveAction,
     AssignCase,
     CampaignMember,
     Change,
+    DeclineAction,
     DismissalReason,
     DismissCampaign,
     ReopenCase,
@@ -74,6 +76,8 @@ _EVENT_HEADINGS = ("version", "when (UTC)", "by", "what", "note")
 _NAME_CHARS, _NOTE_CHARS = 24, 100
 
 _WAITING = ("new", "open", "watched")
+
+_KNOWN_DECISIONS = "act, watch, dismiss, approve or decline"
 
 
 @case_commands.command("list")
@@ -172,7 +176,7 @@ def comment_case(
 def decide_case(
     context: typer.Context,
     campaign: CampaignArgument,
-    decision: Annotated[str, typer.Argument(metavar="DECISION", help="act, watch or dismiss.")],
+    decision: Annotated[str, typer.Argument(metavar="DECISION", help=f"{_KNOWN_DECISIONS}.")],
     by: AnalystOption,
     action: Annotated[
         str,
@@ -201,6 +205,7 @@ def decide_case(
     'act' decides about the members whose own verdict is act, but about no account of a declared programme, and it only
     tags an account that customers or victims use. 'dismiss' ends what rules and cases decided for the campaign, keeps
     rules from acting on it until it is reopened, and needs a reason and a note. 'watch' ends what cases decided for it.
+    'approve' puts in force what somebody else decided and the policy has wait for a second person; 'decline' ends it.
     """
     if decision != "act":
         refuse_unused(context, ("action", "days", "code"), "only to act takes one")
@@ -214,17 +219,22 @@ def decide_case(
         if decision == "act":
             members, sequence = _read_latest_members(data, settings_file, name)
             chosen, told = cast("Action", action), cast("ReasonCode", code)
-            change = ActOnCampaign(members, chosen, days, told, note, facts, sequence)
+            second_person = read_second_person(DataFolder(data), Config.load(file=settings_file))
+            change = ActOnCampaign(members, chosen, days, told, note, facts, sequence, second_person=second_person)
+        elif decision == "approve":
+            change = ApproveAction(note, facts)
+        elif decision == "decline":
+            change = DeclineAction(note)
         elif decision == "watch":
             change = WatchCampaign(note, facts)
         elif decision == "dismiss":
             change = DismissCampaign(cast("DismissalReason", reason), note, facts)
         else:
-            raise ConfigError("there is no such decision", where="decision", next_step="choose act, watch or dismiss")
+            raise ConfigError("there is no such decision", where="decision", next_step=f"choose {_KNOWN_DECISIONS}")
         _apply_case_change(database, name, change, by, seen)
         latest = work_events(database, name)[-1]
     if "act" in latest.after:
-        _print_act(latest.after["act"])
+        _print_act(latest.after["act"], waits=latest.kind == "propose")
 
 
 @case_commands.command("reopen")
@@ -259,10 +269,12 @@ def _read_latest_members(
     return campaign_members(findings_of(snapshot).facts, campaign, sanctioned), snapshot.sequence
 
 
-def _print_act(act: Mapping[str, Any]) -> None:
+def _print_act(act: Mapping[str, Any], *, waits: bool) -> None:
     console = output_console()
     console.print(f"{formatting.plural(act['accounts'], 'account')}: {act['action']} for {act['days']:g} days.")
-    for reason, number in act["left_out"].items():
+    if waits:
+        console.print("It waits for a second person, and is not in force: 'stillhunt case decide CAMPAIGN approve'.")
+    for reason, number in act.get("left_out", {}).items():
         console.print(f"Left out: {formatting.plural(number, 'account')}, each {LEFT_OUT_MEANINGS[reason]}.")
 
 

@@ -57,6 +57,7 @@ def ask_before_acting(request: PageRequest, change: ActOnCampaign) -> Response:
         "accounts": [formatting.shorten(one, 80) for one in plan.accounts[:ACCOUNTS_NAMED]],
         "more": max(0, len(plan.accounts) - ACCOUNTS_NAMED),
         "action": change.action,
+        "waits": change.waits,
         "means": ACTION_MEANINGS[change.action],
         "told": REASON_TEXTS[change.reason],
         "days": f"{change.days:g}",

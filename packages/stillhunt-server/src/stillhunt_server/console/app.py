@@ -84,6 +84,7 @@ WORK_ROUTES = (
     PageRoute("/queue/bulk", queue_forms.change_many, "POST"),
     PageRoute("/signs", pages_decisions.signs),
     PageRoute("/decisions/undo", pages_decisions.end_decision, "POST"),
+    PageRoute("/decisions/approve", pages_decisions.approve_decision_form, "POST"),
     PageRoute("/appeals", pages_decisions.appeals),
     PageRoute("/appeals/{appeal_id}", pages_decisions.appeal),
     PageRoute("/appeals/{appeal_id}", pages_decisions.end_appeal, "POST"),

@@ -11,12 +11,15 @@ from starlette.responses import RedirectResponse, Response
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
 from stillhunt.base.units import DAY, SECOND
+from stillhunt.decide.running import read_second_person
 from stillhunt_server.casework.changes import (
     ActOnCampaign,
     AddComment,
     AddLabel,
+    ApproveAction,
     AssignCase,
     Change,
+    DeclineAction,
     DismissCampaign,
     OpenCase,
     RemoveLabel,
@@ -49,7 +52,9 @@ def change_case(request: PageRequest) -> Response:
                 database, name, seen, request.by, request.now, list_declared_accounts(request.console.config, shown)
             )
         elif kind in _CHANGES:
-            change_work(database, name, seen, _CHANGES[kind](request), request.by, request.now)
+            change = _CHANGES[kind](request)
+            kind = "propose" if isinstance(change, ActOnCampaign) and change.waits else kind
+            change_work(database, name, seen, change, request.by, request.now)
         else:
             raise CaseError("a case has no such change", where="the address", next_step="use the forms of its page")
     except (CaseError, ConfigError) as problem:
@@ -97,6 +102,7 @@ def _read_act_form(request: PageRequest) -> ActOnCampaign:
         reason=form["reason"],  # type: ignore[arg-type]  # as above
         note=form["note"],
         facts=facts_of(request.case, name),
+        second_person=read_second_person(request.data_folder, request.console.config),
         snapshot=request.case.sequence,
         chosen=read_chosen(request, members),
     )
@@ -149,6 +155,8 @@ _CHANGES: dict[str, Callable[[PageRequest], Change]] = {
     "unlabel": lambda request: RemoveLabel(request.form["label"]),
     "narrative": lambda request: WriteNarrative(request.form["text"]),
     "act": _read_act_form,
+    "approve": lambda request: ApproveAction(request.form["note"], facts_of(request.case, request.route["campaign"])),
+    "decline": lambda request: DeclineAction(request.form["note"]),
     "watch": _read_watch_form,
     "due": lambda request: SetDueDay(read_day(request, "due")),
     "dismiss": _read_dismiss_form,

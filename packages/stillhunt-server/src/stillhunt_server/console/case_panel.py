@@ -27,6 +27,7 @@ from stillhunt_server.casework.history import (
 )
 from stillhunt_server.casework.in_force import standing_parts
 from stillhunt_server.console.context import PageRequest
+from stillhunt_server.console.decision_table import WAITS
 from stillhunt_server.console.messages import read_done
 from stillhunt_server.console.navigation import plugin_pages
 from stillhunt_server.console.rendering import account_url, campaign_url, moment
@@ -101,7 +102,7 @@ def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "packs": packs_about(folder.path, campaign) if folder is not None else [],
         "makes_packs": any(page.name == "packs" for page in plugin_pages()),
         "in_snapshot": shown is not None and campaign in shown.by_id,
-        "decided": _list_standing_decisions(request, campaign),
+        **_describe_standing_decisions(request, campaign),
         "events": [
             {"at": moment(one.at), "by": one.by, "words": describe_work_event(one), "note": one.note, **_kept_of(one)}
             for one in reversed(work_events(database, campaign))
@@ -122,15 +123,20 @@ def workers(database: WatchDatabase) -> list[str]:
     return [one.name for one in all_users(database) if one.disabled_at is None and one.role != "viewer"]
 
 
-def _list_standing_decisions(request: PageRequest, campaign: str) -> list[tuple[str, str, Any, Any]]:
-    """What stands about accounts for this campaign: in words, where the rows are, and since and until when."""
+def _describe_standing_decisions(request: PageRequest, campaign: str) -> dict[str, Any]:
+    """What stands about accounts for this campaign: in words, where the rows are, and since and until when.
+
+    Returns:
+        Under `decided` all of it, and under `waiting` what waits for a second person; None where nothing does.
+    """
     shown, found = request.latest, []
     members = shown.by_id[campaign].row["accounts"] if shown is not None and campaign in shown.by_id else 0
-    for one in standing_parts(request.database, request.now, campaign).get(campaign, []):
-        state = "dry run" if one.dry_run else "stands"
+    parts = standing_parts(request.database, request.now, campaign).get(campaign, [])
+    for one in parts:
+        state = (WAITS if one.waits else "dry run") if one.dry_run else "stands"
         asked_for = urlencode({"campaign_id": campaign, "action": one.action, "author": one.author, "state": state})
         found.append((one.words(members), f"/decisions?{asked_for}", moment(one.since), moment(one.until)))
-    return found
+    return {"decided": found, "waiting": next((one for one in parts if one.waits), None)}
 
 
 def facts_of(shown: ShownCase, campaign: str) -> CampaignFacts:
@@ -161,11 +167,14 @@ def describe_work_event(event: WorkEvent) -> str:
             return f"assigned it to {after.get('assignee')}" if after.get("assignee") else "assigned it to nobody"
         case "label" | "unlabel":
             return f"set the labels {formatting.join_words(list(after.get('labels', []))) or 'to none'}"
-        case "act":
+        case "act" | "propose":
             act = after.get("act", {})
             number = act.get("accounts", 0)
             number = number if isinstance(number, int) else len(number)
-            return f"decided {str(act.get('action', '')).replace('_', ' ')} for {formatting.plural(number, 'account')}"
+            what = f"{str(act.get('action', '')).replace('_', ' ')} for {formatting.plural(number, 'account')}"
+            if decided_by := act.get("decided_by"):
+                return f"approved what {decided_by} had decided: {what}"
+            return f"decided {what}{', which waits for a second person' if event.kind == 'propose' else ''}"
         case "dismiss":
             return f"dismissed it: {str(after.get('reason', '')).replace('_', ' ')}"
         case "undo":
@@ -178,4 +187,5 @@ def describe_work_event(event: WorkEvent) -> str:
                 "watch": "decided to watch it",
                 "reopen": "reopened it",
                 "due": "set the day by which it is to be decided",
+                "decline": "declined what waited for a second person",
             }.get(event.kind, event.kind)

@@ -212,6 +212,17 @@ class PageRequest:
         return self.console.derived(self.case)
 
     @property
+    def data_folder(self) -> DataFolder:
+        """The data folder.
+
+        Raises:
+            CaseError: a case folder is shown.
+        """
+        if self.console.folder is None:
+            raise _only_read()
+        return self.console.folder
+
+    @property
     def database(self) -> WatchDatabase:
         """The database.
 
@@ -219,9 +230,7 @@ class PageRequest:
             CaseError: the case folder that is shown has none.
         """
         if self.console.database is None:
-            raise CaseError(
-                "a case folder can only be read", where="this page", next_step="work on campaigns needs a data folder"
-            )
+            raise _only_read()
         return self.console.database
 
     def look(self, what: str, about: str) -> None:
@@ -237,3 +246,9 @@ class PageRequest:
             if self.query.export:
                 what, about = "export", f"{what} of {about}: {self.exported}"
             record_look(self.console.database, self.by, what, about)
+
+
+def _only_read() -> CaseError:
+    return CaseError(
+        "a case folder can only be read", where="this page", next_step="work on campaigns needs a data folder"
+    )

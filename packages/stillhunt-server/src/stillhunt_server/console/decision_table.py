@@ -22,6 +22,8 @@ from stillhunt_server.console.rendering import account_url, campaign_url, code_w
 from stillhunt_server.console.table_query import Row, TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec
 
+WAITS = "waits for a second person"
+"""State of a decision of a person that somebody else has to approve."""
 TIES_SHOWN = 3
 """Findings about an account that say what ties it. Judgement: one line of a table."""
 
@@ -114,7 +116,8 @@ def conditions_of(query: TableQuery, now: int) -> list[LogCondition]:
     row = DECISIONS.c
     states = {
         "stands": and_(is_standing(now), row.dry_run.is_(False)),
-        "dry run": and_(is_standing(now), row.dry_run.is_(True)),
+        "dry run": and_(is_standing(now), row.dry_run.is_(True), row.kind == "rule"),
+        WAITS: and_(is_standing(now), row.dry_run.is_(True), row.kind != "rule"),
         "ends another": row.kind == "undo",
         "ended": and_(row.kind != "undo", ~is_standing(now)),
     }

@@ -19,6 +19,8 @@ from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, field_
 from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.policy import AppealTerms
+from stillhunt.decide.running import read_second_person
+from stillhunt.decide.second_person import approve_decision, waits_for_approval
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt.watch.database.tables_console import AUDIT
 from stillhunt.watch.early_signs.signs import EarlySign, read_signs
@@ -37,6 +39,7 @@ from stillhunt_server.console.decision_table import (
     DECISIONS_TABLE,
     SIGNS_SCHEMA,
     SIGNS_TABLE,
+    WAITS,
     conditions_of,
     decision_row,
 )
@@ -86,7 +89,15 @@ def decide_account(request: PageRequest) -> Response:
     kind = cast("Literal['case', 'override']", chosen("kind", ("case", "override")))
     action, reason = cast("Action", chosen("action", ACTIONS)), cast("ReasonCode", chosen("reason", REASON_TEXTS))
     by, span = DecisionAuthor(request.by, form["note"]), DecisionSpan(request.now, form.days("days"))
-    made = decide_as_person(request.database, form["account"], action, by, span, kind, reason)
+    second_person = read_second_person(request.data_folder, request.console.config)
+    made = decide_as_person(request.database, form["account"], action, by, span, kind, reason, second_person)
+    return RedirectResponse(decision_url(made.seq), 303)
+
+
+def approve_decision_form(request: PageRequest) -> Response:
+    """Approve a decision about one account as a second person."""
+    seq = whole_number(request.form["seq"].strip(), 0)
+    made = approve_decision(request.database, seq, request.by, request.form["note"], request.now)
     return RedirectResponse(decision_url(made.seq), 303)
 
 
@@ -238,6 +249,8 @@ def _name_entry_state(entry: LogEntry, stands: set[int]) -> str:
         return "ends another"
     if entry.seq not in stands:
         return "ended"
+    if waits_for_approval(entry):
+        return WAITS
     return "dry run" if entry.dry_run else "stands"
 
 

@@ -18,6 +18,7 @@ from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, field_
 from stillhunt.decide.log import about_account, read_log
 from stillhunt.decide.policy import AppealTerms
 from stillhunt.decide.running import policy_of
+from stillhunt.decide.second_person import describe_unforced
 from stillhunt.watch.folder import DataFolder
 
 appeal_commands = typer.Typer(
@@ -184,10 +185,11 @@ def _describe_appeal_status(appeal: Appeal, now: int) -> str:
 def _describe_log_entry(entry: LogEntry) -> str:
     """A decision in one line."""
     when = f"{headed_minute(entry.starts_at)} to {minute_of(entry.expires_at)}"
-    dry_run = ", dry run" if entry.dry_run else ""
     campaign = f", campaign {entry.campaign_id}" if entry.campaign_id else ""
     note = f": {entry.note}" if entry.note else ""
-    return f"{entry.seq} {entry.action} ({entry.kind}{dry_run}) by {entry.author}, {when}{campaign}{note}"
+    return (
+        f"{entry.seq} {entry.action} ({entry.kind}{describe_unforced(entry)}) by {entry.author}, {when}{campaign}{note}"
+    )
 
 
 def _format_share_interval(share: ExactShare | None) -> str:

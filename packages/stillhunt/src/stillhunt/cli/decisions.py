@@ -30,9 +30,12 @@ from stillhunt.decide.log import (
 )
 from stillhunt.decide.names import storable
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
+from stillhunt.decide.running import read_second_person
+from stillhunt.decide.second_person import approve_decision, describe_unforced
 from stillhunt.decide.verified import VERIFIED_FILE, read_verified
 from stillhunt.ledger.chain import LEDGER_START
 from stillhunt.watch.database.tables import DECISIONS
+from stillhunt.watch.folder import DataFolder
 
 decision_commands = typer.Typer(
     no_args_is_help=True, help="Decisions about accounts: what is done, by whom, why, and until when."
@@ -72,7 +75,9 @@ def replay_decisions(
     if counting:
         print_columns(console, [_HEADINGS, *map(_format_decision_cells, counting.values())])
     if trying:
-        console.print(f"\nRecorded only (dry run): {formatting.plural(len(trying), 'decision')}")
+        console.print(
+            f"\nRecorded only (dry run, or waiting for a second person): {formatting.plural(len(trying), 'decision')}"
+        )
         print_columns(console, [_HEADINGS, *map(_format_decision_cells, trying)])
 
 
@@ -172,15 +177,16 @@ def add_decision(
 ) -> None:
     """Decide about an account; prints the number of the entry, what was decided and until when.
 
-    If an override takes precedence, stderr says which one, and until when.
+    If the policy asks for a second person, it is not in force until 'stillhunt decisions approve'. If an override takes
+    precedence, stderr says which one, and until when.
     """
     known: Action = _one_of(action, get_args(Action), "action")
     code: ReasonCode = _one_of(reason, tuple(REASON_TEXTS), "reason")
+    second_person = read_second_person(DataFolder(data), Config.load(file=settings_file))
+    decider, span = DecisionAuthor(by, note), DecisionSpan(read_clock(), days)
     with opened_database(data, settings_file) as database:
         kind: Kind = "override" if override else "case"
-        made = decide_as_person(
-            database, account, known, DecisionAuthor(by, note), DecisionSpan(read_clock(), days), kind, code
-        )
+        made = decide_as_person(database, account, known, decider, span, kind, code, second_person)
         about = read_log(database, about_account(made.account_id))
     counting = in_force(about, read_clock()).get(made.account_id)
     account_id, why = formatting.shorten(made.account_id, _ACCOUNT_CHARS), REASON_TEXTS[code].rstrip(".")
@@ -188,13 +194,37 @@ def add_decision(
     output_console().print(
         safe_lines(f"Decision {made.seq}: {made.action} for {account_id} until {until} UTC{kind_said}. Reason: {why}.")
     )
-    if counting is not None and counting.seq != made.seq:
+    if made.dry_run:
+        message_console().print(
+            "It waits for a second person, and is not in force. "
+            f"Approve it with 'stillhunt decisions approve {made.seq} --by NAME'."
+        )
+    elif counting is not None and counting.seq != made.seq:
         author = formatting.shorten(counting.author, _NAME_CHARS)
         message_console().print(
             f"Until {headed_minute(counting.expires_at)} UTC another decision takes precedence: {counting.seq}, "
             f"{counting.action} by {author} ({counting.kind}). To take precedence over it, decide with --override; "
             f"to end it, run 'stillhunt decisions undo {counting.seq}'."
         )
+
+
+@decision_commands.command("approve")
+def approve_waiting_decision(
+    entry: Annotated[int, typer.Argument(metavar="ENTRY", help="Number of the decision that waits.")],
+    by: AuthorOption,
+    note: NoteOption = "",
+    data: DataOption = DEFAULT_DATA,
+    settings_file: SettingsOption = None,
+) -> None:
+    """Approve a decision about an account as a second person; prints the number of the new entry, which is in force.
+
+    A decision about a campaign is approved with 'stillhunt case decide CAMPAIGN approve'.
+    """
+    with opened_database(data, settings_file) as database:
+        made = approve_decision(database, entry, by, note, read_clock())
+    account_id, until = formatting.shorten(made.account_id, _ACCOUNT_CHARS), headed_minute(made.expires_at)
+    said = f"Decision {made.seq} approves decision {entry}: {made.action} for {account_id} until {until} UTC."
+    output_console().print(safe_lines(said))
 
 
 @decision_commands.command("undo")
@@ -248,7 +278,7 @@ def _log_cells(entry: LogEntry) -> tuple[str, ...]:
     return (
         str(entry.seq),
         headed_minute(entry.made_at),
-        f"{entry.kind}{about}{', dry run' if entry.dry_run else ''}",
+        f"{entry.kind}{about}{describe_unforced(entry)}",
         entry.action,
         formatting.shorten(entry.account_id, _ACCOUNT_CHARS),
         formatting.shorten(entry.author, _NAME_CHARS),

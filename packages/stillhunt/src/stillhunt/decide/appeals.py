@@ -234,7 +234,8 @@ def _first_of_renewed(entries: Iterable[LogEntry]) -> dict[int, int]:
 def _collect_author_keys(entries: Sequence[LogEntry], decision: int, now: int) -> set[str]:
     """Keys of who made the decisions that stand, and the one appealed against; no person has the name of a rule."""
     counting = [*standing(entries, now), *(entry for entry in entries if entry.seq == decision)]
-    return {name_key(entry.author) for entry in counting}
+    approved = {entry.undoes for entry in counting}  # who decided what a second person approved
+    return {name_key(entry.author) for entry in entries if entry in counting or entry.seq in approved}
 
 
 def _let_through(account: str, author: str, why: str, terms: AppealTerms, now: int) -> LogEntry:

@@ -1,6 +1,8 @@
 """Decisions of persons: on a case, over everything else, and the end of any decision."""
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 from stillhunt.base.errors import CaseError, ConfigError
@@ -41,18 +43,21 @@ def decide_as_person(
     span: DecisionSpan,
     kind: Kind = "case",
     reason: ReasonCode = "operator_decision",
+    second_person: Collection[Action] = (),
 ) -> LogEntry:
-    """Append a person's decision about an account.
+    """Append a person's decision about an account; where a second person has to approve it, it is not in force yet.
 
     Args:
         account: kept as tables keep ids, with invisible characters made visible.
         action: what happens; weaker than what is in force, it lets the account through.
         kind: case, or override where it is to count before everything else.
+        second_person: actions that wait for a second person, as the policy has them.
 
     Raises:
         ConfigError: it has no author, no end, or no account that can be one.
     """
     entry = person_entry(_check_account_id(account), action, by, span, kind, reason)
+    entry = replace(entry, dry_run=action in second_person)
     with log_locked(database) as log:
         (made,) = log.append([entry])
     return made

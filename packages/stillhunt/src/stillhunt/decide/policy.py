@@ -146,6 +146,8 @@ class Policy(_Strict):
     sign_up: SignUpTerms = SignUpTerms()  # what is answered when somebody signs up
     throttle: ThrottleTerms = ThrottleTerms()  # what that action means, of persons too
     limit: LimitTerms = LimitTerms()  # what that action means, of persons too
+    # actions that wait, where a person decides them, until a second person approves them
+    second_person: tuple[Action, ...] = ()
     appeals: AppealTerms = AppealTerms()
 
     @model_validator(mode="after")

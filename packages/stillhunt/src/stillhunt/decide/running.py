@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from stillhunt.base.config import Config
+from stillhunt.decide.actions import Action
 from stillhunt.decide.case_work import dismissed_within
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import DecisionLog, log_locked
@@ -27,6 +28,15 @@ def policy_of(folder: DataFolder, config: Config) -> Policy | None:
     """
     path = Path(config.decide.policy) if config.decide.policy else folder.path / POLICY_FILE
     return read_policy(path) if config.decide.policy or path.exists() else None
+
+
+def read_second_person(folder: DataFolder, config: Config) -> tuple[Action, ...]:
+    """Actions that wait, where a person decides them, until a second person approves them.
+
+    Raises:
+        ConfigError: as `policy_of`.
+    """
+    return (policy_of(folder, config) or Policy()).second_person
 
 
 def findings_of(snapshot: Snapshot) -> Findings:

@@ -28,7 +28,7 @@ __all__ = ["resolve_campaigns"]
 
 
 def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, config: Config) -> pa.Table:
-    """CANDIDATES, numbered by size, from the groups found in SLICED and TRAFFIC, which has the requests' accounts."""
+    """CANDIDATES, numbered by size, from LINKS, TRAFFIC and SLICED; the last two have the same requests row by row."""
     encoded = pc.dictionary_encode(links.column("account_id")).combine_chunks()
     order = pc.sort_indices(encoded.dictionary)
     names = encoded.dictionary.take(order)

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, s
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
-from stillhunt.score import expected_false
 from stillhunt.triage.model import NAME_CHARS
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
@@ -57,6 +56,8 @@ def ledger(looks: Sequence[Look], now: int, allowed: float) -> Ledger:
     Returns:
         The ledger. The stretch after the latest hunt counts up to `now`, since its campaigns still stand.
     """
+    from stillhunt.score import expected_false  # its kernels take 100 MB, which a console does without
+
     start = now - int(PERIOD_DAYS * DAY)
     past = sorted((look for look in looks if look.at <= now), key=lambda look: look.at)
     ends = [*(look.at for look in past[1:]), now][: len(past)]

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from stillhunt.triage import Case
 
@@ -175,6 +172,11 @@ def best_pairs(weights: Mapping[tuple[int, int], float]) -> dict[int, int]:
     Returns:
         Column -> row. Of assignments with equal weight the same one is taken whatever the order of the pairs.
     """
+    # SciPy takes 50 MB, and only hunts compare campaigns.
+    from scipy.optimize import linear_sum_assignment
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     if not weights:
         return {}
     pairs = sorted(weights)
