@@ -120,7 +120,9 @@ def hunt(
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):
-            known_by = _collect_campaign_phrases(sketches.dataset(_count_workers(config)), linked, tables, harvested)
+            known_by = campaign_phrases(
+                sketches.dataset(_count_workers(config)), linked.traffic, tables, harvested, linked.totals
+            )
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
@@ -135,13 +137,6 @@ def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tu
     candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
     sliced = mark_own_phrases(sketches, linked.traffic, linked.sliced, candidates, linked.totals)
     return linked.traffic, sliced, candidates
-
-
-def _collect_campaign_phrases(
-    sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], harvested: pa.Array
-) -> pa.Table:
-    """PHRASE_HASHES of the campaigns."""
-    return campaign_phrases(sketches, linked.traffic, tables, harvested, linked.totals)
 
 
 def _open_customer_tables(

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Advance = Callable[[int], None]
-"""Called with the number of units done since the last call."""
+Advance = Callable[[int], None]  # called with the number of units done since the last call
 
 
 class Progress(Protocol):

@@ -8,8 +8,7 @@ from stillhunt.base.errors import ConfigError
 
 COMMANDS_GROUP = "stillhunt.commands"
 """Entry points of other distributions: the name of a command, and where its `CommandEntry` is."""
-PARTS_GROUP = "stillhunt.parts"
-"""Entry points of functions that commands of other distributions call."""
+PARTS_GROUP = "stillhunt.parts"  # entry points of functions that commands of other distributions call
 COMES_WITH = {
     **dict.fromkeys(("attribute", "dossier", "keys", "match", "rebuild", "share", "verify"), "evidence"),
     **dict.fromkeys(("demo", "lab"), "lab"),

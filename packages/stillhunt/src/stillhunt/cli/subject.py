@@ -21,10 +21,9 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.subject.copying import LEFT_OUT, copy_holdings
 from stillhunt.watch.subject.holdings import Erased, Holding, Search, account_holdings, erase_account
-from stillhunt.watch.subject.pack_names import names_in_packs
+from stillhunt.watch.subject.packs import names_in_packs
 
-ERASING, EXPORTING = "subject_erased", "subject_exported"
-"""What the audit calls an erasure, and a copy."""
+ERASING, EXPORTING = "subject_erased", "subject_exported"  # what the audit calls an erasure, and a copy
 
 
 def subject(

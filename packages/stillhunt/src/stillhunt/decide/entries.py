@@ -9,8 +9,7 @@ from stillhunt.ledger.chain import LEDGER_START, LedgerPlace, placed, verified_e
 
 Kind = Literal["rule", "case", "override", "undo"]
 """A rule decided; a person decided a case; an operator decided whatever the rest says; an earlier one ends."""
-PRECEDENCE: tuple[Kind, ...] = ("rule", "case", "override")
-"""Who wins, the last one first."""
+PRECEDENCE: tuple[Kind, ...] = ("rule", "case", "override")  # who wins, the last one first
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,8 @@ from stillhunt.base.formatting import escape_controls
 _NAME_CHARS, _NOTE_CHARS = 128, 2_000
 DEADLINE = "deadline"
 """Author of what follows from an appeal that nobody decided in time; no person may have this name."""
-RULE_PREFIX = "rule:"
-"""Begin of the author of what a rule decides; no person's name begins with it."""
-OWN_RULE_PREFIX = f"{RULE_PREFIX}own."
-"""The same of a rule of the provider's own."""
+RULE_PREFIX = "rule:"  # begin of the author of what a rule decides; no person's name begins with it
+OWN_RULE_PREFIX = f"{RULE_PREFIX}own."  # the same of a rule of the provider's own
 
 
 def name_of_person(by: str, what: str, where: str) -> str:

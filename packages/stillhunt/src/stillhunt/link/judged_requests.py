@@ -71,8 +71,7 @@ _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
 _PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
-_NOT_YET = "own_phrases"
-"""Column of SLICED that is known once there are candidates."""
+_NOT_YET = "own_phrases"  # column of SLICED that is known once there are candidates
 _OF_EACH = tuple(name for name in SLICED.names if name not in (_LATE, _NOT_YET))
 _DECIDING = list(dict.fromkeys([*SLICE_COLUMNS, *CANONICAL_ORDER[1:], "matched"]))
 """Columns by which the rows of a partition are chosen, ordered and cut into slices."""

@@ -24,8 +24,7 @@ _END_CHARS = 24
 """The end of the template is found again by so many characters."""
 _PUNCTUATION = " .,:;!?)]}-|"
 
-Pieces: TypeAlias = tuple[tuple[str, bool], ...]
-"""An excerpt in pieces, each with True where it is marked."""
+Pieces: TypeAlias = tuple[tuple[str, bool], ...]  # an excerpt in pieces, each with True where it is marked
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,7 @@ STATEMENT_CHARS = 400
 LEAST_BITS = 0.05
 """Fewer bits than these, either way, are shown as 0.0 with one decimal."""
 
-NEGLIGIBLE = "negligible"
-"""Kind of the one line that stands for all findings of 0.0 bits."""
+NEGLIGIBLE = "negligible"  # kind of the one line that stands for all findings of 0.0 bits
 
 _KINDS_SHOWN = 12
 _KIND_CHARS = 32

@@ -139,8 +139,7 @@ class Follower:
         self._engine.__exit__(None, None, None)
 
 
-FOLLOW = "follow"
-"""Word behind `python -m stillhunt.watch` for this process."""
+FOLLOW = "follow"  # word behind `python -m stillhunt.watch` for this process
 LOOK_SECONDS = 1.0
 """How often the spool is looked at. Judgement: a link within seconds, and little work where nothing arrives."""
 RESTART_SECONDS = 5.0

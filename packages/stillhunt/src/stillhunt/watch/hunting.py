@@ -132,8 +132,7 @@ def _is_recent(path: Path, start: int) -> bool:
 
 SNAPSHOTS_TRIED = 8
 """Snapshots in which signatures are looked for where those of the latest one cannot be read. Judgement: two hours."""
-_KEPT = re.compile(r"[0-9a-f]{64}")
-"""Name of a folder of the state that holds what was made of one input."""
+_KEPT = re.compile(r"[0-9a-f]{64}")  # name of a folder of the state that holds what was made of one input
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,7 @@ CLOSEST = 15 * MINUTE
 longer than a day, and those that first showed a campaign or a change. Judgement: as many as hunts by the clock make."""
 _LATE = 2 * HOUR
 """A part that was begun in an hour may grow into the next one."""
-Held = Callable[[int, int], bool]
-"""Whether a hold covers any moment between two, in microseconds since 1970."""
+Held = Callable[[int, int], bool]  # whether a hold covers any moment between two, in microseconds since 1970
 
 
 @dataclass(frozen=True)

@@ -165,8 +165,7 @@ class HuntSchedule:
             self._after(plan, outcome, self.progress.failures)
 
 
-DAMAGE_FAULT = "spool damage"
-"""Fault: something of what was acknowledged is missing or damaged."""
+DAMAGE_FAULT = "spool damage"  # fault: something of what was acknowledged is missing or damaged
 
 
 def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> Expired:

@@ -271,5 +271,4 @@ def _name_edits(text: str) -> list[Edit]:
     return non_overlapping((start, end, "[name]") for start, end in (*_after_context(text), *_known_names(text)))
 
 
-NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)
-"""Label and rule."""
+NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)  # label and rule

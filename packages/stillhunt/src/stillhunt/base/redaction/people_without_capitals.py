@@ -146,5 +146,4 @@ def _name_edits(text: str) -> list[Edit]:
     return labelled("[name]", *patterns)(text)
 
 
-OTHER_NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)
-"""Label and rule."""
+OTHER_NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)  # label and rule

@@ -58,8 +58,7 @@ class RemoteFile:
         return True
 
 
-Place = Path | RemoteFile | StoredTable
-"""Place of a file, or of a table that is read like one."""
+Place = Path | RemoteFile | StoredTable  # place of a file, or of a table that is read like one
 
 
 def size_of(place: Place) -> int:

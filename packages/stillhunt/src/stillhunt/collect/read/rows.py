@@ -139,8 +139,7 @@ def _held_rows(index: int, held: HeldInputs) -> Iterator[CheckedRows]:
         yield index, table, Rejects()
 
 
-SeeRows = Callable[[int, pa.Table], None]
-"""Called with the index of an input and some of its rows."""
+SeeRows = Callable[[int, pa.Table], None]  # called with the index of an input and some of its rows
 
 
 class HeldInputs:

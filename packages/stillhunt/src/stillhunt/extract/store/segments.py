@@ -32,8 +32,7 @@ TEXT = ("phrases", "system_phrases")
 WORDS = ("topic_words",)
 REPEATS = ("request_key",)
 """Key by which repeats are found; it is read for all requests, before any other column."""
-NAMES = ("request_id", "content_hash")
-"""Columns that are read only for repeats and for judged requests."""
+NAMES = ("request_id", "content_hash")  # columns that are read only for repeats and for judged requests
 ORIGIN_COLUMN = "origin_file"
 """Not in a segment of one input file, whose place in the sorted order of names changes from hunt to hunt."""
 _APART = (*TEXT, *WORDS, *REPEATS, *NAMES, ORIGIN_COLUMN)

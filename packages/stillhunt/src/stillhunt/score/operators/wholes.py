@@ -31,8 +31,7 @@ _COMMON_SHARE = 0.45  # Share of the smaller group's accounts in common from whi
 # 0.14, two tenants of one pool from 0.36, a campaign and a chance group from 0.22; no script repeats it)
 _MIX_CORRELATION = 0.15
 
-Pairs = list[tuple[int, int]]
-"""Numbers of the candidates of two groups."""
+Pairs = list[tuple[int, int]]  # numbers of the candidates of two groups
 
 
 def join_wholes(

@@ -99,8 +99,7 @@ MEMBER_PRIOR = (PRIOR, PRIOR, "Odds that an account of the group is part of it, 
 
 _FLAGGED_BEFORE = (STANDING, FLAGGED_BEFORE, "The look before flagged it")
 
-Text = tuple[str, str, str]
-"""Family, kind and statement."""
+Text = tuple[str, str, str]  # family, kind and statement
 
 
 @dataclass

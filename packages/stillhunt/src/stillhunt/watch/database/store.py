@@ -21,10 +21,8 @@ from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_RO
 
 VERSION = 7
 """Version of the tables; `migrations/versions` says what each has."""
-IDENTITY_ROW = "identity"
-"""Name of the row of META by which this database is told from others."""
-READS_ONLY = "stillhunt_reads_only"
-"""Option of a connection that writes nothing, so that it waits for nobody."""
+IDENTITY_ROW = "identity"  # name of the row of META by which this database is told from others
+READS_ONLY = "stillhunt_reads_only"  # option of a connection that writes nothing, so that it waits for nobody
 MAKING = 0x5711_8047
 """Key of the lock under which the tables are made on PostgreSQL."""
 BUSY_SECONDS = 30

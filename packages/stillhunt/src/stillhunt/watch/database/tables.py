@@ -20,8 +20,7 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-VERSION_ROW = "version"
-"""Name of the row of META that holds the version of the tables."""
+VERSION_ROW = "version"  # name of the row of META that holds the version of the tables
 
 META = Table(
     "meta",

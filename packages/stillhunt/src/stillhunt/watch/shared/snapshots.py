@@ -15,8 +15,7 @@ from stillhunt.watch.folder import OWNER_ONLY, DataFolder, sync_folder, write_sy
 from stillhunt.watch.shared.objects import ObjectStore, is_object_store, open_object_store
 from stillhunt.watch.snapshots import Snapshot, damaged_files, latest_snapshot, name_of
 
-SHARED_ROW = "shared_snapshot"
-"""Row of META with the name under which the latest snapshot is in the store."""
+SHARED_ROW = "shared_snapshot"  # row of META with the name under which the latest snapshot is in the store
 SNAPSHOT_OBJECTS, KEY_OBJECT = "snapshots", "identity.key"
 KEPT_SNAPSHOTS = 3
 """Snapshots that stay in the store. Judgement: who fetches one has time until two more are made."""

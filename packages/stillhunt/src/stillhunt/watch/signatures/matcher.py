@@ -111,23 +111,16 @@ class _Shown:
 
 
 class FollowedAccount:
-    """One account that is followed, and what it has shown so far.
-
-    Attributes:
-        seen: its requests, from the first with a phrase of a signature on.
-        shown: number of a signature -> what the account has shown of it.
-        linked: number of a signature -> time of the request that linked the account.
-        sent: numbers of the signatures to which it is linked and whose senders its own are like.
-    """
+    """One account that is followed, and what it has shown so far."""
 
     __slots__ = ("account_id", "linked", "seen", "sent", "shown")
 
     def __init__(self, account_id: str) -> None:
         self.account_id = account_id
-        self.seen = 0
-        self.shown: dict[int, _Shown] = {}
-        self.linked: dict[int, int] = {}
-        self.sent: set[int] = set()
+        self.seen = 0  # its requests, from the first with a phrase of a signature on
+        self.shown: dict[int, _Shown] = {}  # number of a signature -> what the account has shown of it
+        self.linked: dict[int, int] = {}  # number of a signature -> time of the request that linked the account
+        self.sent: set[int] = set()  # signatures to which it is linked and whose senders its own are like
 
     def show(self, number: int, weighed: WeighedMatch, request: tuple[int, int, int], bar: int) -> bool:
         """Add one of the account's first requests.

@@ -16,12 +16,10 @@ from stillhunt.watch.folder import sync_folder, write_synced
 from stillhunt.watch.spool.parts import closed_parts
 from stillhunt.watch.spool.sums import checked_line, read_checked, sums_path
 
-LEDGER_ENDING = ".ledger"
-"""What follows the name of the spool in that of its ledger."""
+LEDGER_ENDING = ".ledger"  # what follows the name of the spool in that of its ledger
 HAS_LEDGER = ".ledger"
 """File in the spool which says that there was a ledger: without it, the spool comes from an older version."""
-EXPIRED, PART_ERASED, SAVED = "expired", "erased", "saved in another part"
-"""Why a part is rightly gone."""
+EXPIRED, PART_ERASED, SAVED = "expired", "erased", "saved in another part"  # why a part is rightly gone
 _HEADER = json.dumps({"version": 1})
 _TAIL_BYTES = 1 << 16
 _SPARE_LINES = 1000

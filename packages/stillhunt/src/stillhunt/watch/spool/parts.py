@@ -10,10 +10,8 @@ from pathlib import Path
 
 from stillhunt.watch.folder import sync_folder
 
-OPEN = ".open"
-"""Ending of a part that may still grow; no hunt reads it."""
-CLOSE_REQUEST = ".close"
-"""File in the spool that a hunt touches when it wants all open parts closed."""
+OPEN = ".open"  # ending of a part that may still grow; no hunt reads it
+CLOSE_REQUEST = ".close"  # file in the spool that a hunt touches when it wants all open parts closed
 HOUR_NAME = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")

@@ -38,8 +38,7 @@ def read_checked(data: bytes) -> tuple[list[str], int]:
     return whole, len(lines) - len(whole)
 
 
-SUMS = ".sums"
-"""Ending of the file; its name begins with a dot, so that nothing takes it for a part."""
+SUMS = ".sums"  # ending of the file; its name begins with a dot, so that nothing takes it for a part
 _PIECE_BYTES = 1 << 20
 _FIELDS = 4
 

@@ -21,8 +21,7 @@ from stillhunt.collect.formats.source import (
 )
 from stillhunt.collect.values.json_values import at, decoded, first, is_list, number, text
 
-BATCH = "batch"
-"""Value of the column `channel`."""
+BATCH = "batch"  # value of the column `channel`
 _PLAIN_REQUEST = record_type(
     "_PLAIN_REQUEST",
     ("custom_id",),

@@ -8,8 +8,7 @@ from typing import Any, TypeAlias
 
 from stillhunt.collect.values.json_values import decoded, is_list
 
-NOT_A_POST = "not a POST, so no model call"
-"""Why an entry of an access log is skipped."""
+NOT_A_POST = "not a POST, so no model call"  # why an entry of an access log is skipped
 
 
 def user_agent(value: Any) -> Any:
