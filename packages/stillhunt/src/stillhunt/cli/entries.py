@@ -20,17 +20,11 @@ COMES_WITH = {
 
 
 class CommandEntry(NamedTuple):
-    """One row of a table of commands.
+    """One row of a table of commands."""
 
-    Attributes:
-        help: its line in the help of its group.
-        target: `module:attribute` of a function with Typer's annotations, or of a Typer app.
-        hidden: it works and is not shown.
-    """
-
-    help: str
-    target: str
-    hidden: bool = False
+    help: str  # its line in the help of its group
+    target: str  # `module:attribute` of a function with Typer's annotations, or of a Typer app
+    hidden: bool = False  # it works and is not shown
 
 
 @cache

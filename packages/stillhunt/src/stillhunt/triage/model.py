@@ -46,20 +46,16 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class CampaignModel:
-    """What there is to say about one campaign.
-
-    Attributes:
-        related: the campaigns of the same operator or pool: label and words.
-        skill_shares: skill -> share of its requests; empty where the case does not count them.
-    """
+    """What there is to say about one campaign."""
 
     row: Mapping[str, Any]
     total: ScoreSum
     origins: tuple[tuple[str, str], ...]
     roles: Mapping[str, int]
     sanctioned: int
-    related: tuple[tuple[str, str], ...]
+    related: tuple[tuple[str, str], ...]  # the campaigns of the same operator or pool: label and words
     run: RunFacts
+    # skill -> share of its requests; empty where the case does not count them
     skill_shares: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -214,17 +214,13 @@ class SpoolFollower:
 
 def follow(plan: HuntPlan, stop: threading.Event) -> None:
     """Follow the spool until told to stop, and write what arrives to stdout; the body of the process."""
-    database = open_database(plan.data.path, plan.config.watch.database)
-    follower = SpoolFollower(plan, database)
-    try:
+    opened = closing(open_database(plan.data.path, plan.config.watch.database))
+    with opened as database, closing(SpoolFollower(plan, database)) as follower:
         while not stop.wait(LOOK_SECONDS):
             with suppress(StillhuntError, OSError):  # busy database, or a snapshot just went: the next look comes
                 follower.look()
             sys.stdout.write(json.dumps(follower.arrivals) + "\n")
             sys.stdout.flush()
-    finally:
-        follower.close()
-        database.close()
 
 
 @contextmanager

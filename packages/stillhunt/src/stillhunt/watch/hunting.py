@@ -6,7 +6,7 @@ import resource
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -156,8 +156,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
     with folder.role(HUNT_ROLE):
         shutil.rmtree(folder.scratch, ignore_errors=True)
         folder.scratch.mkdir(mode=0o700, exist_ok=True)
-        database = open_database(folder.path, config.watch.database)
-        try:
+        with closing(open_database(folder.path, config.watch.database)) as database:
             if (store := shared_store(config)) is not None:
                 share_state_key(folder, store)
                 fetch_shared_snapshot(folder, database, store)
@@ -173,8 +172,6 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             damage = damage_said(folder.spool)
             found = replace(_healing_hunt(plan, inputs, known_campaigns(database), progress), damage=damage)
             return _publish_snapshot(plan, database, found, following, start)
-        finally:
-            database.close()
 
 
 @dataclass(frozen=True)
