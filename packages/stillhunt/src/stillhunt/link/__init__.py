@@ -38,8 +38,6 @@ from stillhunt.link.topics.topics import request_topics
 from stillhunt.link.workload.operators import Operator, find_operators
 from stillhunt.link.workload.untemplated_slices import TemplateAssignment, UntemplatedSlices, untemplated_slices
 
-__all__ = ["Linked", "link_slices"]
-
 
 @dataclass(frozen=True)
 class Linked:

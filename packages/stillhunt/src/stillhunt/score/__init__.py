@@ -34,21 +34,6 @@ from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
 
-__all__ = [
-    "Budget",
-    "RebuiltVerdict",
-    "evidence_needs",
-    "expected_false",
-    "false_alarm_budget",
-    "list_version",
-    "log_budget",
-    "prepare_evidence",
-    "rebuild_verdict",
-    "score_campaigns",
-    "verdict_differences",
-    "verdict_parameters",
-]
-
 
 def score_campaigns(
     traffic: pa.Table,

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.formatting import ELLIPSIS
+from stillhunt.base.redaction import Span
 from stillhunt.base.schema_case import SAMPLES
-from stillhunt.triage.redact import Span, excerpt
+from stillhunt.triage.redact import excerpt
 
 ReadPrompts = Callable[[pa.Table], list[str | None]]
 """Rows of TRAFFIC -> the prompt of each, read again from the log."""

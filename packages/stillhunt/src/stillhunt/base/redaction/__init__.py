@@ -15,7 +15,6 @@ from stillhunt.base.redaction.edits import FindEdits, Span, edited, edited_with_
 from stillhunt.base.redaction.people import NAME_RULES
 from stillhunt.base.redaction.people_without_capitals import OTHER_NAME_RULES
 
-__all__ = ["REDACTIONS", "WHAT_IS_REPLACED", "Span", "edited_with_spans", "redacted", "tidy_spans"]
 REDACTIONS: tuple[tuple[str, FindEdits], ...] = (
     *CREDENTIAL_RULES,
     *CONTACT_RULES,
