@@ -79,6 +79,16 @@ class KeepInvestigation:
 
 
 @dataclass(frozen=True)
+class KeepSecondLook:
+    """Keep what somebody would have decided who was not shown what was decided; it is never undone."""
+
+    answer: str
+    first: str  # what was decided
+    of_version: int  # of the case, by the decision
+    note: str
+
+
+@dataclass(frozen=True)
 class AddLabel:
     """Put a label on the case."""
 
@@ -182,6 +192,7 @@ Change = (
     | AssignCase
     | AddComment
     | KeepInvestigation
+    | KeepSecondLook
     | AddLabel
     | RemoveLabel
     | WriteNarrative
@@ -223,6 +234,9 @@ def step_of(work: CaseWork, change: Change) -> Step:
             note = _require_note_text(change.conclusion, "an investigation has no conclusion")
             kept = {**asdict(change), "question": question, "conclusion": note}
             return _add_opened_status(work, Step("comment", note=note, said={"investigation": kept}))
+        case KeepSecondLook():
+            said = {"answer": change.answer, "first": change.first, "of": change.of_version}
+            return Step("second_look", note=note_text(change.note), said=said)
         case ActOnCampaign() if change.waits:
             return _add_opened_status(work, Step("propose", note=note_text(change.note)))
         case DeclineAction():

@@ -39,7 +39,7 @@ from stillhunt_server.casework.changes import (
     WatchCampaign,
     step_of,
 )
-from stillhunt_server.casework.history import STATE_FIELDS, WorkEvent, event_of_row, seen_work
+from stillhunt_server.casework.history import REMARKS, STATE_FIELDS, WorkEvent, event_of_row, seen_work
 from stillhunt_server.casework.texts import person_text
 
 LeftOut = Literal["sanctioned", "pool", "victim", "not_flagged", "not_chosen"]
@@ -241,7 +241,7 @@ def change_work(
             _check_campaign(connection, campaign_id)
         step = step_of(work, change)
         if not isinstance(change, CaseDecision):
-            if step.kind != "comment" and not step.said and not _list_changed_fields(work, step):
+            if step.kind not in REMARKS and not step.said and not _list_changed_fields(work, step):
                 return work
         else:
             known = log.read(of_campaign(campaign_id))
@@ -343,7 +343,7 @@ def _check_campaign(connection: Connection, campaign_id: str) -> None:
 
 
 def _latest_change(connection: Connection, campaign_id: str) -> WorkEvent | None:
-    events = select(CASE_EVENTS).where(CASE_EVENTS.c.campaign_id == campaign_id, CASE_EVENTS.c.kind != "comment")
+    events = select(CASE_EVENTS).where(CASE_EVENTS.c.campaign_id == campaign_id, CASE_EVENTS.c.kind.not_in(REMARKS))
     row = connection.execute(events.order_by(CASE_EVENTS.c.version.desc()).limit(1)).mappings().first()
     return event_of_row(row) if row is not None else None
 

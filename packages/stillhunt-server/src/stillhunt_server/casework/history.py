@@ -19,8 +19,10 @@ from stillhunt.watch.database.tables_console import CASE_EVENTS
 
 EventKind = Literal[
     "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo", "due",
-    "propose", "decline",
+    "propose", "decline", "second_look",
 ]  # fmt: skip
+REMARKS = ("comment", "second_look")
+"""What is said beside the work and changes nothing of it."""
 STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason", "look_at", "due_at")
 """What changes change, and what undo puts back."""
 GROWN = 2
@@ -90,7 +92,8 @@ def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> Ca
     work = work_of_row(row) if row is not None else CaseWork(campaign_id)
     event = CASE_EVENTS.c
     later = select(event.kind).where(event.campaign_id == storable(campaign_id), event.version > seen_version)
-    passed_over = 0 <= seen_version < work.version and set(connection.execute(later).scalars()) == {"comment"}
+    kinds = set(connection.execute(later).scalars())
+    passed_over = 0 <= seen_version < work.version and bool(kinds) and kinds <= {*REMARKS}
     if work.version != seen_version and not passed_over:
         raise WorkConflict(work, seen_version)
     return work

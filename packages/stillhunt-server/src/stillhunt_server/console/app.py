@@ -72,6 +72,8 @@ READ_ROUTES = (
 """Pages of every case."""
 WORK_ROUTES = (
     PageRoute("/campaigns/{campaign}/case/{kind}", case_forms.change_case, "POST"),
+    PageRoute("/campaigns/{campaign}/second-look", pages_campaign.campaign, role="analyst"),
+    PageRoute("/campaigns/{campaign}/second-look", case_forms.keep_look, "POST"),
     PageRoute("/packs/{name}", pages_packs.pack),
     PageRoute("/filters", case_forms.keep_filter, "POST"),
     PageRoute("/filters/{filter_id}/delete", case_forms.drop_filter, "POST"),

@@ -29,6 +29,7 @@ from stillhunt_server.casework.changes import (
     WriteNarrative,
 )
 from stillhunt_server.casework.changing import change_work, undo_change
+from stillhunt_server.casework.second_looks import keep_second_look
 from stillhunt_server.console.acting_pages import ask_before_acting, read_chosen
 from stillhunt_server.console.case_panel import PlanChanged, facts_of, workers
 from stillhunt_server.console.context import PageRequest
@@ -71,6 +72,14 @@ def list_declared_accounts(config: Config, shown: ShownCase) -> frozenset[str]:
     accounts = shown.case.accounts
     known = accounts.filter(accounts["sanctioned"])["account_id"].to_pylist()
     return frozenset((*config.sanctioned.accounts, *known))
+
+
+def keep_look(request: PageRequest) -> Response:
+    """Keep a second look, and show the queue."""
+    form = request.form
+    name = request.route["campaign"]
+    keep_second_look(request.database, name, form["answer"], form["note"], request.by, request.now)
+    return RedirectResponse(done_url(request, name, "second_look"), 303)
 
 
 def keep_filter(request: PageRequest) -> Response:

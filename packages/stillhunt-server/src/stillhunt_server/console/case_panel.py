@@ -26,6 +26,7 @@ from stillhunt_server.casework.history import (
     work_events,
 )
 from stillhunt_server.casework.in_force import standing_parts
+from stillhunt_server.casework.second_looks import SECOND_ANSWERS
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import WAITS
 from stillhunt_server.console.messages import read_done
@@ -34,6 +35,8 @@ from stillhunt_server.console.rendering import account_url, campaign_url, moment
 from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.people.users import all_users
 
+SECOND_LOOK = "/second-look"
+"""End of the address of a campaign's page for a second look."""
 FIRST_ACTION: Action = "step_up"
 FIRST_DAYS = 30
 SINGLE_SHOWN = 30
@@ -53,8 +56,13 @@ class PlanChanged(CaseError):  # noqa: N818 - it is no fault: the reader sees wh
 
 
 def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
-    """What the page of a campaign shows of the work on it; nothing for a case folder, nor for a group left alone."""
+    """What the page of a campaign shows of the work on it; nothing for a case folder, nor for a group left alone.
+
+    Nothing of it is shown to who takes a second look, either.
+    """
     shown, database = request.case, request.console.database
+    if is_second_look(request):
+        return {"work": None, "done": "", "second_answers": SECOND_ANSWERS}
     if database is None or shown.campaign(campaign).verdict == "none":
         return {"work": None, "done": ""}
     members, plan = request.derived.plan_of(campaign)
@@ -83,6 +91,11 @@ def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "unknown": lacking(model.total) or "every test had enough data",
         "another_look": another_look,
     }
+
+
+def is_second_look(request: PageRequest) -> bool:
+    """Whether a page is that of a second look, which does not show what was decided."""
+    return request.path.endswith(SECOND_LOOK)
 
 
 def choosing_values(request: PageRequest, campaign: str) -> dict[str, Any]:
@@ -187,5 +200,6 @@ def describe_work_event(event: WorkEvent) -> str:
                 "watch": "decided to watch it",
                 "reopen": "reopened it",
                 "due": "set the day by which it is to be decided",
+                "second_look": f"took a second look, and would have decided to {after.get('answer')}",
                 "decline": "declined what waited for a second person",
             }.get(event.kind, event.kind)

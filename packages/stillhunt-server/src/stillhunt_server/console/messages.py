@@ -25,6 +25,7 @@ _TEXTS = {
     "unlabel": "The label is off.",
     "narrative": "The narrative is kept.",
     "act": "The decision is made, and in force within seconds.",
+    "second_look": "Your second look is kept. This is what was decided.",
     "propose": "Your decision waits for a second person, and is not in force yet.",
     "approve": "The decision is approved, and in force within seconds.",
     "decline": "What waited for a second person is not done.",

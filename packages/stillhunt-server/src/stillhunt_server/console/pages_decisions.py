@@ -27,6 +27,7 @@ from stillhunt.watch.early_signs.signs import EarlySign, read_signs
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt_server.casework.calibration import dismissal_calibration
 from stillhunt_server.casework.history import facts_when_decided
+from stillhunt_server.casework.second_looks import SECOND_ANSWERS, measure_agreement
 from stillhunt_server.casework.times_taken import times_taken
 from stillhunt_server.console.answers import answer_list, answer_table, render
 from stillhunt_server.console.context import PageRequest
@@ -184,6 +185,7 @@ def calibration(request: PageRequest) -> Response:
     database = request.database
     work = read_all_work(database)
     shares = dismissal_calibration(work, facts_when_decided(database, work))
+    agreement = measure_agreement(database)
     rates = field_rates(read_log(database), list_appeals(database, open_only=False), request.now)
     rows = [
         {
@@ -201,6 +203,9 @@ def calibration(request: PageRequest) -> Response:
         "of_decided": _format_exact_share(rates.of_decided),
         "misleads": FIELD_RATES_MISLEAD,
         "times": times_taken(database),
+        "agreement": agreement,
+        "agreed_share": _format_exact_share(agreement.share),
+        "answers": SECOND_ANSWERS,
     }
     return render(request, "calibration.html", values)
 

@@ -20,6 +20,7 @@ from stillhunt_server.case_views.harm import HARM_MEANING, queue_order
 from stillhunt_server.casework.changes import DISMISSAL_REASONS
 from stillhunt_server.casework.history import CampaignFacts, facts_when_decided, returned_for_another_look
 from stillhunt_server.casework.in_force import StandingPart, standing_parts
+from stillhunt_server.casework.second_looks import waiting_looks
 from stillhunt_server.console.answers import answer_table
 from stillhunt_server.console.case_panel import workers
 from stillhunt_server.console.context import PageRequest
@@ -199,6 +200,7 @@ def queue(request: PageRequest) -> Response:
     if database is not None:
         rows += ended_rows(database, shown, request.now)
         counts = {name: sum(in_view(row, name, request.by) for row in rows) for name in VIEWS}
+    looks = waiting_looks(database, request.by) if database is not None else []
     rows = [row for row in rows if in_view(row, view, request.by)]
     alone, number = len(shown.model.of_verdict("none")), formatting.plural(len(rows), "campaign")
     verb = formatting.verb(len(rows), "waits", "wait")
@@ -215,6 +217,7 @@ def queue(request: PageRequest) -> Response:
         "views": [(name, title, counts[name]) for name, title in VIEWS.items()] if counts else [],
         "view_name": view,
         "people": workers(database) if database is not None else [],
+        "looks": [one for one in looks if one in shown.by_id],
         "dismissals": DISMISSAL_REASONS,
         "may_work": request.viewer is not None and request.viewer.may("analyst") and database is not None,
     }

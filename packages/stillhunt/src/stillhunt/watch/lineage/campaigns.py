@@ -172,10 +172,9 @@ def best_pairs(weights: Mapping[tuple[int, int], float]) -> dict[int, int]:
     Returns:
         Column -> row. Of assignments with equal weight the same one is taken whatever the order of the pairs.
     """
-    # SciPy takes 50 MB, and only hunts compare campaigns.
-    from scipy.optimize import linear_sum_assignment
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from scipy.optimize import linear_sum_assignment  # 50 MB, which only hunts need, also for the next two
+    from scipy.sparse import coo_array  # as above
+    from scipy.sparse.csgraph import connected_components  # as above
 
     if not weights:
         return {}

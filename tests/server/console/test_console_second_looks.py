@@ -1,0 +1,81 @@
+"""Second looks at decided campaigns: who is asked, what they are not shown, and how far they agree."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.console.console_html import page_of
+from server.console.console_scenes import ACT, Scene
+from server.console.test_console_casework import PAGE, do
+from stillhunt_server.casework import second_looks
+from stillhunt_server.casework.history import WorkEvent, work_events
+from stillhunt_server.casework.second_looks import is_drawn, waiting_looks
+
+BLIND = f"{PAGE}/second-look"
+NOTICE = "Decided by others, for a second look"
+
+
+@pytest.fixture
+def all_drawn(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A scene in which each decision is drawn."""
+    monkeypatch.setattr(second_looks, "DRAWN_SHARE", 1.0)
+    return scene
+
+
+def test_one_decision_in_twenty_is_drawn_and_always_the_same_ones() -> None:
+    events = [WorkEvent(f"c-{number}", 3, 10**15 + number, "Ada", "act", "") for number in range(20_000)]
+    drawn = [one.campaign_id for one in events if is_drawn(one)]
+    assert 900 < len(drawn) < 1_100
+    assert drawn == [one.campaign_id for one in events if is_drawn(one)]
+
+
+def test_somebody_else_is_asked_and_not_shown_what_was_decided(all_drawn: Scene) -> None:
+    anna, ravi = all_drawn.reader("anna"), all_drawn.reader("ravi")
+    do(anna, "dismiss", reason="class_or_workshop", note="they study")
+    assert NOTICE not in anna.page("/campaigns")
+    assert NOTICE in ravi.page("/campaigns")
+    assert NOTICE not in all_drawn.reader("vera").page("/campaigns")
+    page = page_of(ravi.get(BLIND))
+    for told in ("anna", "dismissed", "they study", "class or workshop"):
+        assert told not in page.text.casefold(), told
+    (form,) = [one for one in page.posts() if one.action == BLIND]
+    leads = ravi.post(BLIND, {**form.fields, "answer": "act", "note": "no class has cards like that"})
+    text = page_of(ravi.get(leads.headers["location"])).text
+    assert "Your second look is kept. This is what was decided." in text
+    assert "took a second look, and would have decided to act" in text
+    assert NOTICE not in ravi.page("/campaigns")
+    told = page_of(ravi.get("/calibration")).text
+    assert "1 second look, of which 0 agree: 0 %" in told, told[told.index("second look") :][:200]
+    assert "one person decided to dismiss it, the second would act on it." in told
+
+
+def test_who_decided_approved_or_answered_is_not_asked_again(all_drawn: Scene) -> None:
+    anna, ravi, adam = (all_drawn.reader(name) for name in ("anna", "ravi", "adam"))
+    do(anna, "watch", note="")
+    refused = anna.post(BLIND, {"answer": "watch", "note": ""})
+    assert refused.status_code == 400
+    assert ravi.post(BLIND, {"answer": "shoot", "note": ""}).status_code == 400
+    assert ravi.post(BLIND, {"answer": "watch", "note": ""}).status_code == 303
+    assert adam.post(BLIND, {"answer": "watch", "note": ""}).status_code == 400, "one look a decision"
+    assert "1 second look, of which 1 agree" in page_of(ravi.get("/calibration")).text
+    do(anna, "undo")
+    assert waiting_looks(all_drawn.database, "adam") == []
+    do(anna, "watch", note="")
+    assert waiting_looks(all_drawn.database, "adam") == [ACT]
+
+
+def test_a_second_look_changes_nothing_of_the_work(all_drawn: Scene) -> None:
+    anna, ravi = all_drawn.reader("anna"), all_drawn.reader("ravi")
+    page = do(anna, "watch", note="")
+    assert ravi.post(BLIND, {"answer": "dismiss", "note": "x"}).status_code == 303
+    do(anna, "label", page, label="later")
+    assert [one.kind for one in work_events(all_drawn.database, ACT)] == ["watch", "second_look", "label"]
+    do(anna, "undo")
+    assert [one.kind for one in work_events(all_drawn.database, ACT)][-1] == "undo"
+
+
+def test_without_the_draw_nobody_is_asked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_looks, "DRAWN_SHARE", 0.0)
+    do(scene.reader("anna"), "watch", note="")
+    assert NOTICE not in scene.reader("ravi").page("/campaigns")
+    assert "There was no second look yet." in page_of(scene.reader("ravi").get("/calibration")).text
