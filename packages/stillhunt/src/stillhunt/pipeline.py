@@ -140,12 +140,7 @@ def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tu
 
 
 def _open_customer_tables(
-    log: HuntedLog,
-    named: Any,
-    mapping: Mapping[str, str] | None,
-    config: Config,
-    engine: Engine,
-    progress: Progress,
+    log: HuntedLog, named: Any, mapping: Mapping[str, str] | None, config: Config, engine: Engine, progress: Progress
 ) -> tuple[pa.Table | None, pa.Table]:
     """ACCOUNTS and their REJECTS, from what the user named and how its columns are mapped."""
     source = log.accounts_source(named)

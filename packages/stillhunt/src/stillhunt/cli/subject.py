@@ -132,14 +132,7 @@ def _print_erased(erased: Erased, *, as_json: bool) -> None:
 def _format_holding_cells(holding: Holding) -> list[str]:
     hold = f"{holding.hold.hold_id}: {formatting.shorten(holding.hold.reason, 60)}" if holding.hold else "-"
     outcome = f"stays: {holding.stays}" if holding.stays else "stays: a hold covers it" if holding.hold else "erased"
-    return [
-        holding.store,
-        holding.where,
-        holding.amount or "-",
-        known_minute(holding.kept_until) or "-",
-        hold,
-        outcome,
-    ]
+    return [holding.store, holding.where, holding.amount or "-", known_minute(holding.kept_until) or "-", hold, outcome]
 
 
 def _encode_holding_fields(holding: Holding) -> dict[str, Any]:

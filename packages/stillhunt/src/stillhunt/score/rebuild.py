@@ -228,11 +228,7 @@ def _member_bits(rows: pa.Table, names: pa.StringArray) -> dict[str, Floats]:
 
 
 def verdict_differences(
-    rebuilt: RebuiltVerdict,
-    campaign: Mapping[str, Any],
-    evidence: pa.Table,
-    members: pa.Table,
-    accounts: pa.Table,
+    rebuilt: RebuiltVerdict, campaign: Mapping[str, Any], evidence: pa.Table, members: pa.Table, accounts: pa.Table
 ) -> list[str]:
     """What a case says of a campaign that does not follow from its evidence.
 

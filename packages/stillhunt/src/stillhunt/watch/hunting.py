@@ -63,13 +63,7 @@ from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.signatures.queues import linked_by_queue
 from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
-from stillhunt.watch.signatures.signature import (
-    SIGNATURES_FILE,
-    SignatureSet,
-    as_json,
-    no_signatures,
-    read_signatures,
-)
+from stillhunt.watch.signatures.signature import SIGNATURES_FILE, SignatureSet, as_json, no_signatures, read_signatures
 from stillhunt.watch.snapshots import (
     WATCH_FILE,
     Snapshot,

@@ -66,10 +66,7 @@ class RuleRows(NamedTuple):
 
 
 def collect_rule_rows(
-    sketches: Dataset,
-    tables: Mapping[str, pa.Table],
-    customers: pa.Table | None,
-    flagged_before: Collection[str] = (),
+    sketches: Dataset, tables: Mapping[str, pa.Table], customers: pa.Table | None, flagged_before: Collection[str] = ()
 ) -> RuleRows:
     """What rules see of a hunt.
 

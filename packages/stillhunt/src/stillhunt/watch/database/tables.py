@@ -22,12 +22,7 @@ METADATA = MetaData()
 
 VERSION_ROW = "version"  # name of the row of META that holds the version of the tables
 
-META = Table(
-    "meta",
-    METADATA,
-    Column("name", String(64), primary_key=True),
-    Column("value", Text, nullable=False),
-)
+META = Table("meta", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
 """Version of the tables, and what else is one value for the whole folder."""
 
 REVISION = Table(

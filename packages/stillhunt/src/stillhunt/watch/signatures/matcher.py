@@ -22,13 +22,7 @@ from stillhunt.link.requests.arrays import Ints, values
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.parameters import MATCHING as P
 from stillhunt.watch.signatures.signature import MICRO, Signature, fill_sentence
-from stillhunt.watch.signatures.weighing import (
-    PHRASE_COLUMNS,
-    SENDER_COLUMNS,
-    WeighedMatch,
-    WeighedRequests,
-    Weigher,
-)
+from stillhunt.watch.signatures.weighing import PHRASE_COLUMNS, SENDER_COLUMNS, WeighedMatch, WeighedRequests, Weigher
 
 # Requests of different conversations, with different prompts, that must carry the template (one quoted template in one
 # chat links nobody)

@@ -31,9 +31,7 @@ def _weigh_times(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         return kind.insufficient()
     usual = usual_here(log, candidate, found, "time", TIME_REFERENCE)
     return kind.finding(
-        index_bits(found, usual),
-        {"index": found.index, "usual": usual_index(found, usual)},
-        count=len(candidate.rows),
+        index_bits(found, usual), {"index": found.index, "usual": usual_index(found, usual)}, count=len(candidate.rows)
     )
 
 
