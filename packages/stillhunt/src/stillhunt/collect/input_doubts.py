@@ -45,8 +45,7 @@ class ProxyCheck:
     """Counts the client addresses of one input, in bounded memory."""
 
     def __init__(self) -> None:
-        self.calls = 0
-        """Calls with an address."""
+        self.calls = 0  # calls with an address
         self._known: set[str] = set()
         self._of: Counter[str] = Counter()
 
