@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -107,26 +108,24 @@ def hunt(
             config, beside = prepare_evidence(config, customers), prepare_beside(config)
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
-            repeats = sketches.settle_repeats()
-            stage["rows"] = sketches.rows
+            repeats, stage["rows"] = sketches.settle_repeats(), sketches.rows
+        partitions = partial(sketches.dataset, _count_workers(config))
         with clock.stage("link") as stage:
-            linked = link_slices(sketches.dataset(_count_workers(config)), config, progress)
+            linked = link_slices(partitions(), config, progress)
             stage["rows"] = linked.links.num_rows
         with clock.stage("resolve") as stage:
-            judged = _resolve_candidates(sketches.dataset(_count_workers(config)), linked, config)
+            judged = _resolve_candidates(partitions(), linked, config)
             stage["rows"] = judged[2].num_rows
         with clock.stage("score"):
             tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):
-            known_by = campaign_phrases(
-                sketches.dataset(_count_workers(config)), linked.traffic, tables, harvested, linked.totals
-            )
+            known_by = campaign_phrases(partitions(), linked.traffic, tables, harvested, linked.totals)
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(sketches.dataset(_count_workers(config)), tables, config, customers)
+                after(partitions(), tables, config, customers)
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)
