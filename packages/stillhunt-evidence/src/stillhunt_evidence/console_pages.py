@@ -1,7 +1,5 @@
 """What this distribution brings to the console: evidence packs, made by an analyst and kept in the data folder."""
 
-from __future__ import annotations
-
 import threading
 import time
 from datetime import UTC, datetime

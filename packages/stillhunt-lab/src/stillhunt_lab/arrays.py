@@ -1,7 +1,5 @@
 """Arrays as all worlds use them, and the counting that they share."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -26,8 +24,7 @@ def count_within_owners(owner: Array, time: Array | None = None) -> Array:
 def split_evenly(totals: Array, parts: Array) -> tuple[Array, Array]:
     """Cut totals into whole parts that differ by one at most.
 
-    Returns:
-        Place of the total that each part comes from, and the part's size, 1 or more.
+    Returns place of the total that each part comes from, and the part's size, 1 or more.
     """
     row = np.repeat(np.arange(len(totals)), parts)
     sizes = totals[row] // parts[row] + (count_within(parts) < totals[row] % parts[row])

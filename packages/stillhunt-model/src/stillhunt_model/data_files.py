@@ -1,7 +1,5 @@
 """Words, patterns and texts that stand in data files beside the code."""
 
-from __future__ import annotations
-
 import tomllib
 from functools import cache
 from importlib import resources

@@ -1,7 +1,5 @@
 """The console's page of rules: what is saved, what each would have done, and free tiers of one person."""
 
-from __future__ import annotations
-
 from typing import cast, get_args
 from urllib.parse import quote
 

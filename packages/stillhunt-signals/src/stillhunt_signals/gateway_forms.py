@@ -1,7 +1,5 @@
 """`POST /v1/signup`: the form of the server by which a provider asks about a new customer."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Annotated, Any
@@ -19,16 +17,11 @@ _Text = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
 class SignUpQuestion(msgspec.Struct, forbid_unknown_fields=True):
-    """The body; at least one of card, device, mail and ip.
+    """The body; at least one of card, device, mail and ip."""
 
-    Attributes:
-        account_id: of the account, where it has one already; asked again, it is the same sign-up.
-        card: fingerprint of the card, as in the accounts table.
-    """
-
-    account_id: _Text | None = None
+    account_id: _Text | None = None  # of the account, where it has one already; asked again, it is the same sign-up
     plan: _Text | None = None
-    card: _Text | None = None
+    card: _Text | None = None  # fingerprint of the card, as in the accounts table
     device: _Text | None = None
     mail: _Text | None = None
     ip: _Text | None = None

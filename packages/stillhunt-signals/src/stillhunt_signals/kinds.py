@@ -36,8 +36,7 @@ class PreparedSignals:
     def of_log(self, log: Any) -> SignalsOfLog:
         """The values of a log's accounts.
 
-        Args:
-            log: `CandidateCase.log`.
+        `log`: `CandidateCase.log`.
         """
         from stillhunt_signals.signals.using import of_log  # only where there are signals
         from stillhunt_signals.signals.weighing import SignalsOfLog  # as above

@@ -4,8 +4,6 @@ Statements are written for DuckDB and transpiled. PySpark is imported when an en
 part, and a hunt on one machine must not wait for it.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -99,12 +97,9 @@ class SparkEngine:
     def read(self, source: Any) -> Any:
         """The frame of one source.
 
-        Args:
-            source: a frame; a path or pattern of any file system that the session knows (Parquet; JSON lines, CSV and
-                TSV by their suffix); `table:NAME`; `delta:PATH`, `iceberg:NAME`, `orc:PATH`, `avro:PATH`.
-
-        Raises:
-            InputError: the session cannot read it.
+        `source`: a frame; a path or pattern of any file system that the session knows (Parquet; JSON lines, CSV and TSV
+        by their suffix); `table:NAME`; `delta:PATH`, `iceberg:NAME`, `orc:PATH`, `avro:PATH`. Raises InputError: the
+        session cannot read it.
         """
         if is_frame(source):
             return source

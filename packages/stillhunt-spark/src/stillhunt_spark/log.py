@@ -1,7 +1,5 @@
 """A cluster's log with the methods by which a hunt walks through any log."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

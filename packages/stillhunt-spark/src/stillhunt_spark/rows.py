@@ -1,7 +1,5 @@
 """What an executor does with rows: standardise, pack for the shuffle, cut resent history, sketch."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

@@ -7,8 +7,6 @@ works on sketches. Rejected rows and facts about the log travel in the same stre
 split off at the end, so that the text is read once.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The actors file: what is known of each actor, as its user declares it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
@@ -49,18 +47,12 @@ class _Strict(BaseModel):
 
 
 class ActorNetwork(_Strict):
-    """An autonomous system that an actor uses.
-
-    Attributes:
-        name: words of its name, where the number is not known.
-        own: only the actor can send from it, as far as is known; False for a hoster, a cloud or a carrier.
-        common: share of other campaigns that mainly use it, where it is known.
-    """
+    """An autonomous system that an actor uses."""
 
     asn: int | None = Field(None, ge=1, le=4_294_967_295)
-    name: str | None = Field(None, min_length=3, max_length=128)
-    own: bool = False
-    common: Rate | None = None
+    name: str | None = Field(None, min_length=3, max_length=128)  # words of its name, where the number is not known
+    own: bool = False  # only the actor can send from it, as far as is known; False for a hoster, a cloud or a carrier
+    common: Rate | None = None  # share of other campaigns that mainly use it, where it is known
 
     @model_validator(mode="after")
     def _is_named(self) -> Self:
@@ -70,27 +62,19 @@ class ActorNetwork(_Strict):
 
 
 class ActorClient(_Strict):
-    """A client program that an actor uses.
-
-    Attributes:
-        versions: its versions; for the reader, since a case has families alone.
-    """
+    """A client program that an actor uses."""
 
     family: Text
-    versions: tuple[Text, ...] = ()
+    versions: tuple[Text, ...] = ()  # its versions; for the reader, since a case has families alone
     common: Rate | None = None
 
 
 class WorkHours(_Strict):
-    """When an actor works.
-
-    Attributes:
-        end: hour at which it ends; below `begin`, on the next day.
-    """
+    """When an actor works."""
 
     utc_offset: float = Field(ge=-12, le=14)
     begin: int = Field(ge=0, le=23)
-    end: int = Field(ge=1, le=24)
+    end: int = Field(ge=1, le=24)  # hour at which it ends; below `begin`, on the next day
 
     @model_validator(mode="after")
     def _has_length(self) -> Self:
@@ -120,14 +104,11 @@ class SignUpMarks(_Strict):
 
 
 class PublishedModel(_Strict):
-    """A model that an actor published.
-
-    Attributes:
-        announced: day from which people outside of the actor knew that day; without it, they may have known all along.
-    """
+    """A model that an actor published."""
 
     name: Text
     released: date
+    # day from which people outside of the actor knew that day; without it, they may have known all along
     announced: date | None = None
     skills: tuple[Skill, ...] = Field(min_length=1)
 
@@ -139,17 +120,12 @@ class PublishedModel(_Strict):
 
 
 class KnownCampaigns(_Strict):
-    """Campaigns that were attributed to an actor before.
-
-    Attributes:
-        addresses: keyed hashes of their addresses, as `addresses` of a case has them.
-        networks: keyed hashes of their networks (/24 or /48), likewise.
-    """
+    """Campaigns that were attributed to an actor before."""
 
     campaigns: tuple[Text, ...] = ()
     accounts: tuple[Text, ...] = ()
-    addresses: tuple[HashDigits, ...] = ()
-    networks: tuple[HashDigits, ...] = ()
+    addresses: tuple[HashDigits, ...] = ()  # keyed hashes of their addresses, as `addresses` of a case has them
+    networks: tuple[HashDigits, ...] = ()  # keyed hashes of their networks (/24 or /48), likewise
 
 
 class Actor(_Strict):
@@ -187,15 +163,11 @@ class BaseRates(_Strict):
 
 
 class ActorsFile(_Strict):
-    """All actors of a file.
-
-    Attributes:
-        as_of: day until which releases are complete; without it, that none followed says nothing.
-        somebody_else: prior probability that somebody runs a campaign who is not in the file.
-    """
+    """All actors of a file."""
 
     version: Literal[1] = 1
-    as_of: date | None = None
+    as_of: date | None = None  # day until which releases are complete; without it, that none followed says nothing
+    # prior probability that somebody runs a campaign who is not in the file
     somebody_else: float = Field(NAMING.somebody_else, ge=0.2, le=0.99)
     common: BaseRates = BaseRates()
     actor: tuple[Actor, ...] = Field(min_length=1, max_length=1000)
@@ -234,11 +206,8 @@ class KnownActors(NamedTuple):
 def read_actors(path: Path | str) -> KnownActors:
     """The actors of a file.
 
-    Args:
-        path: TOML, at most 8 MiB; docs/howto/attribute.md describes it.
-
-    Raises:
-        ConfigError: it cannot be read, or something in it is unknown, malformed or contradictory; with its line.
+    `path`: TOML, at most 8 MiB; docs/howto/attribute.md describes it. Raises ConfigError: it cannot be read, or
+    something in it is unknown, malformed or contradictory; with its line.
     """
     try:
         with Path(path).open("rb") as file:

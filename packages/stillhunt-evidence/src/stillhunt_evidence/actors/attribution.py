@@ -1,7 +1,5 @@
 """Compares one campaign of a case with the actors of a file, and names one only where nothing is against it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -95,26 +93,18 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Attribution:
-    """What a comparison with known actors says of one campaign.
-
-    Attributes:
-        statement: the result in one sentence; where nobody is named, without names and probabilities.
-        somebody_else: probability that somebody runs it who is not in the file.
-        reasons: why nobody is named; empty where somebody is.
-        bar: probability from which an actor is named.
-        digest: SHA-256 of the actors file.
-    """
+    """What a comparison with known actors says of one campaign."""
 
     campaign_id: str
     decision: Literal["named", "abstained"]
-    statement: str
+    statement: str  # the result in one sentence; where nobody is named, without names and probabilities
     actors: tuple[ActorComparison, ...]
-    somebody_else: float
-    reasons: tuple[str, ...]
+    somebody_else: float  # probability that somebody runs it who is not in the file
+    reasons: tuple[str, ...]  # why nobody is named; empty where somebody is
     missing: tuple[str, ...]
     alternatives: tuple[str, ...]
-    bar: float
-    digest: str
+    bar: float  # probability from which an actor is named
+    digest: str  # SHA-256 of the actors file
 
     @property
     def named(self) -> str | None:

@@ -1,7 +1,5 @@
 """Whether an actor is named: every condition must hold, and each that does not is said."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,19 +22,14 @@ _NAME_CHARACTERS = 60
 
 @dataclass(frozen=True)
 class ActorComparison:
-    """One actor beside one campaign.
-
-    Attributes:
-        marks: each kind that the file gives, the strongest first.
-        prior: the same without any mark.
-        contradictions: marks of it that keep a likelier one from being named; empty for the likeliest.
-    """
+    """One actor beside one campaign."""
 
     actor: Actor
-    marks: tuple[Mark, ...]
+    marks: tuple[Mark, ...]  # each kind that the file gives, the strongest first
     weight: Weight
     probability: float
-    prior: float
+    prior: float  # the same without any mark
+    # marks of it that keep a likelier one from being named; empty for the likeliest
     contradictions: tuple[str, ...] = ()
 
     @property

@@ -1,7 +1,5 @@
 """What a case shows of each campaign, gathered once, in the shape in which marks are compared with it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,19 +23,12 @@ LIST_OF = {"client": "clients", "network": "networks", "country": "countries"}
 
 @dataclass(frozen=True)
 class MarkCoverage:
-    """How much of a campaign has a mark.
+    """How much of a campaign has a mark."""
 
-    Attributes:
-        accounts: accounts of which the value is known.
-        with_mark: those that mainly have the mark.
-        requests: share of the requests of known value that have it.
-        members: all accounts of the campaign, known or not.
-    """
-
-    accounts: int
-    with_mark: int
-    requests: float
-    members: int
+    accounts: int  # accounts of which the value is known
+    with_mark: int  # those that mainly have the mark
+    requests: float  # share of the requests of known value that have it
+    members: int  # all accounts of the campaign, known or not
 
     @property
     def share(self) -> float:
@@ -47,30 +38,20 @@ class MarkCoverage:
 
 @dataclass(frozen=True)
 class SeenAddresses:
-    """From which addresses, or networks, a campaign was sent, as far as actors are known for them.
+    """From which addresses, or networks, a campaign was sent, as far as actors are known for them."""
 
-    Attributes:
-        requests: of the addresses that the case lists.
-        accounts: of which the case lists addresses.
-        known: rows with a hash for which an actor is known.
-    """
-
-    requests: int
-    accounts: Sequence[str]
-    known: Sequence[Row]
+    requests: int  # of the addresses that the case lists
+    accounts: Sequence[str]  # of which the case lists addresses
+    known: Sequence[Row]  # rows with a hash for which an actor is known
 
 
 @dataclass(frozen=True)
 class SeenCampaign:
-    """One campaign of a case, or group left alone, with the rows of the case about it.
-
-    Attributes:
-        members, origins, cited, samples, timeline, taken, phrases: its rows of the tables of these names; of a group
-            left alone, members alone.
-        addresses: by kind, as in the table of addresses.
-    """
+    """One campaign of a case, or group left alone, with the rows of the case about it."""
 
     row: Row
+    # members, origins, cited, samples, timeline, taken, phrases: its rows of the tables of these names; of a group left
+    # alone, members alone
     members: Sequence[Row]
     origins: Sequence[Row] = ()
     cited: Sequence[Row] = ()
@@ -78,7 +59,7 @@ class SeenCampaign:
     timeline: Sequence[Row] = ()
     taken: Sequence[Row] = ()
     phrases: Sequence[Row] = ()
-    addresses: Mapping[str, SeenAddresses] = field(default_factory=dict)
+    addresses: Mapping[str, SeenAddresses] = field(default_factory=dict)  # by kind, as in the table of addresses
     _runs: dict[int, Sequence[Runs]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
@@ -105,8 +86,7 @@ class SeenCampaign:
     def account_coverage(self, having: Mapping[str, bool], requests: float = 1.0) -> MarkCoverage | None:
         """How many accounts have a mark, where it was looked for in some of them; None where in none.
 
-        Args:
-            having: account -> whether it has the mark.
+        `having`: account -> whether it has the mark.
         """
         if not having:
             return None
@@ -121,8 +101,7 @@ class SeenCampaign:
     def address_coverage(self, kind: str, hashes: frozenset[str]) -> MarkCoverage | None:
         """How many accounts send from addresses with these hashes; None where the case has no hashes.
 
-        Args:
-            kind: address or network, as in the table of addresses.
+        `kind`: address or network, as in the table of addresses.
         """
         seen = self.addresses.get(kind)
         if seen is None:
@@ -152,15 +131,10 @@ class SeenCampaign:
 
 @dataclass(frozen=True)
 class SeenCase:
-    """All campaigns of a case, for one comparison.
+    """All campaigns of a case, for one comparison."""
 
-    Attributes:
-        campaigns: those with the verdict act or review, by id.
-        groups: groups left alone, by id.
-    """
-
-    campaigns: Mapping[str, SeenCampaign]
-    groups: Mapping[str, SeenCampaign]
+    campaigns: Mapping[str, SeenCampaign]  # those with the verdict act or review, by id
+    groups: Mapping[str, SeenCampaign]  # groups left alone, by id
     operators: Sequence[Row]
     seed: int
 
@@ -182,8 +156,7 @@ class SeenCase:
 def runs_of_words(text: str, length: int) -> Runs:
     """All runs of so many words of a text, in small letters; the only one of a shorter text.
 
-    Args:
-        text: any text; in scripts without spaces each character is a word.
+    `text`: any text; in scripts without spaces each character is a word.
     """
     words = [word.lower() for word in WORD_OF_PROMPT.findall(text)]
     length = min(length, len(words))
@@ -197,8 +170,7 @@ _KIND = ("campaign_id", "kind")
 def seen_case(case: Case, hashes: Iterable[str]) -> SeenCase:
     """Gather what a case shows of its campaigns.
 
-    Args:
-        hashes: hashes of addresses and networks for which actors are known; a case may have a million of others.
+    `hashes`: hashes of addresses and networks for which actors are known; a case may have a million of others.
     """
     rows = {row["campaign_id"]: row for row in case.tables["campaigns"].to_pylist()}
     found = [name for name, row in rows.items() if row["verdict"] != "none"]

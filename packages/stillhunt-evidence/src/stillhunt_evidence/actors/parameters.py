@@ -1,7 +1,5 @@
 """Numbers of attribution: how much each kind of mark may weigh, and when an actor is named."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.tools import read_parameters

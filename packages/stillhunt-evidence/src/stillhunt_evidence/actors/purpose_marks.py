@@ -1,7 +1,5 @@
 """Marks of purpose, which are skills, published models and hours of work; and ties to campaigns that are known."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -142,8 +140,7 @@ _HOURS_OF_DAY = 24
 def purpose_marks(on: ActorOnCampaign, as_of: date | None) -> Iterator[Mark]:
     """The marks of purpose that the file gives of an actor.
 
-    Args:
-        as_of: day until which releases in the file are complete.
+    `as_of`: day until which releases in the file are complete.
     """
     if on.actor.skills:
         yield _skills_mark(on)

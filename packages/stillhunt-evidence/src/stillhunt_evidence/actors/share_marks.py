@@ -39,8 +39,7 @@ class KnownTexts:
     def coverage_of(self, texts: Sequence[str]) -> Callable[[SeenCampaign], MarkCoverage | None]:
         """How many accounts of a campaign send one of some texts.
 
-        Returns:
-            A function of the campaign; None where the case kept neither excerpts nor phrases of it.
+        Returns a function of the campaign; None where the case kept neither excerpts nor phrases of it.
         """
         runs = [runs_of_words(text, _PHRASE_RUN) for text in texts]
 
@@ -129,8 +128,7 @@ class ActorOnCampaign:
     def stated(self, kind: str) -> float:
         """The base rate of a kind: of the file, or the conservative one.
 
-        Args:
-            kind: field of `BaseRates`.
+        `kind`: field of `BaseRates`.
         """
         rate = getattr(self.rates, kind)
         return float(CAUTIOUS_RATES[kind] if rate is None else rate)
@@ -142,20 +140,14 @@ Seeing = Callable[[SeenCampaign], MarkCoverage | None]
 
 @dataclass(frozen=True)
 class ShareKind:
-    """A kind of mark of which a share of the campaign has it.
-
-    Attributes:
-        verbs: what one account with the mark does, and what several do, with the values behind it.
-        lacks: what the case lacks where it cannot say.
-        comparison: what the base rate counts, in the plural.
-    """
+    """A kind of mark of which a share of the campaign has it."""
 
     name: str
     source: str
     cap: float
-    verbs: tuple[str, str]
-    lacks: str
-    comparison: str = "other campaigns"
+    verbs: tuple[str, str]  # what one account with the mark does, and what several do, with the values behind it
+    lacks: str  # what the case lacks where it cannot say
+    comparison: str = "other campaigns"  # what the base rate counts, in the plural
 
     def weigh(
         self,

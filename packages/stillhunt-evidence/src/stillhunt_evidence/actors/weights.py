@@ -1,7 +1,5 @@
 """From how much of a campaign has a mark to bits for or against an actor, and to probabilities of all actors."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -23,24 +21,16 @@ LEAST_ABSENT = 0.05
 
 @dataclass(frozen=True)
 class Mark:
-    """What one kind of mark says about one actor.
-
-    Attributes:
-        source: kinds of one source are not independent, and only the strongest of them counts.
-        costly: True where others than the actor could hardly plant it.
-        bits: evidence that the actor runs the campaign, against somebody who is not in the file; 0 where not known.
-        coverage: share of the campaign that has the mark; None where the mark is not one of shares, or not known.
-        known: False where the case cannot say.
-        statement: what was seen and how common it is, or what is missing, in one sentence without a full stop.
-    """
+    """What one kind of mark says about one actor."""
 
     kind: str
-    source: str
-    costly: bool
-    bits: float
+    source: str  # kinds of one source are not independent, and only the strongest of them counts
+    costly: bool  # True where others than the actor could hardly plant it
+    bits: float  # evidence that the actor runs the campaign, against somebody who is not in the file; 0 where not known
+    # share of the campaign that has the mark; None where the mark is not one of shares, or not known
     coverage: float | None
-    known: bool
-    statement: str
+    known: bool  # False where the case cannot say
+    statement: str  # what was seen and how common it is, or what is missing, in one sentence without a full stop
 
 
 def base_rate(stated: float, others: Iterable[MarkCoverage | None]) -> float:
@@ -94,19 +84,12 @@ def _compute_weighted_sum(chances: tuple[float, ...], values: tuple[float, ...])
 
 @dataclass(frozen=True)
 class Weight:
-    """What the marks of one actor weigh together.
+    """What the marks of one actor weigh together."""
 
-    Attributes:
-        costly: bits of marks that are costly to plant.
-        cheap: bits of the others, after their common cap.
-        against: bits against the actor, at most 0.
-        by_source: source -> the mark of it that counts for the actor.
-    """
-
-    costly: float
-    cheap: float
-    against: float
-    by_source: dict[str, Mark]
+    costly: float  # bits of marks that are costly to plant
+    cheap: float  # bits of the others, after their common cap
+    against: float  # bits against the actor, at most 0
+    by_source: dict[str, Mark]  # source -> the mark of it that counts for the actor
 
     @property
     def bits(self) -> float:

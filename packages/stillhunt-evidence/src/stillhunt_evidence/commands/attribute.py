@@ -1,7 +1,5 @@
 """`stillhunt attribute`: a campaign compared with known actors."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`stillhunt dossier`: the evidence on one campaign as a signed pack."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 from pathlib import Path

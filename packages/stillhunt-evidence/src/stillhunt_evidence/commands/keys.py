@@ -1,7 +1,5 @@
 """`stillhunt keys`: who signs, who is trusted, and circles that share."""
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 from typing import Annotated

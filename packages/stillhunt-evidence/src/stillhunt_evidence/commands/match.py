@@ -1,7 +1,5 @@
 """`stillhunt match`: sketches in files, and private set intersection by files."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -220,8 +218,7 @@ def _read_case_features(folder: Path, ids: list[str] | None) -> tuple[list[Campa
 def _print_pairs(found: Iterable[tuple[str, str | int, PairScore]], *, every_pair: bool, as_json: bool) -> None:
     """Print the pairs.
 
-    Raises:
-        Exit: 3, some match.
+    Raises Exit: 3, some match.
     """
     pairs = list(found)
     shown = [one for one in pairs if every_pair or one[2].verdict != NO_MATCH]

@@ -1,7 +1,5 @@
 """`stillhunt share`: campaigns in the formats of other platforms."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -165,9 +163,7 @@ def share_notes(
 ) -> list[str]:
     """What a user should know of a file that was written.
 
-    Args:
-        addresses: the addresses of the logs; None where they were not read again.
-        named: the user named the campaign.
+    `addresses`: the addresses of the logs; None where they were not read again. `named`: the user named the campaign.
     """
     label = share.tlp.shown
     notes = [f"{label}; keyed hashes can be compared, and tried, by all who have the key of the circle {terms.circle}"]

@@ -1,7 +1,5 @@
 """`stillhunt verify` and `stillhunt rebuild`: what a pack proves, from the pack alone or from the logs, too."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

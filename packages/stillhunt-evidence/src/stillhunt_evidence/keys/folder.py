@@ -1,7 +1,5 @@
 """The folder of keys, made for its owner alone with each key in a file of its own; and hashes under such keys."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os
@@ -34,8 +32,7 @@ def keyed_hash(key: bytes, kind: str, value: str) -> str:
 def keyed_hashes(key: bytes, kind: str, values: pa.ChunkedArray | pa.Array, prefix: str = "") -> pa.Array:
     """The keyed hash of each value; each different value is hashed once.
 
-    Args:
-        values: strings; null stays null.
+    `values`: strings; null stays null.
     """
     coded = pc.dictionary_encode(values)
     if isinstance(coded, pa.ChunkedArray):
@@ -67,11 +64,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 def checked_name(name: str) -> str:
     """A name that a key may have.
 
-    Args:
-        name: lower-case letters, digits and hyphens, at most 63.
-
-    Raises:
-        ConfigError: it is none.
+    `name`: lower-case letters, digits and hyphens, at most 63. Raises ConfigError: it is none.
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
@@ -83,8 +76,7 @@ def checked_name(name: str) -> str:
 def pseudonyms_key(folder: Path) -> bytes:
     """The secret under which ids of evidence packs are hashed; made when it is first asked for.
 
-    Raises:
-        ConfigError: it cannot be read or made, or others may read it.
+    Raises ConfigError: it cannot be read or made, or others may read it.
     """
     path = folder / PSEUDONYMS_FILE
     if not path.exists():
@@ -95,8 +87,7 @@ def pseudonyms_key(folder: Path) -> bytes:
 def circle_key(folder: Path, circle: str) -> bytes:
     """The secret of a sharing circle, which all who share in it have.
 
-    Raises:
-        ConfigError: there is none of this name, it cannot be read, or others may read it.
+    Raises ConfigError: there is none of this name, it cannot be read, or others may read it.
     """
     path = folder / CIRCLES / f"{checked_name(circle)}.key"
     if not path.exists():
@@ -112,11 +103,8 @@ def circle_key(folder: Path, circle: str) -> bytes:
 def write_new(path: Path, text: str, *, private: bool = True) -> None:
     """Write a key that is not there yet, into a folder for its owner alone.
 
-    Args:
-        private: for its owner alone; False for public keys.
-
-    Raises:
-        ConfigError: there is one already, or it cannot be written.
+    `private`: for its owner alone; False for public keys. Raises ConfigError: there is one already, or it cannot be
+    written.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

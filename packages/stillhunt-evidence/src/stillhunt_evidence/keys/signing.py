@@ -1,7 +1,5 @@
 """Who signs evidence packs, and whose signature is trusted: Ed25519 keys (RFC 8032) in PEM files."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from dataclasses import dataclass
@@ -63,8 +61,7 @@ def public_key(name: str, key: Ed25519PublicKey) -> PublicKey:
 def public_key_of(pem: str, name: str, where: str) -> PublicKey:
     """A public key from PEM, which is not trusted to be one.
 
-    Raises:
-        ConfigError: this is no Ed25519 public key.
+    Raises ConfigError: this is no Ed25519 public key.
     """
     try:
         key = load_pem_public_key(pem.encode())
@@ -85,11 +82,8 @@ def public_key_of(pem: str, name: str, where: str) -> PublicKey:
 def read_public_key(path: Path, name: str = "") -> PublicKey:
     """A public key from a file.
 
-    Args:
-        name: what the reader calls it; the name of the file if empty.
-
-    Raises:
-        ConfigError: it cannot be read, or is no Ed25519 public key.
+    `name`: what the reader calls it; the name of the file if empty. Raises ConfigError: it cannot be read, or is no
+    Ed25519 public key.
     """
     try:
         with path.open("rb") as file:
@@ -106,8 +100,7 @@ def read_public_key(path: Path, name: str = "") -> PublicKey:
 def new_signing_key(folder: Path) -> PublicKey:
     """Make the key that signs.
 
-    Raises:
-        ConfigError: there is one already, or it cannot be written.
+    Raises ConfigError: there is one already, or it cannot be written.
     """
     private = Ed25519PrivateKey.generate()
     write_new(folder / SIGNING_FILE, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
@@ -125,8 +118,7 @@ def has_signing_key(folder: Path) -> bool:
 def read_signer(folder: Path) -> tuple[CryptoSigner, PublicKey]:
     """The key that signs, and its public half.
 
-    Raises:
-        ConfigError: there is none, others may read it, or it is no Ed25519 key.
+    Raises ConfigError: there is none, others may read it, or it is no Ed25519 key.
     """
     path = folder / SIGNING_FILE
     check_private(path)
@@ -143,8 +135,7 @@ def read_signer(folder: Path) -> tuple[CryptoSigner, PublicKey]:
 def trust_key(folder: Path, name: str, key: PublicKey) -> Path:
     """Trust what a key signs from now on.
 
-    Raises:
-        ConfigError: the name is none or taken, or it cannot be written.
+    Raises ConfigError: the name is none or taken, or it cannot be written.
     """
     if name == OWN:
         raise ConfigError("this name is that of your own key", where=name, next_step="choose another name")
@@ -156,8 +147,7 @@ def trust_key(folder: Path, name: str, key: PublicKey) -> Path:
 def trusted_keys(folder: Path) -> list[PublicKey]:
     """The own key and all that are trusted.
 
-    Raises:
-        ConfigError: a file among them is no public key.
+    Raises ConfigError: a file among them is no public key.
     """
     own = [folder / PUBLIC_FILE] if (folder / PUBLIC_FILE).exists() else []
     named = [(path, OWN) for path in own]

@@ -1,7 +1,5 @@
 """Whether two campaigns are one: how much of what each is known by the other has, too, as a likelihood ratio."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,15 +22,10 @@ _NAMES = {"phrase": "phrase", "word": "telling word"}
 
 
 class FeatureWeight(NamedTuple):
-    """How a campaign uses a feature.
+    """How a campaign uses a feature."""
 
-    Attributes:
-        share: -2 log2 of the share of its requests.
-        bits: how much more frequent it is than in other customers' traffic, in half bits.
-    """
-
-    share: int
-    bits: int
+    share: int  # -2 log2 of the share of its requests
+    bits: int  # how much more frequent it is than in other customers' traffic, in half bits
 
 
 FeatureSet = Mapping[str, FeatureWeight]
@@ -41,15 +34,12 @@ FeatureSet = Mapping[str, FeatureWeight]
 
 @dataclass(frozen=True)
 class Coverage:
-    """What two campaigns have in common of one kind.
-
-    Attributes:
-        of_mine, of_theirs: the weight of the shared ones as a share of all; None where the weights are not known.
-    """
+    """What two campaigns have in common of one kind."""
 
     mine: int
     theirs: int
     shared: int
+    # of_mine, of_theirs: the weight of the shared ones as a share of all; None where the weights are not known
     of_mine: float
     of_theirs: float | None
 
@@ -61,13 +51,9 @@ class Coverage:
 
 @dataclass(frozen=True)
 class PairScore:
-    """How alike two campaigns are.
+    """How alike two campaigns are."""
 
-    Attributes:
-        bits: log2 likelihood ratio, one campaign against two.
-    """
-
-    bits: float
+    bits: float  # log2 likelihood ratio, one campaign against two
     verdict: str
     sentences: tuple[str, ...]
     parts: Mapping[str, float]
@@ -96,8 +82,7 @@ def _compare_feature_sets(mine: FeatureSet, theirs: FeatureSet) -> Coverage:
 def covered_share(features: FeatureSet, shared: Mapping[str, int]) -> float:
     """The weight of shared features as a share of all.
 
-    Args:
-        shared: half bits of each feature that both have: of the two sides' figures the lower.
+    `shared`: half bits of each feature that both have: of the two sides' figures the lower.
     """
     common = sum(_weigh_feature(features[key].share, bits) for key, bits in sorted(shared.items()))
     alone = sum(_weigh_feature(one.share, one.bits) for key, one in sorted(features.items()) if key not in shared)

@@ -1,7 +1,5 @@
 """What there is to compare of a campaign: its phrases and words, and how often they are used in it and elsewhere."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,17 +23,11 @@ class SketchOrigin(NamedTuple):
 
 
 class CampaignFeature(NamedTuple):
-    """One phrase or word of a campaign.
+    """One phrase or word of a campaign."""
 
-    Attributes:
-        value: its hash, or the bucket of the word.
-        share: how rarely the campaign uses it: -2 log2 of the share of its requests, 0 = all of them.
-        bits: how much more frequent it is than in other customers' traffic, in half bits.
-    """
-
-    value: int
-    share: int
-    bits: int
+    value: int  # its hash, or the bucket of the word
+    share: int  # how rarely the campaign uses it: -2 log2 of the share of its requests, 0 = all of them
+    bits: int  # how much more frequent it is than in other customers' traffic, in half bits
 
 
 @dataclass(frozen=True)
@@ -49,11 +41,8 @@ class CampaignFeatures:
 def campaign_features(case: Case, wanted: Sequence[str] = ()) -> list[CampaignFeatures]:
     """Features of the campaigns of a case, in the order of its campaigns.
 
-    Args:
-        wanted: ids of campaigns; all with the verdict act or review when empty.
-
-    Raises:
-        CaseError: there is no such campaign, or the case was made by another version of the sketches.
+    `wanted`: ids of campaigns; all with the verdict act or review when empty. Raises CaseError: there is no such
+    campaign, or the case was made by another version of the sketches.
     """
     names: list[str] = case.campaigns["campaign_id"].to_pylist()
     missing = [one for one in wanted if one not in names]

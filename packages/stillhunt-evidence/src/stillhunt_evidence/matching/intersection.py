@@ -6,8 +6,6 @@ Both sides are taken to follow the protocol; who asks for features that it does 
 of features in a request is bounded.
 """
 
-from __future__ import annotations
-
 import importlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -88,9 +86,8 @@ def answer(
 ) -> MatchResponse:
     """Answer a request; each campaign is encrypted under a key of its own, which is forgotten.
 
-    Raises:
-        ConfigError: the library is not installed.
-        PackError: the request holds what is no encrypted feature, its sketches differ, or there are too many campaigns.
+    Raises ConfigError: the library is not installed. Raises PackError: the request holds what is no encrypted feature,
+    its sketches differ, or there are too many campaigns.
     """
     psi = _import_psi_library()
     if len(campaigns) > MOST_ANSWERED:

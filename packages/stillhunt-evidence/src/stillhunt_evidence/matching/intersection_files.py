@@ -1,7 +1,5 @@
 """The files of private set intersection: what is sent, kept secret and sent back; none is trusted when read."""
 
-from __future__ import annotations
-
 import binascii
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -31,42 +29,29 @@ Value = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all files of one exchange have.
-
-    Attributes:
-        exchange: a random number by which the files of one exchange are known.
-        counts_only: the asking side learns how many features both have, and not which.
-    """
+    """What all files of one exchange have."""
 
     version: int
     sketch_version: int
     seed: int
-    exchange: Exchange
-    counts_only: bool
+    exchange: Exchange  # a random number by which the files of one exchange are known
+    counts_only: bool  # the asking side learns how many features both have, and not which
 
 
 class MatchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="stillhunt match request"):
-    """What the asking side sends: its features, encrypted under a key that it keeps.
-
-    Attributes:
-        phrase, word: encrypted features, 33 bytes each, in random order.
-    """
+    """What the asking side sends: its features, encrypted under a key that it keeps."""
 
     header: Header
+    # phrase, word: encrypted features, 33 bytes each, in random order
     phrase: Points
     word: Points
 
 
 class AnsweredSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One kind of features of one campaign of the answering side.
+    """One kind of features of one campaign of the answering side."""
 
-    Attributes:
-        own: its features, encrypted under a key that it has forgotten.
-        asked: the features that were asked for, encrypted under that key, too.
-    """
-
-    own: Points
-    asked: Points
+    own: Points  # its features, encrypted under a key that it has forgotten
+    asked: Points  # the features that were asked for, encrypted under that key, too
 
 
 class AnsweredCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,14 +77,11 @@ class AskedCampaign(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="stillhunt match secret"):
-    """What the asking side keeps until the response is there, and shows nobody.
-
-    Attributes:
-        phrase, word: features in the order in which they were sent.
-    """
+    """What the asking side keeps until the response is there, and shows nobody."""
 
     header: Header
     key: Annotated[bytes, msgspec.Meta(min_length=1, max_length=64)]
+    # phrase, word: features in the order in which they were sent
     phrase: Annotated[list[Value], msgspec.Meta(max_length=_MOST_POINTS)]
     word: Annotated[list[Value], msgspec.Meta(max_length=_MOST_POINTS)]
     campaigns: list[AskedCampaign]
@@ -116,8 +98,7 @@ def as_message(message: MatchRequest | MatchResponse | MatchSecret) -> bytes:
 def read_message(path: Path, kind: type[Message]) -> Message:
     """A message from a file, which is not trusted.
 
-    Raises:
-        PackError: as `message_from_json`, or it cannot be read.
+    Raises PackError: as `message_from_json`, or it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -130,11 +111,8 @@ def read_message(path: Path, kind: type[Message]) -> Message:
 def message_from_json(content: bytes, kind: type[Message], *, where: str) -> Message:
     """A message from the content of a file, which is not trusted.
 
-    Args:
-        content: at most `MOST_MESSAGE_BYTES`.
-
-    Raises:
-        PackError: it is damaged, too large, another message, of another version, or asks for too much.
+    `content`: at most `MOST_MESSAGE_BYTES`. Raises PackError: it is damaged, too large, another message, of another
+    version, or asks for too much.
     """
     if len(content) > MOST_MESSAGE_BYTES:
         raise unusable_message(f"it has more than {MOST_MESSAGE_BYTES >> 20} MiB", where)

@@ -1,7 +1,5 @@
 """Numbers of matching: when two campaigns of two providers are one."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.tools import read_parameters

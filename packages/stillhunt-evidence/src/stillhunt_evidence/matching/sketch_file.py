@@ -4,8 +4,6 @@ Who has the circle's key can try phrases and words of his own against the hashes
 tells him. Who lacks it learns how many campaigns and features there are, and how often each is used.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple
@@ -35,15 +33,12 @@ HalfBits = Annotated[int, msgspec.Meta(ge=0, le=MOST_HALF_BITS)]
 
 
 class SketchedFeatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Features of one kind, by ascending hash.
-
-    Attributes:
-        share: -2 log2 of the share of the campaign's requests with it.
-        bits: how much more frequent it is than in other customers' traffic, in half bits.
-    """
+    """Features of one kind, by ascending hash."""
 
     hashes: Annotated[list[Digits], msgspec.Meta(max_length=MOST_FEATURES)]
+    # -2 log2 of the share of the campaign's requests with it
     share: Annotated[list[HalfBits], msgspec.Meta(max_length=MOST_FEATURES)]
+    # how much more frequent it is than in other customers' traffic, in half bits
     bits: Annotated[list[HalfBits], msgspec.Meta(max_length=MOST_FEATURES)]
 
 
@@ -56,19 +51,14 @@ class CampaignSketch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SketchFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sketches of one provider's campaigns.
-
-    Attributes:
-        key_check: a hash under that key of the circle's name, so that a wrong key shows.
-        seed: by which the middle of long prompts was chosen.
-    """
+    """Sketches of one provider's campaigns."""
 
     format: Annotated[str, msgspec.Meta(max_length=64)]
     version: int
     circle: Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9][a-z0-9-]{0,62}\Z")]
-    key_check: Digits
+    key_check: Digits  # a hash under that key of the circle's name, so that a wrong key shows
     sketch_version: int
-    seed: int
+    seed: int  # by which the middle of long prompts was chosen
     campaigns: Annotated[list[CampaignSketch], msgspec.Meta(max_length=MOST_CAMPAIGNS)]
 
 
@@ -77,11 +67,8 @@ def sketch_file(
 ) -> bytes:
     """The content of a file of sketches.
 
-    Args:
-        own_key: of the provider's own pseudonyms, under which campaigns have their names.
-
-    Raises:
-        PackError: there are too many campaigns for one file.
+    `own_key`: of the provider's own pseudonyms, under which campaigns have their names. Raises PackError: there are too
+    many campaigns for one file.
     """
     if len(campaigns) > MOST_CAMPAIGNS:
         raise PackError(
@@ -122,8 +109,7 @@ def _sketch_features(key: bytes, kind: str, campaign: CampaignFeatures) -> Sketc
 def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -> SketchFile:
     """Sketches from the content of a file, which is not trusted.
 
-    Raises:
-        PackError: it is damaged, too large, of another version, circle or key, or holds what no sketch may hold.
+    Raises PackError: it is damaged, too large, of another version, circle or key, or holds what no sketch may hold.
     """
     if len(content) > MOST_SKETCH_BYTES:
         raise _build_sketch_file_error(f"it has more than {MOST_SKETCH_BYTES >> 20} MiB", where)
@@ -148,8 +134,7 @@ def sketches_from_json(content: bytes, circle: str, key: bytes, *, where: str) -
 def check_comparable(mine: SketchFile, theirs: SketchFile, where: str) -> None:
     """Refuse sketches of which the middle of long prompts was chosen by different seeds.
 
-    Raises:
-        PackError: the seeds differ.
+    Raises PackError: the seeds differ.
     """
     if mine.seed != theirs.seed:
         raise _build_sketch_file_error(

@@ -4,8 +4,6 @@ Entries are stored, in ascending order of their names, dated 1980-01-01, without
 6.3.10, sections 4.3.7 to 4.3.16). Any program that reads ZIP can unpack it; reading it here refuses every other form.
 """
 
-from __future__ import annotations
-
 import mmap
 import re
 import struct
@@ -30,8 +28,7 @@ _VERSION, _FLAGS, _STORED, _TIME, _DATE = 20, 0, 0, 0, 0x0021
 def archive_parts(entries: Mapping[str, bytes]) -> Iterator[bytes]:
     """The bytes of the archive, part by part.
 
-    Raises:
-        PackError: a name is not allowed, or there is too much.
+    Raises PackError: a name is not allowed, or there is too much.
     """
     names = sorted(entries)
     if len(names) > MOST_ENTRIES or sum(len(content) for content in entries.values()) > MOST_PACK_BYTES:
@@ -54,8 +51,7 @@ def archive_parts(entries: Mapping[str, bytes]) -> Iterator[bytes]:
 def read_archive(path: Path) -> dict[str, bytes]:
     """The entries of a pack.
 
-    Raises:
-        PackError: it cannot be read, or is not of exactly the form that `archive_parts` writes.
+    Raises PackError: it cannot be read, or is not of exactly the form that `archive_parts` writes.
     """
     try:
         if path.exists() and not path.is_file():  # a pipe has no end

@@ -1,7 +1,5 @@
 """What goes into a pack: the case cut down to one campaign, under pseudonyms, with clean names and short excerpts."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
@@ -34,13 +32,9 @@ PREFIXES = {
 
 @dataclass(frozen=True)
 class Pseudonyms:
-    """What ids are called in a pack.
+    """What ids are called in a pack."""
 
-    Attributes:
-        key: 32 secret bytes; None leaves ids as they are.
-    """
-
-    key: bytes | None
+    key: bytes | None  # 32 secret bytes; None leaves ids as they are
 
     def one(self, kind: str, value: str) -> str:
         """What an id is called."""
@@ -127,21 +121,16 @@ alone."""
 
 @dataclass(frozen=True)
 class Discretion:
-    """How much a pack shows.
-
-    Attributes:
-        excerpt_chars: most characters of an excerpt; None leaves excerpts as the case has them.
-    """
+    """How much a pack shows."""
 
     names: Pseudonyms
-    excerpt_chars: int | None
+    excerpt_chars: int | None  # most characters of an excerpt; None leaves excerpts as the case has them
 
 
 def cut_case(case: Case, campaign_id: str, discretion: Discretion) -> Case:
     """The case with one campaign alone, and with its accounts alone.
 
-    Raises:
-        CaseError: it has no such campaign.
+    Raises CaseError: it has no such campaign.
     """
     own = pc.equal(case.tables["campaigns"]["campaign_id"], campaign_id)
     if not pc.any(own).as_py():
@@ -191,11 +180,8 @@ def parquet_files(case: Case, write: Callable[[pa.Table], bytes]) -> dict[str, b
 def harvest_digest(folder: Path, campaign_id: str) -> dict[str, Any]:
     """Number and SHA-256 of the ids of all harvested requests of a campaign, by which any list can be compared later.
 
-    Returns:
-        `requests`, and `sha256` over the ids as harvest.parquet has them, one a line.
-
-    Raises:
-        CaseError: harvest.parquet cannot be read.
+    Returns `requests`, and `sha256` over the ids as harvest.parquet has them, one a line. Raises CaseError:
+    harvest.parquet cannot be read.
     """
     path = folder / "harvest.parquet"
     try:

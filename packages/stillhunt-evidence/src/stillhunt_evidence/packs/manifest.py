@@ -5,8 +5,6 @@ over them (RFC 6962, section 2.1) stands for all of them in one value, by which 
 that of the header, which says what the files are about.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib
@@ -39,28 +37,19 @@ UNSTAMPED = frozenset((ENVELOPE_FILE, STAMP_FILE))
 
 
 class FileRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file of a pack.
-
-    Attributes:
-        chain: SHA-256 of the link before and of this file's line.
-    """
+    """One file of a pack."""
 
     name: str
     bytes: int
     sha256: str
-    chain: str
+    chain: str  # SHA-256 of the link before and of this file's line
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The predicate of the statement.
+    """The predicate of the statement."""
 
-    Attributes:
-        header: what the pack is about: campaign, case, inputs, settings, versions, time.
-        files: in order of their names, without the envelope and the stamp.
-    """
-
-    header: dict[str, Any]
-    files: list[FileRecord]
+    header: dict[str, Any]  # what the pack is about: campaign, case, inputs, settings, versions, time
+    files: list[FileRecord]  # in order of their names, without the envelope and the stamp
     merkle_root: str = msgspec.field(name="merkleRoot")
 
 
@@ -79,8 +68,7 @@ class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def canonical_json(value: Any) -> bytes:
     """A value in canonical JSON (RFC 8785).
 
-    Args:
-        value: of what JSON has; whole numbers up to 2^53.
+    `value`: of what JSON has; whole numbers up to 2^53.
     """
     return rfc8785.dumps(value)
 
@@ -111,11 +99,8 @@ def statement_of(manifest: Manifest, stamp: bytes | None) -> bytes:
 def read_statement(payload: bytes, files: Mapping[str, bytes], where: str) -> Manifest:
     """The manifest in a statement, after every number in it was compared with the files.
 
-    Args:
-        files: all files of the pack but the envelope.
-
-    Raises:
-        PackError: it is no such statement, or a file is missing, added or changed.
+    `files`: all files of the pack but the envelope. Raises PackError: it is no such statement, or a file is missing,
+    added or changed.
     """
     try:
         manifest = msgspec.json.decode(payload, type=_Statement).predicate
@@ -187,8 +172,7 @@ def open_envelope(
 ) -> tuple[bytes, PublicKey]:
     """What was signed, and which of the keys signed it.
 
-    Raises:
-        PackError: it is no such envelope, its signature is wrong, or none of the keys made it.
+    Raises PackError: it is no such envelope, its signature is wrong, or none of the keys made it.
     """
     payload, keyid, signature = _parse_envelope_parts(content, where, payload_type)
     own = [one for one in keys if one.fingerprint == keyid]
@@ -212,8 +196,7 @@ def open_envelope(
 def signer_of(content: bytes, where: str) -> str:
     """Fingerprint of the key that an envelope names; it says nothing before the signature was checked.
 
-    Raises:
-        PackError: it is no such envelope.
+    Raises PackError: it is no such envelope.
     """
     return _parse_envelope_parts(content, where)[1]
 

@@ -1,7 +1,5 @@
 """The result of `stillhunt model prove`, as it is in proof.json and in a pack: its form, and whether it follows."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -58,76 +56,55 @@ class ProofModel:
 
 @dataclass(frozen=True)
 class ProofTestRow:
-    """What one test gave.
-
-    Attributes:
-        p: p-value; 1 where the test could not run.
-        used: scored units: tokens, canaries, pairs of answers.
-        power: what it could have seen.
-    """
+    """What one test gave."""
 
     name: _Text
     weight: _Share
-    p: _Share
+    p: _Share  # p-value; 1 where the test could not run
     statistic: float
-    used: _Count
+    used: _Count  # scored units: tokens, canaries, pairs of answers
     queries: _Count
     note: _Text
-    power: _Text
+    power: _Text  # what it could have seen
 
 
 @dataclass(frozen=True)
 class ProvedCampaign:
-    """What came of one campaign.
-
-    Attributes:
-        p: the smallest p-value of the tests, each divided by its weight.
-        corrected: that times the pairs of the register, at most 1.
-        register_line: SHA-256 of the register's line of this pair, which fixes all lines before it.
-        answers: harvested requests whose prompt and answer were found and given to the tests: a sample of at most as
-            many as the budget has queries. A test uses those of them that it can; its `used` says how much it scored.
-        answers_sha256: of their texts, so that it can be shown later which they were.
-        honest: answers of the same time to accounts that nobody suspects, which the tests were given as well.
-        requests: all harvested requests of the campaign in the case, of which `answers` are a part; 0 without a case.
-        requests_sha256: of the list of their ids, as the header of a pack has it; empty without a case.
-    """
+    """What came of one campaign."""
 
     campaign_id: _Text
     verdict: _Text
-    p: _Share
-    corrected: _Share
+    p: _Share  # the smallest p-value of the tests, each divided by its weight
+    corrected: _Share  # that times the pairs of the register, at most 1
     place: _Count
-    register_line: _Digest
+    register_line: _Digest  # SHA-256 of the register's line of this pair, which fixes all lines before it
+    # harvested requests whose prompt and answer were found and given to the tests: a sample of at most as many as the
+    # budget has queries. A test uses those of them that it can; its `used` says how much it scored.
     answers: _Count
-    answers_sha256: _Digest
-    honest: _Count
+    answers_sha256: _Digest  # of their texts, so that it can be shown later which they were
+    honest: _Count  # answers of the same time to accounts that nobody suspects, which the tests were given as well
     honest_sha256: _Digest
+    # all harvested requests of the campaign in the case, of which `answers` are a part; 0 without a case
     requests: _Count
-    requests_sha256: str
+    requests_sha256: str  # of the list of their ids, as the header of a pack has it; empty without a case
     tests: Annotated[list[ProofTestRow], msgspec.Meta(max_length=16)]
 
 
 @dataclass(frozen=True)
 class ProofDocument:
-    """proof.json.
-
-    Attributes:
-        alpha: bar on the corrected p-value.
-        pairs: of suspect and campaign, for which the register was made.
-        queries, asked: budget of queries, and how many were used, for all campaigns together.
-        named: the campaign with the smallest p-value, where its verdict is `TRAINED`; else empty.
-    """
+    """proof.json."""
 
     version: int
     suspect: ProofModel
     teacher: ProofModel
     references: Annotated[list[ProofModel], msgspec.Meta(max_length=1000)]
-    alpha: _Share
-    pairs: Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)]
+    alpha: _Share  # bar on the corrected p-value
+    pairs: Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)]  # of suspect and campaign, for which the register was made
+    # queries, asked: budget of queries, and how many were used, for all campaigns together
     queries: _Count
     asked: _Count
     seed: Annotated[int, msgspec.Meta(ge=0)]
-    named: _Text
+    named: _Text  # the campaign with the smallest p-value, where its verdict is `TRAINED`; else empty
     campaigns: Annotated[list[ProvedCampaign], msgspec.Meta(max_length=10_000)]
     about: Annotated[list[_Text], msgspec.Meta(max_length=16)]
     not_shown: Annotated[list[_Text], msgspec.Meta(max_length=16)]
@@ -140,8 +117,7 @@ class ProofDocument:
 def combined_p(tests: Mapping[str, tuple[float, float]]) -> float:
     """The p-value of several tests: the smallest of them, each divided by its weight (Bonferroni, with weights).
 
-    Args:
-        tests: name -> p-value and weight; the weights together are at most 1.
+    `tests`: name -> p-value and weight; the weights together are at most 1.
     """
     return min([1.0, *(p / weight for p, weight in tests.values())])
 
@@ -149,8 +125,7 @@ def combined_p(tests: Mapping[str, tuple[float, float]]) -> float:
 def read_proof(path: Path) -> ProofDocument:
     """What `stillhunt model prove` wrote.
 
-    Raises:
-        PackError: it cannot be read, or is not of that form.
+    Raises PackError: it cannot be read, or is not of that form.
     """
     try:
         with path.open("rb") as file:
@@ -165,8 +140,7 @@ def read_proof(path: Path) -> ProofDocument:
 def decoded_proof(content: bytes, where: str) -> ProofDocument:
     """A proof from its bytes.
 
-    Raises:
-        PackError: it is not of that form.
+    Raises PackError: it is not of that form.
     """
     try:
         proof = msgspec.json.decode(content, type=ProofDocument)
@@ -182,8 +156,7 @@ def proof_of_campaign(
 ) -> ProofDocument:
     """What a pack has of a proof: one campaign, by the name that the pack gives it.
 
-    Raises:
-        PackError: the proof is not about this campaign with these requests, or its numbers do not follow.
+    Raises PackError: the proof is not about this campaign with these requests, or its numbers do not follow.
     """
     own = [one for one in proof.campaigns if one.campaign_id == campaign_id]
     if len(own) != 1:

@@ -1,7 +1,5 @@
 """A pack's verdict derived again: from its evidence alone, or by hunting the logs once more."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,16 +47,12 @@ _NOT_OF_A_HUNT = ("identity_key", "mmdb", "batch_rows")
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What came out.
-
-    Attributes:
-        differences: one phrase for each number that differs from the pack's; empty where all agree.
-        changed_settings: which settings of the hunt differ from the defaults, in one sentence: they can make any
-            verdict; empty where none does.
-    """
+    """What came out."""
 
     verdict: RebuiltVerdict
-    differences: list[str]
+    differences: list[str]  # one phrase for each number that differs from the pack's; empty where all agree
+    # which settings of the hunt differ from the defaults, in one sentence: they can make any verdict; empty where none
+    # does
     changed_settings: str
 
 
@@ -96,8 +90,7 @@ def rebuild_pack(pack: VerifiedPack) -> Rebuilt:
 def case_of_pack(pack: VerifiedPack) -> Case:
     """The case of one campaign that a pack has.
 
-    Raises:
-        PackError: a table or the record is damaged, or far longer than it can be.
+    Raises PackError: a table or the record is damaged, or far longer than it can be.
     """
     members = _read_pack_table(pack, "members", _MOST_MEMBERS)
     rows = {"campaigns": 1, "accounts": members.num_rows, "evidence": (members.num_rows + 1) * _MOST_FINDINGS}
@@ -190,8 +183,7 @@ def _can_be_made(said: object, case: Case, stamped: datetime | None) -> bool:
 def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> Config:
     """The settings under which the logs have to be hunted again.
 
-    Raises:
-        PackError: the allowed programmes of this machine are others, or the settings of the pack are damaged.
+    Raises PackError: the allowed programmes of this machine are others, or the settings of the pack are damaged.
     """
     settings = _read_hunt_record(pack).get("settings", {})
     names = discretion.names
@@ -220,9 +212,8 @@ def settings_again(pack: VerifiedPack, own: Config, discretion: Discretion) -> C
 def hunt_differences(pack: VerifiedPack, again: Case, discretion: Discretion) -> list[str]:
     """Where a hunt of the same logs says something else than the pack.
 
-    Returns:
-        One phrase for each table and column that differs; empty where every row is the same, bit for bit. Inputs are
-        compared where the logs are the same files: a log that is divided otherwise gives the same findings.
+    Returns one phrase for each table and column that differs; empty where every row is the same, bit for bit. Inputs
+    are compared where the logs are the same files: a log that is divided otherwise gives the same findings.
     """
     stored = case_of_pack(pack)
     (campaign,) = stored.tables["campaigns"].to_pylist()

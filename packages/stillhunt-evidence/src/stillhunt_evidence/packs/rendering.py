@@ -1,7 +1,5 @@
 """The pages of a pack from what else is in it, so that they can be made again and compared."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Collection, Mapping
 from importlib import resources

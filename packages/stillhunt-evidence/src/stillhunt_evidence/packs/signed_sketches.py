@@ -1,7 +1,5 @@
 """Files of sketches as they go out: signed with the key that signs packs, so that nobody can pass off another's."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
@@ -35,16 +33,11 @@ class _Signed(msgspec.Struct):
 
 @dataclass(frozen=True)
 class OpenedSketches:
-    """A file of sketches after it was checked.
-
-    Attributes:
-        signer: whose key signed it; None for a file of an older version, which nobody signed.
-        sha256: of the whole file, which both sides can tell each other before they exchange files.
-    """
+    """A file of sketches after it was checked."""
 
     sketches: SketchFile
-    signer: PublicKey | None
-    sha256: str
+    signer: PublicKey | None  # whose key signed it; None for a file of an older version, which nobody signed
+    sha256: str  # of the whole file, which both sides can tell each other before they exchange files
 
 
 def signed_sketches(content: bytes, signer: CryptoSigner, own: PublicKey) -> bytes:
@@ -59,11 +52,8 @@ def open_sketches(
 ) -> OpenedSketches:
     """Sketches from a file, which is not trusted.
 
-    Args:
-        fingerprint: of one more key whose signature counts; empty for none.
-
-    Raises:
-        PackError: it cannot be read, nobody trusted signed it, or it holds what no file of sketches holds.
+    `fingerprint`: of one more key whose signature counts; empty for none. Raises PackError: it cannot be read, nobody
+    trusted signed it, or it holds what no file of sketches holds.
     """
     where = str(path)
     try:

@@ -5,8 +5,6 @@ changed stamp is noticed also by somebody who lacks the authority's certificate.
 was made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,11 +29,8 @@ _MOST_BYTES = 256 << 10
 def get_stamp(root: str, url: str) -> bytes:
     """Ask an authority to stamp a Merkle root; the answer is checked for what was asked, not for whom it is of.
 
-    Args:
-        url: of the authority, which learns this root and nothing else.
-
-    Raises:
-        PackError: it cannot be reached, refuses, or stamps something else.
+    `url`: of the authority, which learns this root and nothing else. Raises PackError: it cannot be reached, refuses,
+    or stamps something else.
     """
     import httpx  # start-up time
 
@@ -66,8 +61,7 @@ def get_stamp(root: str, url: str) -> bytes:
 def check_stamp(stamp: bytes, root: str, roots: Sequence[x509.Certificate], where: str) -> datetime:
     """When an authority stamped a Merkle root.
 
-    Raises:
-        PackError: the stamp is damaged, of something else, or by nobody trusted.
+    Raises PackError: the stamp is damaged, of something else, or by nobody trusted.
     """
     builder = VerifierBuilder()
     for one in roots:
@@ -87,8 +81,7 @@ def check_stamp(stamp: bytes, root: str, roots: Sequence[x509.Certificate], wher
 def stamp_time(stamp: bytes, where: str) -> datetime:
     """The time that a stamp claims, whoever made it.
 
-    Raises:
-        PackError: it is damaged.
+    Raises PackError: it is damaged.
     """
     try:
         return decode_timestamp_response(stamp).tst_info.gen_time.astimezone(UTC)
@@ -99,8 +92,7 @@ def stamp_time(stamp: bytes, where: str) -> datetime:
 def read_certificates(path: Path) -> list[x509.Certificate]:
     """Certificates of authorities from a PEM file.
 
-    Raises:
-        ConfigError: it cannot be read, or has none.
+    Raises ConfigError: it cannot be read, or has none.
     """
     try:
         return list(x509.load_pem_x509_certificates(path.read_bytes()))

@@ -1,7 +1,5 @@
 """Verifying a pack: form of the archive, signature, every file, the manifest itself, and the time stamp."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,31 +26,23 @@ from stillhunt_evidence.packs.stamp import check_stamp, stamp_time
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose word counts.
-
-    Attributes:
-        fingerprint: of the one key that may have signed, whose public half is taken from the pack; empty: of `keys`.
-    """
+    """Whose word counts."""
 
     keys: Sequence[PublicKey] = ()
+    # of the one key that may have signed, whose public half is taken from the pack; empty: of `keys`
     fingerprint: str = ""
     authorities: Sequence[x509.Certificate] = ()
 
 
 @dataclass(frozen=True)
 class VerifiedPack:
-    """A pack that nobody changed since it was signed.
-
-    Attributes:
-        claimed: time of the stamp as it says itself; None without one.
-        stamped: the same where a trusted authority made it; None where that was not checked.
-    """
+    """A pack that nobody changed since it was signed."""
 
     files: Mapping[str, bytes] = field(repr=False)
     manifest: Manifest = field(repr=False)
     signer: PublicKey
-    claimed: datetime | None
-    stamped: datetime | None
+    claimed: datetime | None  # time of the stamp as it says itself; None without one
+    stamped: datetime | None  # the same where a trusted authority made it; None where that was not checked
 
 
 def verify_pack(path: Path, trust: Trust) -> VerifiedPack:

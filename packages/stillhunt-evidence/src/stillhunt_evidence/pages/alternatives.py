@@ -5,8 +5,6 @@ against an explanation as far as the rules of the verdict say; the rest of it th
 claim does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -46,23 +44,18 @@ class PartOfOdds:
 
 @dataclass(frozen=True)
 class Alternative:
-    """One explanation beside the claim about a campaign.
-
-    Attributes:
-        claim: what it is compared with, as a noun phrase.
-        odds_bits: log2 odds of the claim against it.
-        prior_bits: the same before any evidence; None where the case was weighed by rules of another version, whose
-            parts are not known.
-        against, for_it: findings that count against it and for it, the strongest first, each with positive bits.
-        explained: findings for the claim that it explains, with the bits that so count for nothing.
-    """
+    """One explanation beside the claim about a campaign."""
 
     explanation: HonestExplanation
-    claim: str
-    odds_bits: float
+    claim: str  # what it is compared with, as a noun phrase
+    odds_bits: float  # log2 odds of the claim against it
+    # the same before any evidence; None where the case was weighed by rules of another version, whose parts are not
+    # known
     prior_bits: float | None = None
+    # against, for_it: findings that count against it and for it, the strongest first, each with positive bits
     against: tuple[PartOfOdds, ...] = ()
     for_it: tuple[PartOfOdds, ...] = ()
+    # findings for the claim that it explains, with the bits that so count for nothing
     explained: tuple[PartOfOdds, ...] = ()
 
     @property
@@ -147,9 +140,7 @@ def _build_alternative(
 ) -> Alternative:
     """One explanation with its parts, where they add up to the odds that the case has.
 
-    Args:
-        within: the findings after the caps of their families.
-        weighed: the same with their bits against it.
+    `within`: the findings after the caps of their families. `weighed`: the same with their bits against it.
     """
     shown = formatting.shorten(key, NAME_CHARS)
     explanation = EXPLANATION_OF.get(key) or HonestExplanation(shown, shown, "")

@@ -1,7 +1,5 @@
 """What stands wherever a verdict is said: verdict, probability in words and number, and the leading alternative."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

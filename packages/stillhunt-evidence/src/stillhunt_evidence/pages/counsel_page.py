@@ -1,7 +1,5 @@
 """The page for counsel: the claim in its exact strength, custody, alternatives, error rates, limits, and fairness."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The drawings of a dossier as numbers that its template places: timeline, certainty, and how explanations fit."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,8 +55,7 @@ class FitBar:
 def timeline_drawing(buckets: Sequence[Mapping[str, Any]], first: datetime, last: datetime) -> TimelineDrawing:
     """Requests over time.
 
-    Args:
-        buckets: rows of TIMELINE of one campaign, in time order.
+    `buckets`: rows of TIMELINE of one campaign, in time order.
     """
     spark = sparkline(buckets, first, last)
     bars = tuple(

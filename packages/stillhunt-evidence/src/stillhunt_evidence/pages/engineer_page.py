@@ -1,7 +1,5 @@
 """The page for an engineer: evidence in bits, caps, parameters, requests, members, origins, and how to repeat it."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping, Sequence

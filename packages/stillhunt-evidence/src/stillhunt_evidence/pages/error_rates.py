@@ -32,16 +32,11 @@ _OTHER_CLAIM = (
 
 @dataclass(frozen=True)
 class ChangedSettings:
-    """What a run's settings are beside the defaults.
+    """What a run's settings are beside the defaults."""
 
-    Attributes:
-        sentence: the settings that differ, each with its value and its default; empty where none does.
-        withheld: why the measured shares and rates of error are left out; empty where they hold.
-        not_measured: the same in words that fit beside a probability.
-    """
-
-    sentence: str
-    withheld: str = ""
+    sentence: str  # the settings that differ, each with its value and its default; empty where none does
+    withheld: str = ""  # why the measured shares and rates of error are left out; empty where they hold
+    # the same in words that fit beside a probability
     not_measured: str = (
         "not measured: how many groups with such a probability are campaigns under settings other than the defaults"
     )
@@ -164,9 +159,8 @@ def evidence_bits(model: CampaignModel) -> float:
 def expected_honest_groups(bits: float, budget: Mapping[str, Any]) -> float | None:
     """Expected number of honest groups with as many bits or more in 30 days of hourly looks at this log.
 
-    Args:
-        bits: of the campaign, prior excluded; below the level from which the null is known, that level.
-        budget: the run's false-alarm budget: accounts and days of the log; empty where it was not recorded.
+    `bits`: of the campaign, prior excluded; below the level from which the null is known, that level. `budget`: the
+    run's false-alarm budget: accounts and days of the log; empty where it was not recorded.
     """
     if "accounts" not in budget or "days" not in budget:
         return None
@@ -199,8 +193,7 @@ def _format_rounded_share(share: float) -> str:
 def false_groups_sentence(bits: float, budget: Mapping[str, Any]) -> str:
     """How many honest groups would look as strong in a month, in a sentence.
 
-    Args:
-        bits: of the evidence, prior excluded.
+    `bits`: of the evidence, prior excluded.
     """
     expected = expected_honest_groups(bits, budget)
     if expected is None:
@@ -236,8 +229,7 @@ def error_rates(
 ) -> tuple[ErrorRate, ...]:
     """All rates of error that a reader should know, each with its source; none where they do not hold.
 
-    Args:
-        bits: of the evidence, prior excluded.
+    `bits`: of the evidence, prior excluded.
     """
     if not changed.rates_hold:
         return ()

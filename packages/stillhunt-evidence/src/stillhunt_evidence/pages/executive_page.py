@@ -1,7 +1,5 @@
 """The page for an executive: what happened, how sure, how much, what is not known, what can be decided now."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -113,8 +111,7 @@ def _verdict_meaning(model: CampaignModel) -> str:
 def taken_rows(case: Case, model: CampaignModel, most: int = _ROWS_OF_ASPECT) -> tuple[TakenRow, ...]:
     """What was taken, all of it first, then the largest parts of each aspect; nothing where the case does not say.
 
-    Args:
-        most: rows of each aspect; what stands in brackets comes last.
+    `most`: rows of each aspect; what stands in brackets comes last.
     """
     own = case.taken.filter(pc.equal(case.taken["campaign_id"], model.row["campaign_id"])).to_pylist()
     shown: list[dict[str, Any]] = [row for row in own if row["aspect"] == "all"][:1]

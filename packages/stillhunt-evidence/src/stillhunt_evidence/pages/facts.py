@@ -1,7 +1,5 @@
 """What a dossier says beyond the case: who signed it, what is in the pack, what was read, what was redacted."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,27 +25,23 @@ class FileOfPack:
 
 @dataclass(frozen=True)
 class DossierFacts:
-    """What a dossier says beyond the case; everything may be left out, and the page then says that it is not known.
-
-    Attributes:
-        attribution: an `Attribution` of `dossier/actors` as a dict: `decision`, `statement`, `reasons`, `missing`
-            and `alternatives`; None: nobody asked.
-        proof: whether a model was trained on its answers, as proof.json says of this campaign; None: nobody asked.
-        full_excerpts: whether the pack has the excerpts as the case has them; else they are shortened once more.
-        request_count: requests counted as harvested, of which the pack lists only the cited ones.
-    """
+    """What a dossier says beyond the case; everything may be left out, and the page then says that it is not known."""
 
     narrative: str = ""
+    # an `Attribution` of `dossier/actors` as a dict: `decision`, `statement`, `reasons`, `missing` and `alternatives`;
+    # None: nobody asked
     attribution: Mapping[str, Any] | None = None
+    # whether a model was trained on its answers, as proof.json says of this campaign; None: nobody asked
     proof: Mapping[str, Any] | None = None
     versions: tuple[tuple[str, str], ...] = ()
     seed: int | str | None = None
     inputs: tuple[RecordedInput, ...] = ()
     signer: str = ""
     time_stamp: str = ""
+    # whether the pack has the excerpts as the case has them; else they are shortened once more
     full_excerpts: bool = False
     pseudonyms: bool = True
-    request_count: int = 0
+    request_count: int = 0  # requests counted as harvested, of which the pack lists only the cited ones
     request_digest: str = ""
     files: tuple[FileOfPack, ...] = field(default=())
 

@@ -5,8 +5,6 @@ attribute `data-rows`, so that a program, or an opposing expert, can go from a s
 sentences of rendered pages and resolves them.
 """
 
-from __future__ import annotations
-
 import tomllib
 from importlib import resources
 from typing import Any

@@ -1,7 +1,5 @@
 """A dossier as one self-contained HTML page: a short cover, then pages for an executive, counsel and an engineer."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from functools import cache

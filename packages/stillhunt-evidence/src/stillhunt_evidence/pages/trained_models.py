@@ -1,7 +1,5 @@
 """What `stillhunt model prove` found out about a model, in sentences that claim no more than its tests."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +14,7 @@ NOT_SHOWN_BY_TRAINING: tuple[str, ...] = tuple(PAGE_TEXTS["not_shown_by_training
 def about_p_value(pairs: int, alpha: float) -> tuple[str, ...]:
     """What the corrected p-value says, in sentences.
 
-    Args:
-        pairs: of suspect and campaign, for which the register was made.
+    `pairs`: of suspect and campaign, for which the register was made.
     """
     numbers = {"pairs": formatting.count(pairs), "alpha": f"{alpha:g}"}
     return tuple(one.format_map(numbers) for one in PAGE_TEXTS["about_p_value"])
@@ -56,8 +53,7 @@ def _used_part(answers: int, requests: int) -> tuple[str, ...]:
 def used_of_harvested(answers: int, requests: int) -> str:
     """How many of how many harvested requests were used.
 
-    Args:
-        requests: harvested requests of the campaign in the case; 0 without a case.
+    `requests`: harvested requests of the campaign in the case; 0 without a case.
     """
     if not requests:
         return formatting.plural(answers, "harvested answer")

@@ -13,18 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RecommendedMeasure:
-    """A measure against campaigns like this one.
-
-    Attributes:
-        misp_type: what the object course-of-action of MISP calls it.
-    """
+    """A measure against campaigns like this one."""
 
     key: str
     name: str
     text: str
     mitigation: str
     mitigation_name: str
-    misp_type: str
+    misp_type: str  # what the object course-of-action of MISP calls it
 
 
 _CONTROL = ("AML.M0019", "Control Access to AI Models and Data in Production", "Logical Access Restrictions")
@@ -69,30 +65,21 @@ ATLAS_SOURCE = "mitre-atlas"
 
 @dataclass(frozen=True)
 class AtlasTactic:
-    """What an adversary wants.
+    """What an adversary wants."""
 
-    Attributes:
-        id: such as AML.TA0010.
-        phase: its name as a phase of a kill chain in STIX.
-    """
-
-    id: str
+    id: str  # such as AML.TA0010
     name: str
-    phase: str
+    phase: str  # its name as a phase of a kill chain in STIX
 
 
 @dataclass(frozen=True)
 class AtlasTechnique:
-    """How an adversary does it.
-
-    Attributes:
-        galaxy: its name in MISP's galaxy mitre-atlas-attack-pattern.
-    """
+    """How an adversary does it."""
 
     id: str
     name: str
     tactic: AtlasTactic
-    galaxy: str
+    galaxy: str  # its name in MISP's galaxy mitre-atlas-attack-pattern
     parent: AtlasTechnique | None = None
 
 

@@ -4,8 +4,6 @@ Platforms that receive the files show descriptions as Markdown or HTML, so chara
 give way to harmless ones that look alike.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 
@@ -33,8 +31,7 @@ _READ = 8
 class TextCleaner:
     """Cleans texts, and hides ids in them.
 
-    Args:
-        ids: of accounts and requests; short ones are not hidden, since they are parts of ordinary words.
+    `ids`: of accounts and requests; short ones are not hidden, since they are parts of ordinary words.
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
@@ -44,8 +41,7 @@ class TextCleaner:
     def value(self, text: str) -> str:
         """One value, such as the name of a client.
 
-        Args:
-            text: from a log; may be hostile and megabytes long.
+        `text`: from a log; may be hostile and megabytes long.
         """
         return self._clean_shared_text(text, SHARED_VALUE_CHARS)
 

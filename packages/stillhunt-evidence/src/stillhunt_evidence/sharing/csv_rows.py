@@ -1,7 +1,5 @@
 """A share as one table, for spreadsheets and for scripts: a row for each thing that is shared."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A share as documents of the Elastic Common Schema: an alert for each campaign, and indicators for matching rules."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,9 +29,8 @@ _TYPES = {"network": "autonomous-system", "client": "software"}
 def ecs_documents(share: SharedFile) -> list[dict[str, Any]]:
     """A share as documents of the Elastic Common Schema; what has no field there stands under `stillhunt`.
 
-    Returns:
-        For each campaign a document of kind alert, and for each autonomous system and client one of kind enrichment,
-        which rules of the type indicator match read. Keyed hashes stand in related.hash of the alert.
+    Returns for each campaign a document of kind alert, and for each autonomous system and client one of kind
+    enrichment, which rules of the type indicator match read. Keyed hashes stand in related.hash of the alert.
     """
     made = []
     for campaign in share.campaigns:

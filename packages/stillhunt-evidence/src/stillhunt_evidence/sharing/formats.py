@@ -1,7 +1,5 @@
 """The formats in which a share is written, each as the bytes of its file."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,14 +28,10 @@ def _encode_json_lines(values: list[dict[str, Any]]) -> bytes:
 
 @dataclass(frozen=True)
 class ShareForm:
-    """A format of a share.
+    """A format of a share."""
 
-    Attributes:
-        name: as in `stillhunt share --format`.
-        write: makes the bytes of the file. All of a `SharedFile` may be told; a log is not at hand.
-    """
-
-    name: str
+    name: str  # as in `stillhunt share --format`
+    # makes the bytes of the file. All of a `SharedFile` may be told; a log is not at hand.
     write: Callable[[SharedFile], bytes]
 
 
@@ -60,8 +54,7 @@ def share_formats() -> dict[str, Callable[[SharedFile], bytes]]:
 def shared_bytes(share: SharedFile, name: str) -> bytes:
     """The file of a share in a format.
 
-    Raises:
-        ConfigError: there is no such format.
+    Raises ConfigError: there is no such format.
     """
     if name not in share_formats():
         known = ", ".join(share_formats())

@@ -1,7 +1,5 @@
 """What a receiver can look for: the indicators of a campaign, the same in every format."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,8 +41,7 @@ def client_families() -> tuple[str, ...]:
 def user_agent_pattern(family: str) -> str:
     """A regular expression (PCRE) that finds the header of a family of clients.
 
-    Returns:
-        The expression, which ignores case; empty for a family whose headers have no pattern here.
+    Returns the expression, which ignores case; empty for a family whose headers have no pattern here.
     """
     vendor, _, language = family.partition("-")
     if vendor in _SDK and language in _LANGUAGES:
@@ -86,19 +83,13 @@ _RESERVED_AS = 0
 
 @dataclass(frozen=True)
 class SharedIndicator:
-    """One thing to look for.
+    """One thing to look for."""
 
-    Attributes:
-        kind: client, network, address_hashes, network_hashes or phrase_hashes.
-        key: what tells it from others of its kind in a campaign, which can be named without the case; part of its id.
-        confidence: in percent, at most that of the campaign.
-    """
-
-    kind: str
-    key: str
+    kind: str  # client, network, address_hashes, network_hashes or phrase_hashes
+    key: str  # what tells it from others of its kind in a campaign, which can be named without the case; part of its id
     name: str
     text: str
-    confidence: int
+    confidence: int  # in percent, at most that of the campaign
     requests: int
     accounts: int
     value: SharedValue | None = None
@@ -109,9 +100,8 @@ class SharedIndicator:
 def indicators_of(campaign: SharedCampaign, *, withdrawn: bool = False) -> tuple[SharedIndicator, ...]:
     """The indicators of a campaign.
 
-    Returns:
-        Autonomous systems with a number, clients whose header is known, and one for each kind of hashes; each the most
-        used first.
+    Returns autonomous systems with a number, clients whose header is known, and one for each kind of hashes; each the
+    most used first.
     """
     found = (*_list_network_indicators(campaign), *_list_client_indicators(campaign), *_hashes(campaign))
     if not withdrawn:

@@ -4,8 +4,6 @@ The hashes of a case are under the operator's own key, which no other has. Nothi
 of the logs.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,15 +21,10 @@ from stillhunt.tools import Progress, hash_digits
 
 @dataclass
 class AddressCounts:
-    """How often each address of some campaigns was used, and by how many accounts.
+    """How often each address of some campaigns was used, and by how many accounts."""
 
-    Attributes:
-        requests_read: harvested requests that the logs had.
-        requests_wanted: harvested requests that the case names.
-    """
-
-    requests_read: int = 0
-    requests_wanted: int = 0
+    requests_read: int = 0  # harvested requests that the logs had
+    requests_wanted: int = 0  # harvested requests that the case names
     _counts: dict[tuple[str, str], dict[int, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
     )
@@ -49,8 +42,7 @@ class AddressCounts:
     def of(self, campaign: str) -> Mapping[str, Mapping[str, tuple[int, int]]]:
         """What was counted for a campaign.
 
-        Returns:
-            Kind -> hash, 16 hexadecimal digits -> (requests, accounts).
+        Returns kind -> hash, 16 hexadecimal digits -> (requests, accounts).
         """
         return {
             kind: {

@@ -1,7 +1,5 @@
 """A share as events of MISP (core format, RFC draft draft-dulaunoy-misp-core-format)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from stillhunt.tools import formatting
@@ -53,8 +51,7 @@ _HASH_WORDS = {"address": "an address", "network": "a network (/24 or /48)", "ph
 def misp_events(share: SharedFile) -> dict[str, Any]:
     """A share as one event of MISP for each campaign.
 
-    Returns:
-        `{"Event": ...}` for one campaign, `{"response": [{"Event": ...}, ...]}` for more: MISP imports both.
+    Returns `{"Event": ...}` for one campaign, `{"response": [{"Event": ...}, ...]}` for more: MISP imports both.
     """
     events = [{"Event": _MispWriter(share, campaign).event()} for campaign in share.campaigns]
     return events[0] if len(events) == 1 else {"response": events}

@@ -1,7 +1,5 @@
 """A share as events of OCSF 1.8: a Detection Finding for each campaign, an Incident Finding for each operation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,9 +30,8 @@ _HASH, _USER_AGENT, _OTHER_INDICATOR = (4, "Hash"), (6, "User Agent"), (99, "Aut
 def ocsf_events(share: SharedFile) -> list[dict[str, Any]]:
     """A share as events of OCSF.
 
-    Returns:
-        Events of class 2004, one for each campaign, and of class 2005, one for each operator and for each campaign that
-        is tied to none; by class and id.
+    Returns events of class 2004, one for each campaign, and of class 2005, one for each operator and for each campaign
+    that is tied to none; by class and id.
     """
     made = [_build_detection_finding(share, campaign) for campaign in share.campaigns]
     by_operation: dict[str, list[SharedCampaign]] = {}

@@ -1,7 +1,5 @@
 """Numbers that decide what may leave, and how much weight a receiver should give to it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.tools import read_parameters

@@ -4,8 +4,6 @@ It has facts, counts, keyed hashes and sentences. It has no field for an account
 prompt, so that no writer can write one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
@@ -42,8 +40,7 @@ class ShareIds:
     def uuid(self, kind: str, *parts: str) -> str:
         """The id of a thing.
 
-        Args:
-            kind: what it is, such as campaign: equal parts of two kinds have unrelated ids.
+        `kind`: what it is, such as campaign: equal parts of two kinds have unrelated ids.
         """
         return _derive_keyed_uuid(self.key, ["circle", self.circle, kind, *parts])
 
@@ -60,78 +57,55 @@ def _derive_keyed_uuid(key: bytes, parts: list[str]) -> str:
 
 @dataclass(frozen=True)
 class SharedValue:
-    """A value that several accounts of a campaign have in common.
+    """A value that several accounts of a campaign have in common."""
 
-    Attributes:
-        value: its text; of a network the name of its owner.
-        requests: harvested requests with it, of settings those that findings cite; 0 where they are not counted.
-        number: of an autonomous system; None for other values and where the log has only a name.
-    """
-
-    value: str
-    requests: int
+    value: str  # its text; of a network the name of its owner
+    requests: int  # harvested requests with it, of settings those that findings cite; 0 where they are not counted
     accounts: int = 0
-    number: int | None = None
+    number: int | None = None  # of an autonomous system; None for other values and where the log has only a name
 
 
 @dataclass(frozen=True)
 class SharedHash:
-    """A keyed hash under the key of the circle.
-
-    Attributes:
-        digest: 16 hexadecimal digits.
-    """
+    """A keyed hash under the key of the circle."""
 
     kind: str
-    digest: str
+    digest: str  # 16 hexadecimal digits
     requests: int
     accounts: int
 
 
 @dataclass(frozen=True)
 class SharedFinding:
-    """A finding in a sentence.
-
-    Attributes:
-        bits: what it adds to the log2 odds against the explanation that fits best beside the claim.
-    """
+    """A finding in a sentence."""
 
     family: str
     kind: str
     sentence: str
-    bits: float
+    bits: float  # what it adds to the log2 odds against the explanation that fits best beside the claim
 
 
 @dataclass(frozen=True)
 class SharedCounts:
-    """How large a campaign is.
-
-    Attributes:
-        flagged: those of them whose own verdict is act.
-        estimated_requests: the same for all calls if the log is a sample.
-    """
+    """How large a campaign is."""
 
     accounts: int
-    flagged: int
+    flagged: int  # those of them whose own verdict is act
     requests: int
-    estimated_requests: int
+    estimated_requests: int  # the same for all calls if the log is a sample
     output_tokens: int
 
 
 @dataclass(frozen=True)
 class SharedValues:
-    """What the accounts of a campaign have in common, each the most used first.
-
-    Attributes:
-        countries: of the addresses, which say where a proxy is and not where an operator is.
-    """
+    """What the accounts of a campaign have in common, each the most used first."""
 
     skills: tuple[SharedValue, ...]
     models: tuple[SharedValue, ...]
     languages: tuple[SharedValue, ...]
     clients: tuple[SharedValue, ...]
     networks: tuple[SharedValue, ...]
-    countries: tuple[SharedValue, ...]
+    countries: tuple[SharedValue, ...]  # of the addresses, which say where a proxy is and not where an operator is
     settings: tuple[SharedValue, ...]
 
     def aspects(self) -> dict[str, tuple[SharedValue, ...]]:
@@ -142,30 +116,22 @@ class SharedValues:
 
 @dataclass(frozen=True)
 class SharedCampaign:
-    """A campaign, as far as it may leave.
-
-    Attributes:
-        kind: harvest, posing, account_farm or relay.
-        verdict: act or review; none where it is withdrawn and the case has it no more.
-        probability: that it is one operation of that kind, 0 to 1.
-        families: evidence families above the floor, the strongest first.
-        operator: uid of the operator to whom it is tied; empty where there is none.
-    """
+    """A campaign, as far as it may leave."""
 
     uid: str
-    kind: str
-    verdict: str
-    probability: float
+    kind: str  # harvest, posing, account_farm or relay
+    verdict: str  # act or review; none where it is withdrawn and the case has it no more
+    probability: float  # that it is one operation of that kind, 0 to 1
     first_seen: datetime
     last_seen: datetime
     counts: SharedCounts
     values: SharedValues
     hashes: tuple[SharedHash, ...] = ()
-    families: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()  # evidence families above the floor, the strongest first
     findings: tuple[SharedFinding, ...] = ()
     techniques: tuple[AtlasTechnique, ...] = ()
     measures: tuple[RecommendedMeasure, ...] = ()
-    operator: str = ""
+    operator: str = ""  # uid of the operator to whom it is tied; empty where there is none
 
     @property
     def short(self) -> str:
@@ -179,18 +145,12 @@ class SharedCampaign:
 
 @dataclass(frozen=True)
 class SharedOperator:
-    """An operator to whom campaigns are tied.
-
-    Attributes:
-        campaigns: uids of its campaigns that are shared in the same file.
-        bits: bits beyond chance of the strongest tie.
-        sentences: each kind of that tie in a sentence.
-    """
+    """An operator to whom campaigns are tied."""
 
     uid: str
-    campaigns: tuple[str, ...]
-    bits: float
-    sentences: tuple[str, ...]
+    campaigns: tuple[str, ...]  # uids of its campaigns that are shared in the same file
+    bits: float  # bits beyond chance of the strongest tie
+    sentences: tuple[str, ...]  # each kind of that tie in a sentence
     first_seen: datetime
     last_seen: datetime
 
@@ -202,15 +162,11 @@ class SharedOperator:
 
 @dataclass(frozen=True)
 class SharedFile:
-    """One file to share, whatever its format.
-
-    Attributes:
-        key_check: hash by which receivers see whether they have the same key of the circle.
-    """
+    """One file to share, whatever its format."""
 
     ids: ShareIds
     sender: str
-    key_check: str
+    key_check: str  # hash by which receivers see whether they have the same key of the circle
     tlp: TlpLabel
     at: datetime
     withdrawn: bool

@@ -1,7 +1,5 @@
 """Which models and sampling settings of a campaign may be named: those that enough accounts use."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,8 +52,7 @@ _PRIVATE = re.compile(
 def base_model(text: str) -> str:
     """The name of a model without a customer's part; empty for one that has no other part.
 
-    Args:
-        text: from a log; may be hostile and megabytes long.
+    `text`: from a log; may be hostile and megabytes long.
     """
     name = _FINE_TUNED.sub(r"\1", text[:_LONGEST])
     if public := _PUBLIC.fullmatch(name):

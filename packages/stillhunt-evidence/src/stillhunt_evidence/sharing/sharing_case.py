@@ -1,7 +1,5 @@
 """From a case to what may leave of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,20 +47,14 @@ _NOT_VALUES = (OTHER, UNKNOWN, "")
 
 @dataclass(frozen=True)
 class ShareTerms:
-    """How a case is shared.
-
-    Attributes:
-        own_key: the sharer's own secret, for ids.
-        sender: who shares it, as receivers see it; empty: a member of the circle.
-        at: time of this version; None for the latest time that the case knows.
-    """
+    """How a case is shared."""
 
     circle: str
     circle_key: bytes = field(repr=False)
-    own_key: bytes = field(repr=False)
+    own_key: bytes = field(repr=False)  # the sharer's own secret, for ids
     tlp: TlpLabel
-    sender: str = ""
-    at: datetime | None = None
+    sender: str = ""  # who shares it, as receivers see it; empty: a member of the circle
+    at: datetime | None = None  # time of this version; None for the latest time that the case knows
     withdrawn: bool = False
 
 
@@ -118,8 +110,7 @@ def share_of(
 def case_end(case: Case) -> datetime:
     """The latest time that a case knows of, to the minute: of a campaign, a group or a member.
 
-    Returns:
-        The end of that minute; the beginning of 1970 for a case without any time.
+    Returns the end of that minute; the beginning of 1970 for a case without any time.
     """
     columns = (case.tables["campaigns"]["last_seen"], case.member_details["last_seen"])
     latest = max((time for column in columns if (time := pc.max(column).as_py()) is not None), default=EPOCH)

@@ -1,7 +1,5 @@
 """A share as a bundle of STIX 2.1 (OASIS standard, 10 June 2021)."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

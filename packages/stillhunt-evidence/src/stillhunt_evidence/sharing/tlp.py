@@ -1,7 +1,5 @@
 """The Traffic Light Protocol 2.0 (FIRST 2022), as each format writes it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +12,12 @@ _TLP_CREATED = "2022-10-01T00:00:00.000Z"
 
 @dataclass(frozen=True)
 class TlpLabel:
-    """One label.
-
-    Attributes:
-        misp_distribution: how far MISP may pass the event on: 0 this organisation, 1 this community, 2 connected
-            communities, 3 all.
-    """
+    """One label."""
 
     name: str
     marking: str
     ocsf: str
+    # how far MISP may pass the event on: 0 this organisation, 1 this community, 2 connected communities, 3 all
     misp_distribution: int
 
     @property
@@ -59,8 +53,7 @@ TLP_LABELS = {
 def tlp_label(name: str) -> TlpLabel:
     """The label of this name.
 
-    Raises:
-        ConfigError: there is no such label.
+    Raises ConfigError: there is no such label.
     """
     try:
         return TLP_LABELS[name.strip().lower()]

@@ -7,8 +7,6 @@ published query or by two indicators. Sanitised metadata, failover and quality h
 do not have.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,8 +42,7 @@ SAME_TEMPLATE_REQUESTS = 10
 def find_by_rules(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Accounts that a published query or two indicators of the advisory point at.
 
-    Returns:
-        Flagged accounts without groups; the score counts indicators, a published query as two.
+    Returns flagged accounts without groups; the score counts indicators, a published query as two.
     """
     log = AccountLog(requests, accounts)
     volume = np.bincount(log.owner, minlength=log.size)

@@ -9,8 +9,6 @@ distance to that bound is more than three standard deviations above the mean are
 grid is logarithmic with 10 steps an axis.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 
@@ -28,8 +26,7 @@ HITS_ROUNDS = 20
 def find_synchronised(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Accounts whose shared objects are synchronised and abnormal.
 
-    Returns:
-        All flagged accounts as one group, as the paper reports them; the score is the distance to the bound.
+    Returns all flagged accounts as one group, as the paper reports them; the score is the distance to the bound.
     """
     log = AccountLog(requests, accounts)
     graph = shared_objects(log)
@@ -66,8 +63,7 @@ def _grid_step(values: Array) -> Array:
 def distance_to_bound(account: Array, cell: Array, all_cells: Array, accounts: int) -> Array:
     """How far each account's synchronicity lies above the least that its normality allows.
 
-    Returns:
-        Distance, 0 to 1, shape (accounts,); 0 for accounts without objects.
+    Returns distance, 0 to 1, shape (accounts,); 0 for accounts without objects.
     """
     in_use, number = np.unique(all_cells, return_inverse=True)
     share = np.bincount(number) / len(all_cells)

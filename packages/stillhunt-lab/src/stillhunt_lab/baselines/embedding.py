@@ -1,7 +1,5 @@
 """Prompts as vectors without a downloaded model: hashed word counts, TF-IDF weights, singular vectors."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 from sklearn.decomposition import TruncatedSVD

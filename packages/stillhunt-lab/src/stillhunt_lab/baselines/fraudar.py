@@ -7,8 +7,6 @@ algorithm returns one block, and that block is flagged; its edges are then taken
 authors do for several blocks, to rank the other accounts.
 """
 
-from __future__ import annotations
-
 import heapq
 
 import numpy as np
@@ -26,8 +24,7 @@ LOG_OFFSET = 5.0
 def find_dense_blocks(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """The densest block of accounts and shared objects.
 
-    Returns:
-        The first block as a group; the score is the density of the densest block an account is in.
+    Returns the first block as a group; the score is the density of the densest block an account is in.
     """
     log = AccountLog(requests, accounts)
     graph = shared_objects(log)
@@ -48,8 +45,7 @@ def find_dense_blocks(requests: pa.Table, accounts: pa.Table | None, _settings: 
 def densest_block(account: Array, item: Array, accounts: int, items: int) -> tuple[Array, Array, float]:
     """Algorithm 1 of the paper with logarithmic column weights.
 
-    Returns:
-        Accounts and objects of the best block, sorted, and its weight per node.
+    Returns accounts and objects of the best block, sorted, and its weight per node.
     """
     weight = 1.0 / np.log(np.bincount(item, minlength=items) + LOG_OFFSET)
     edges: list[list[tuple[int, float]]] = [[] for _ in range(accounts + items)]

@@ -5,8 +5,6 @@ potential anomalies are scores of 0.6 and more, the paper's contour. The aggrega
 compute.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +22,7 @@ ANOMALY = 0.6
 def find_isolated(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts whose aggregates are outliers.
 
-    Returns:
-        Flagged accounts without groups; the score is the paper's, 0 to 1.
+    Returns flagged accounts without groups; the score is the paper's, 0 to 1.
     """
     log = AccountLog(requests, accounts)
     forest = IsolationForest(n_estimators=TREES, max_samples=min(SAMPLE, log.size), random_state=settings.seed)
@@ -37,8 +34,7 @@ def find_isolated(requests: pa.Table, accounts: pa.Table | None, settings: Metho
 def account_aggregates(log: AccountLog) -> Array:
     """Twenty-one numbers of each account.
 
-    Returns:
-        Shape (accounts, 21); counts and times as logarithms, nothing missing.
+    Returns shape (accounts, 21); counts and times as logarithms, nothing missing.
     """
     size, owner, time = log.size, log.owner, log.time
     requests = np.maximum(np.bincount(owner, minlength=size), 1)

@@ -1,7 +1,5 @@
 """What every method that is compared takes and gives, and the log as the baselines read it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,39 +19,32 @@ MIN_PURITY = 0.9
 def is_correct_call(accounts: int, from_campaign: int) -> bool:
     """Whether a group that a method would act on is a true campaign.
 
-    Args:
-        from_campaign: how many of them belong to one true campaign.
+    `from_campaign`: how many of them belong to one true campaign.
     """
     return accounts >= MIN_ACCOUNTS and from_campaign >= MIN_PURITY * accounts
 
 
 @dataclass(frozen=True)
 class MethodResult:
-    """The result of a method on a log.
+    """The result of a method on a log."""
 
-    Attributes:
-        scores: account -> how suspicious, higher is more; accounts that are absent or at 0 or below are not ranked.
-        flagged: accounts that the method would act on, at its paper's threshold.
-        groups: flagged account -> its group; flagged accounts may have none.
-        harvest: request -> group, for the requests counted as harvested; None where the method names no requests: then
-            all requests of flagged accounts count.
-        reviews: groups that a person should look at.
-    """
-
+    # account -> how suspicious, higher is more; accounts that are absent or at 0 or below are not ranked
     scores: Mapping[str, float]
-    flagged: frozenset[str]
+    flagged: frozenset[str]  # accounts that the method would act on, at its paper's threshold
+    # flagged account -> its group; flagged accounts may have none
     groups: Mapping[str, str] = field(default_factory=dict)
+    # request -> group, for the requests counted as harvested; None where the method names no requests: then all
+    # requests of flagged accounts count
     harvest: Mapping[str, str] | None = None
     acts: int = 0
-    reviews: int = 0
+    reviews: int = 0  # groups that a person should look at
 
 
 class MethodSettings:
     """What a method may use beside the log.
 
-    Args:
-        history: builds the requests of known honest traffic, for methods that need some; called once at most.
-        sanctioned: organisations whose programmes the provider has declared.
+    `history`: builds the requests of known honest traffic, for methods that need some; called once at most.
+    `sanctioned`: organisations whose programmes the provider has declared.
     """
 
     def __init__(self, seed: int, history: Callable[[], pa.Table], sanctioned: tuple[str, ...] = ()) -> None:
@@ -105,8 +96,7 @@ class AccountLog:
     def codes(self, column: str) -> Array:
         """One column of the requests as small numbers.
 
-        Returns:
-            A number per request, equal where the values are equal, shape (requests,); -1 where null or absent.
+        Returns a number per request, equal where the values are equal, shape (requests,); -1 where null or absent.
         """
         if column not in self.requests.column_names:
             return np.full(len(self.owner), -1)
@@ -147,8 +137,7 @@ class AccountLog:
     def result(self, scores: Array, flagged: Array, group: Array | None = None) -> MethodResult:
         """The result of a method that judges accounts.
 
-        Args:
-            group: number of each account's group, shape (accounts,); -1 = none. None: the method makes no groups.
+        `group`: number of each account's group, shape (accounts,); -1 = none. None: the method makes no groups.
         """
         chosen = np.flatnonzero(flagged).tolist()
         groups = {} if group is None else {self.ids[i]: f"g{group[i]}" for i in chosen if group[i] >= 0}

@@ -10,8 +10,6 @@ account, so windows here are of one account; and embeddings are hashed TF-IDF di
 a world of honest accounts only, which a real provider would not have.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 
@@ -29,8 +27,7 @@ REFERENCE_QUERIES = 1_500
 def find_distant_windows(requests: pa.Table, _accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts with a window of queries that is farther from honest history than honest windows are.
 
-    Returns:
-        Flagged accounts without groups; the score is the largest discrepancy of an account's windows.
+    Returns flagged accounts without groups; the score is the largest discrepancy of an account's windows.
     """
     benign, log = AccountLog(settings.history, None), AccountLog(requests, None)
     rng = np.random.default_rng(settings.seed)
@@ -75,11 +72,8 @@ def discrepancy(window: Array, reference: Array, gamma: float, own: float | None
 def window_discrepancies(vectors: Array, owner: Array, reference: Array, gamma: float) -> tuple[Array, Array]:
     """Discrepancy of every window of one account's queries in a row.
 
-    Args:
-        vectors: queries by account and time, shape (n, dimensions).
-
-    Returns:
-        Discrepancies and accounts of the windows, each of shape (windows,).
+    `vectors`: queries by account and time, shape (n, dimensions). Returns discrepancies and accounts of the windows,
+    each of shape (windows,).
     """
     own = _mean_kernel(reference, gamma)
     values, owners = [], []

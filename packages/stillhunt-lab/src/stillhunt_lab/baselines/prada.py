@@ -11,8 +11,6 @@ there is one set. Queries are texts: Euclidean distance between unit vectors of 
 images.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 from scipy.stats import shapiro
@@ -31,8 +29,7 @@ PRADA_QUERIES_PER_ACCOUNT = 600
 def find_abnormal_distances(requests: pa.Table, _accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:
     """Accounts whose queries keep distances that are not normal.
 
-    Returns:
-        Flagged accounts without groups; the score is 1 - W.
+    Returns flagged accounts without groups; the score is 1 - W.
     """
     log = AccountLog(requests, None)
     rows = first_requests(log, PRADA_QUERIES_PER_ACCOUNT)
@@ -54,8 +51,7 @@ def find_abnormal_distances(requests: pa.Table, _accounts: pa.Table | None, sett
 def nearest_distances(queries: Array) -> Array:
     """Distance of each query but the first to its nearest in the growing set.
 
-    Args:
-        queries: vectors in the order in which they came, shape (queries, dimensions).
+    `queries`: vectors in the order in which they came, shape (queries, dimensions).
     """
     if len(queries) < 2:
         return np.zeros(0)
@@ -79,8 +75,7 @@ def nearest_distances(queries: Array) -> Array:
 def trimmed_normality(distances: Array) -> float:
     """Shapiro and Wilk's W without outliers beyond three standard deviations, 0 to 1; 0 where nothing varies.
 
-    Args:
-        distances: shape (n,), n at least 3.
+    `distances`: shape (n,), n at least 3.
     """
     kept = distances[np.abs(distances - distances.mean()) <= 3 * distances.std()]
     if len(kept) < 3 or np.ptp(kept) < 1e-9:

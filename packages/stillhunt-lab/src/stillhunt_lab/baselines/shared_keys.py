@@ -22,15 +22,11 @@ OBJECT_KINDS = ("card", "sign-up address", "mail domain", "address", "template")
 
 @dataclass(frozen=True)
 class Objects:
-    """A bipartite graph of accounts and objects, each pair once.
-
-    Attributes:
-        kind: place in `OBJECT_KINDS` of each object, shape (objects,).
-    """
+    """A bipartite graph of accounts and objects, each pair once."""
 
     account: Array
     object: Array
-    kind: Array
+    kind: Array  # place in `OBJECT_KINDS` of each object, shape (objects,)
 
     @property
     def count(self) -> int:
@@ -51,11 +47,8 @@ class Objects:
 def shared_objects(log: AccountLog, least_uses: int = 1) -> Objects:
     """Every card, address, mail domain and template that two or more accounts hold.
 
-    Args:
-        least_uses: requests with a template from which on an account counts as its holder.
-
-    Returns:
-        The graph without objects of a single holder, which connect nobody.
+    `least_uses`: requests with a template from which on an account counts as its holder. Returns the graph without
+    objects of a single holder, which connect nobody.
     """
     everyone = np.arange(log.size)
     columns = (
@@ -95,8 +88,7 @@ TEMPLATE_USES = 10
 def find_shared_keys(requests: pa.Table, accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Components of five and more accounts that share a card, an address, a mail domain or a template word for word.
 
-    Returns:
-        Components as groups; the score counts the kinds of keys an account shares, then the size of its component.
+    Returns components as groups; the score counts the kinds of keys an account shares, then the size of its component.
     """
     log = AccountLog(requests, accounts)
     graph = shared_objects(log, TEMPLATE_USES)

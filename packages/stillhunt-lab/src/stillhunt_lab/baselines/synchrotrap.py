@@ -9,8 +9,6 @@ pages and apps. The paper tunes thresholds to each application by hand; window, 
 ours, and the least group size is the five accounts that all methods of the benchmark need.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import csr_array
@@ -30,8 +28,7 @@ MIN_MATCHES = 5
 def find_lockstep(requests: pa.Table, _accounts: pa.Table | None, _settings: MethodSettings) -> MethodResult:
     """Groups of accounts whose actions match in object and day.
 
-    Returns:
-        Single-linkage clusters as groups; the score is the highest similarity to any other account.
+    Returns single-linkage clusters as groups; the score is the highest similarity to any other account.
     """
     log = AccountLog(requests, None)
     window = log.time // (WINDOW_HOURS * HOUR)
@@ -51,11 +48,8 @@ def find_lockstep(requests: pa.Table, _accounts: pa.Table | None, _settings: Met
 def action_similarity(account: Array, action: Array, accounts: int) -> tuple[Array, Array, Array]:
     """Jaccard index of the actions of every pair of accounts that share enough of them.
 
-    Args:
-        action: object and window as one number, shape (n,); below 0 = none.
-
-    Returns:
-        One account, the other, and their similarity, 0 to 1, each of shape (pairs,).
+    `action`: object and window as one number, shape (n,); below 0 = none. Returns one account, the other, and their
+    similarity, 0 to 1, each of shape (pairs,).
     """
     owner, code = distinct_pairs(account, action)
     _, column = np.unique(code, return_inverse=True)

@@ -3,8 +3,6 @@
 They are counted from the result and the truth tables only; nothing here knows how a method works.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,34 +18,25 @@ from stillhunt_lab.baselines.method import MethodResult
 
 @dataclass(frozen=True)
 class Quality:
-    """How a result compares with the truth.
+    """How a result compares with the truth."""
 
-    Attributes:
-        recall: flagged harvesting accounts / harvesting accounts; None in an honest world.
-        precision: flagged harvesting accounts / flagged accounts; None where nobody is flagged.
-        bcubed_f1: B-cubed F1 of the harvesting accounts' main campaigns; None in an honest world.
-        request_recall: truly harvested requests that are listed / truly harvested requests.
-        request_precision: listed requests that are truly harvested / listed requests.
-        request_ari: adjusted Rand index over the truly harvested requests, by campaign; unlisted = one class; None with
-            fewer than two true campaigns, where the index is 0 by definition.
-        false_at_hits: honest accounts that score at least as high as the first n harvesting accounts, for n = 1, 2 ...
-            as far as harvesting accounts have a score above 0.
-        harvesting_accounts: accounts of which any request is harvested.
-    """
-
-    recall: float | None
-    precision: float | None
+    recall: float | None  # flagged harvesting accounts / harvesting accounts; None in an honest world
+    precision: float | None  # flagged harvesting accounts / flagged accounts; None where nobody is flagged
     false_by_persona: dict[str, int]
     honest_accounts: int
-    bcubed_f1: float | None
-    request_recall: float | None
-    request_precision: float | None
+    bcubed_f1: float | None  # B-cubed F1 of the harvesting accounts' main campaigns; None in an honest world
+    request_recall: float | None  # truly harvested requests that are listed / truly harvested requests
+    request_precision: float | None  # listed requests that are truly harvested / listed requests
+    # adjusted Rand index over the truly harvested requests, by campaign; unlisted = one class; None with fewer than two
+    # true campaigns, where the index is 0 by definition
     request_ari: float | None
     recall_by_campaign: dict[str, float]
     acts: int
     reviews: int
+    # honest accounts that score at least as high as the first n harvesting accounts, for n = 1, 2 ... as far as
+    # harvesting accounts have a score above 0.
     false_at_hits: list[int]
-    harvesting_accounts: int
+    harvesting_accounts: int  # accounts of which any request is harvested
 
     @property
     def false_accounts(self) -> int:
@@ -160,12 +149,8 @@ def false_at_hits(scores: Mapping[str, float], harvesting: Any) -> list[int]:
 def false_at_recall(quality: Quality, recall: float) -> tuple[int, float] | None:
     """Honest accounts that a method must flag to reach a recall.
 
-    Args:
-        recall: to be reached, 0 to 1.
-
-    Returns:
-        Their number and the recall reached; with less recall than wanted where the scores reach no more; None where no
-        harvesting account has a score.
+    `recall`: to be reached, 0 to 1. Returns their number and the recall reached; with less recall than wanted where the
+    scores reach no more; None where no harvesting account has a score.
     """
     wanted = round(recall * quality.harvesting_accounts)
     if not wanted:

@@ -1,7 +1,5 @@
 """stillhunt with the interface of its baselines, its variants, and timed runs of a method on a world."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -88,22 +86,17 @@ GROUPING = ("shared_keys", "synchrotrap", "fraudar", "catchsync")
 
 @dataclass(frozen=True)
 class Timed:
-    """A result and what it cost.
-
-    Attributes:
-        cpu_seconds: of all threads of this process.
-    """
+    """A result and what it cost."""
 
     result: MethodResult
-    cpu_seconds: float
+    cpu_seconds: float  # of all threads of this process
     seconds: float
 
 
 def stillhunt_method(overrides: Mapping[str, Any] | None = None) -> Method:
     """The hunt as a method.
 
-    Args:
-        overrides: settings in place of the defaults, nested.
+    `overrides`: settings in place of the defaults, nested.
     """
 
     def hunt(requests: pa.Table, accounts: pa.Table | None, settings: MethodSettings) -> MethodResult:

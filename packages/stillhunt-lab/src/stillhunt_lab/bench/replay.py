@@ -6,8 +6,6 @@ by hour between the last time that failed and the first that held. A call that c
 again before the next time of the first pass is missed, so the figure can only be too late.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,20 +28,14 @@ FIRST_LOOK = 20
 
 @dataclass(frozen=True)
 class FirstCall:
-    """When one true campaign was first named correctly.
-
-    Attributes:
-        requests: harvested requests before the first correct call; None where there was none.
-        hours: hours from its first harvested request to that look; None where there was none.
-        wrong_looks: looks of these at which a group to act on was named that is no true campaign.
-    """
+    """When one true campaign was first named correctly."""
 
     campaign: str
     harvested: int
-    requests: int | None
-    hours: float | None
+    requests: int | None  # harvested requests before the first correct call; None where there was none
+    hours: float | None  # hours from its first harvested request to that look; None where there was none
     looks: int
-    wrong_looks: int
+    wrong_looks: int  # looks of these at which a group to act on was named that is no true campaign
 
 
 def called_campaigns(result: MethodResult, truth: Truth) -> tuple[set[str], int]:

@@ -1,7 +1,5 @@
 """Writes `docs/benchmark.md` from the rows: definitions, tables, commands; one part is written by hand and kept."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

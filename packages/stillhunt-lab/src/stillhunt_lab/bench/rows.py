@@ -1,7 +1,5 @@
 """What a benchmark runs, and one row per run, each in a file of its own, so that it can be interrupted and resumed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform
@@ -72,26 +70,18 @@ class BenchSpec:
 
 @dataclass(frozen=True, order=True)
 class WorldKey:
-    """One world.
-
-    Attributes:
-        rung: 0 = honest.
-    """
+    """One world."""
 
     generator: str
-    rung: int
+    rung: int  # 0 = honest
     seed: int
 
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """One method on one world.
+    """One method on one world."""
 
-    Attributes:
-        part: ladder, honest, replay or ablation.
-    """
-
-    part: str
+    part: str  # ladder, honest, replay or ablation
     world: WorldKey
     method: str
 
@@ -130,9 +120,7 @@ NOT_DETECTING = ("cli",)
 def open_folder(out: Path, spec: BenchSpec) -> None:
     """Make the folder of a bench, or check that it holds runs of the same sizes.
 
-    Raises:
-        ConfigError: it holds runs of other sizes.
-        OutputError: it cannot be written.
+    Raises ConfigError: it holds runs of other sizes. Raises OutputError: it cannot be written.
     """
     known = out / SIZES_FILE
     try:
@@ -165,8 +153,7 @@ def is_measured(out: Path, run: Run) -> bool:
 def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
     """Write the row of a run, whole or not at all.
 
-    Raises:
-        OutputError: it cannot be written.
+    Raises OutputError: it cannot be written.
     """
     world = run.world
     row = {
@@ -184,8 +171,7 @@ def write_row(out: Path, run: Run, measured: dict[str, Any]) -> None:
 def read_rows(out: Path) -> list[dict[str, Any]]:
     """All rows of a folder, in order of their names.
 
-    Raises:
-        ConfigError: a row cannot be read.
+    Raises ConfigError: a row cannot be read.
     """
     rows = []
     for path in sorted(out.glob("*.json")):
@@ -203,8 +189,7 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
 def read_sizes(out: Path) -> dict[str, Any]:
     """Sizes of the worlds of a folder.
 
-    Raises:
-        ConfigError: it holds no bench.
+    Raises ConfigError: it holds no bench.
     """
     try:
         sizes: dict[str, Any] = json.loads((out / SIZES_FILE).read_text("utf-8"))
@@ -230,11 +215,8 @@ def versions() -> dict[str, str]:
 def source_hash(*, detecting: bool) -> str:
     """Hash of the source files of the core or the lab, by name and content.
 
-    Args:
-        detecting: those that a verdict depends on; else those of the lab.
-
-    Returns:
-        Twelve hexadecimal digits of the SHA-256.
+    `detecting`: those that a verdict depends on; else those of the lab. Returns twelve hexadecimal digits of the
+    SHA-256.
     """
     total = hashlib.sha256()
     folder = Path((stillhunt if detecting else stillhunt_lab).__path__[0])

@@ -1,7 +1,5 @@
 """Runs a benchmark: builds each world once, runs what is missing on it, and writes a row for each run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -119,8 +117,7 @@ def _summarise_measures(measured: dict[str, Any]) -> str:
 def world_of(key: WorldKey, spec: BenchSpec) -> World:
     """Build one world of a benchmark.
 
-    Raises:
-        ConfigError: the generator has no such rung.
+    Raises ConfigError: the generator has no such rung.
     """
     sizes = {
         "accounts": spec.accounts if key.rung else spec.honest_accounts,

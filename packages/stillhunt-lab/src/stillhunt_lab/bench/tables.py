@@ -1,7 +1,5 @@
 """The tables of the benchmark's page, made from the rows that are there."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median_high
@@ -71,8 +69,7 @@ def recall_before_false(found: Sequence[Quality]) -> str:
 def first_call_cell(rows: Sequence[Row], *, groups: bool) -> str:
     """Harvested requests before the first correct call, median and worst, and how often false groups were named.
 
-    Args:
-        groups: whether the method names groups at all.
+    `groups`: whether the method names groups at all.
     """
     if not groups:
         return "names no campaign"
@@ -97,9 +94,8 @@ def _format_first_call(place: tuple[float, float]) -> str:
 def equal_recall(ours: Mapping[Any, Quality], theirs: Mapping[Any, Quality]) -> tuple[list[int], list[int], int]:
     """False accounts of stillhunt and of a baseline whose threshold is set to stillhunt's recall, world by world.
 
-    Returns:
-        False accounts of stillhunt in each world; those of the baseline, at its best recall where its scores reach no
-        more; and the number of worlds in which the baseline reaches stillhunt's recall.
+    Returns false accounts of stillhunt in each world; those of the baseline, at its best recall where its scores reach
+    no more; and the number of worlds in which the baseline reaches stillhunt's recall.
     """
     own, baseline, reached = [], [], 0
     for world in sorted(ours.keys() & theirs.keys()):

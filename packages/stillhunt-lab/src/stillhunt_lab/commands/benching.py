@@ -1,7 +1,5 @@
 """`stillhunt lab bench`: runs the benchmark and writes its page."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

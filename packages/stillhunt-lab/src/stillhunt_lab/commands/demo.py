@@ -1,7 +1,5 @@
 """`stillhunt demo`: a simulated world, hunted and compared with the truth."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import re
@@ -112,8 +110,7 @@ def _hunt_for_console(out: Path, *, quiet: bool) -> tuple[DataFolder, Config]:
 def clear_earlier_demo(out: Path) -> None:
     """Remove an earlier demo from its folder; refuse a folder that holds anything else.
 
-    Raises:
-        OutputError: a file is there that no demo wrote, or a case of other logs than those of the world beside it.
+    Raises OutputError: a file is there that no demo wrote, or a case of other logs than those of the world beside it.
     """
     if not out.exists():
         return

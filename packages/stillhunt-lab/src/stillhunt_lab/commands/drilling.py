@@ -1,7 +1,5 @@
 """`stillhunt lab drill`: what a hunt would find in the user's own logs, and what it would miss."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar

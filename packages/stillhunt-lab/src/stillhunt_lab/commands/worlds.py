@@ -1,7 +1,5 @@
 """`stillhunt lab world`: a simulated world, written."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The user's logs in memory, in a form that can be hunted again with planted rows, and what is learned from them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,9 +27,8 @@ SECRETS = ("email_hash", "payment_fingerprint")
 class LogsToDrill:
     """Where the logs are, as for `stillhunt.hunt`.
 
-    Args:
-        accounts: path or table of the customers; None where there is none.
-        sample: accounts to drill on, drawn by a keyed hash of their id, with all their requests; 0 = all.
+    `accounts`: path or table of the customers; None where there is none. `sample`: accounts to drill on, drawn by a
+    keyed hash of their id, with all their requests; 0 = all.
     """
 
     logs: Any
@@ -45,10 +42,8 @@ class LogsToDrill:
 class OwnLogs:
     """The logs as a hunt takes them.
 
-    Args:
-        requests: by time; addresses are replaced by stand-ins of private ranges that are equal, and lie in one
-            network, exactly where the true ones do.
-        accounts: customers of those requests; None where there are none.
+    `requests`: by time; addresses are replaced by stand-ins of private ranges that are equal, and lie in one network,
+    exactly where the true ones do. `accounts`: customers of those requests; None where there are none.
     """
 
     requests: pa.Table
@@ -59,11 +54,8 @@ class OwnLogs:
 def read_own_logs(source: LogsToDrill, config: Config, progress: Progress) -> OwnLogs:
     """Read the logs into memory; the files are opened for reading only.
 
-    Args:
-        config: settings; `seed` keys the sample.
-
-    Raises:
-        InputError: nothing can be read, the rows are too many for memory, or ids begin with the drill's own mark.
+    `config`: settings; `seed` keys the sample. Raises InputError: nothing can be read, the rows are too many for
+    memory, or ids begin with the drill's own mark.
     """
     with reading(
         source.logs,
@@ -235,11 +227,8 @@ class HonestTraffic:
 def learn_honest_traffic(own: OwnLogs, suspects: frozenset[str]) -> HonestTraffic:
     """Learn from the honest accounts.
 
-    Args:
-        suspects: accounts that the hunt flags without any plant; nothing is learned from them.
-
-    Raises:
-        InputError: the logs are too short, or hold no honest request with a text.
+    `suspects`: accounts that the hunt flags without any plant; nothing is learned from them. Raises InputError: the
+    logs are too short, or hold no honest request with a text.
     """
     requests = own.requests
     time = requests["timestamp"].cast(pa.int64()).to_numpy()
@@ -341,8 +330,7 @@ def _find_donor_customers(customers: pa.Table | None, donors: list[str]) -> Arra
 def private_customers(own: OwnLogs, honest: HonestTraffic) -> Array:
     """Donors whose customer rows a stranger may copy: those without an organisation and with a common mail provider.
 
-    Returns:
-        Positions in `honest.rows_of`; all donors where the customer table is absent or has no such account.
+    Returns positions in `honest.rows_of`; all donors where the customer table is absent or has no such account.
     """
     everyone = np.arange(len(honest.rows_of))
     if own.accounts is None:

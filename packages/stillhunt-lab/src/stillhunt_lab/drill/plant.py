@@ -1,7 +1,5 @@
 """Builds one labelled campaign that looks like the user's own traffic."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -51,10 +49,8 @@ _PLANTED_SUBNET = 0xD411
 class Cell:
     """One campaign of the grid.
 
-    Args:
-        kind: template = the same words around each item; paraphrase = worded anew each time; untemplated = nothing
-            but the item.
-        pace: harvest requests per account and day.
+    `kind`: template = the same words around each item; paraphrase = worded anew each time; untemplated = nothing but
+    the item. `pace`: harvest requests per account and day.
     """
 
     kind: Kind
@@ -88,9 +84,7 @@ class Planted:
 class DrillContext:
     """What all campaigns of a drill are planted into, and their common sizes.
 
-    Args:
-        cover: share of the planted accounts' traffic that is not harvest.
-        queue: items of one campaign at most.
+    `cover`: share of the planted accounts' traffic that is not harvest. `queue`: items of one campaign at most.
     """
 
     own: OwnLogs

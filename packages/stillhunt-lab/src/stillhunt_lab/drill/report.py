@@ -1,7 +1,5 @@
 """Writes the power curve as JSON, Markdown and SVG, without any text of the logs."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence
@@ -126,8 +124,7 @@ def markdown(result: DrillResult) -> str:
 def picture(result: DrillResult) -> str:
     """The power curve: recall by campaign size, with a panel per kind and a line per pace.
 
-    Returns:
-        A self-contained SVG.
+    Returns a self-contained SVG.
     """
     kinds, sizes = result.spec.kinds, sorted(result.spec.sizes)
     width = _MARGIN + len(kinds) * (_PANEL + _MARGIN)
@@ -194,8 +191,7 @@ def _draw_recall_line(left: int, sizes: Sequence[int], cells: Sequence[CellResul
 def refuse_folder(out: Path, logs: Sequence[str]) -> None:
     """Refuse a folder that must not be written to, before any work is done.
 
-    Raises:
-        OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.
+    Raises OutputError: the folder holds something, or lies among the logs, where the next hunt would read it.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(
@@ -217,8 +213,7 @@ def refuse_folder(out: Path, logs: Sequence[str]) -> None:
 def write_results(result: DrillResult, out: Path) -> None:
     """Write `drill.json`, `drill.md` and `drill.svg`.
 
-    Raises:
-        OutputError: it cannot be written.
+    Raises OutputError: it cannot be written.
     """
     files = {
         "drill.json": json.dumps(document(result), indent=2) + "\n",

@@ -1,7 +1,5 @@
 """Runs a drill: plants a grid of campaigns, each into a copy of the log, and hunts look by look."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,8 +39,7 @@ class Outcome:
 def judge(tables: Mapping[str, Any], planted: Planted, suspects: frozenset[str]) -> Outcome:
     """Compare one hunt with what was planted.
 
-    Args:
-        suspects: accounts flagged without any plant; never counted as touched.
+    `suspects`: accounts flagged without any plant; never counted as touched.
     """
     own = frozenset(planted.account_ids)
     members: dict[str, list[str]] = {}
@@ -135,9 +132,8 @@ class CellResult:
 class DrillResult:
     """The power curve.
 
-    Args:
-        requests, accounts: what the user's logs hold, as drilled on.
-        suspects: accounts flagged without any plant; left out of all counts.
+    `requests`, `accounts`: what the user's logs hold, as drilled on. `suspects`: accounts flagged without any plant;
+    left out of all counts.
     """
 
     spec: DrillSpec

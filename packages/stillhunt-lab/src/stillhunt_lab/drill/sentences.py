@@ -5,8 +5,6 @@ greetings, boilerplate) are left out, so no honest template enters a campaign. W
 of a prompt are used again only when all others of its subject were, so the mixing itself makes no recurring phrases.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -62,11 +60,8 @@ class Sentences:
 def split_prompts(prompts: Sequence[tuple[int, str]]) -> Sentences:
     """Split prompts into sentences that can be combined into new items.
 
-    Args:
-        prompts: (account number, prompt), in an order that favours nobody; the first `PROMPTS_READ` are read.
-
-    Raises:
-        InputError: too few prompts have sentences of their own.
+    `prompts`: (account number, prompt), in an order that favours nobody; the first `PROMPTS_READ` are read. Raises
+    InputError: too few prompts have sentences of their own.
     """
     distinct = list(dict.fromkeys(prompts[:PROMPTS_READ]))
     split = [_split_text_sentences(text) for _, text in distinct]
@@ -120,11 +115,7 @@ def _telling_words(texts: list[str]) -> tuple[Array, Array, Array]:
 def draw_subject(sentences: Sentences, rng: np.random.Generator, size: int) -> Array:
     """Draw entries about one subject: those that share most words with a prompt drawn at random.
 
-    Args:
-        size: entries wanted; all where there are no more.
-
-    Returns:
-        Entry numbers, the closest first, shape (size,).
+    `size`: entries wanted; all where there are no more. Returns entry numbers, the closest first, shape (size,).
     """
     chance = rng.permutation(len(sentences))  # settles ties, so that early entries are not preferred
     seed = int(rng.integers(len(sentences)))
@@ -146,11 +137,8 @@ def _find_closest_sentences(sentences: Sentences, words: Array, chance: Array, s
 def draw_items(sentences: Sentences, rng: np.random.Generator, subject: Array, count: int) -> list[str]:
     """New texts for one account; no part of an entry is used twice before all others were used.
 
-    Args:
-        subject: entries to draw from, at least two.
-
-    Returns:
-        Texts made of the first part of one entry and the second part of another.
+    `subject`: entries to draw from, at least two. Returns texts made of the first part of one entry and the second part
+    of another.
     """
     items: list[str] = []
     while len(items) < count:

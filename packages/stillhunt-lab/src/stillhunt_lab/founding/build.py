@@ -1,7 +1,5 @@
 """Writes the founding case: three labs among honest accounts, in memory that does not grow with the world."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,8 +25,7 @@ _TRUTH = ("request_id", "account_id", "campaign")
 class SortedLog:
     """A log that is built by accounts and written by time.
 
-    Args:
-        scratch: folder for the blocks, which exists; it is empty again after `write`.
+    `scratch`: folder for the blocks, which exists; it is empty again after `write`.
     """
 
     def __init__(self, scene: Scene, scratch: Path) -> None:
@@ -39,8 +36,7 @@ class SortedLog:
     def add(self, requests: pa.Table, truth: pa.Table) -> None:
         """Take the rows of one block.
 
-        Args:
-            truth: request_id, account_id and campaign of the same rows.
+        `truth`: request_id, account_id and campaign of the same rows.
         """
         rows = requests.append_column("campaign", truth["campaign"])
         times = rows["timestamp"].cast(pa.int64()).to_numpy()
@@ -96,9 +92,8 @@ class BlockScene(Scene):
 class AccountBlock:
     """Accounts that are built together.
 
-    Args:
-        number: place in the world; separates chance and ids.
-        lab: their operator; None = honest accounts of every persona.
+    `number`: place in the world; separates chance and ids. `lab`: their operator; None = honest accounts of every
+    persona.
     """
 
     number: int
@@ -126,8 +121,7 @@ class AccountBlock:
 def plan_blocks(scale: float) -> list[AccountBlock]:
     """All blocks of the world, honest ones and those of the labs.
 
-    Args:
-        scale: part of the full number of accounts, above 0 and up to 1.
+    `scale`: part of the full number of accounts, above 0 and up to 1.
     """
     return [AccountBlock(number, accounts, lab) for number, (accounts, lab) in enumerate(_iterate_block_sizes(scale))]
 
@@ -146,8 +140,7 @@ DAYS = 14
 class FoundingSpec:
     """Which size of the founding case.
 
-    Args:
-        scale: part of the full number of accounts, above 0 and up to 1; accounts behave the same at every scale.
+    `scale`: part of the full number of accounts, above 0 and up to 1; accounts behave the same at every scale.
     """
 
     scale: float = 1.0
@@ -169,8 +162,7 @@ class WorldSize:
 def write_founding_case(spec: FoundingSpec, out: Path, progress: Progress | None = None) -> WorldSize:
     """Build the founding case block by block and write its folder; the same spec gives the same bytes.
 
-    Raises:
-        OutputError: the folder holds something, or cannot be written.
+    Raises OutputError: the folder holds something, or cannot be written.
     """
     world = open_scene(spec.seed, DAYS)
     blocks = plan_blocks(spec.scale)

@@ -1,7 +1,5 @@
 """The three labs of the founding case, after what was published in February 2026, and how a block of one is built."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The accounts of a world, of customers and of campaigns: sign-up, card, mail, organisation, topic preferences."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR
@@ -100,8 +98,7 @@ def draw_topic_preferences(
 ) -> tuple[Array, Array]:
     """Topics of each account and their cumulative shares: a Pitman-Yor process over what people ask.
 
-    Returns:
-        Topics and cumulative shares, each of shape (count, kinds).
+    Returns topics and cumulative shares, each of shape (count, kinds).
     """
     popularity = scene.texts.popularity
     topics = rng.choice(len(popularity), (count, _KINDS), p=popularity)
@@ -199,8 +196,7 @@ def _forge_sign_up_data(scene: Scene, rng: np.random.Generator, rung: Rung, peop
 def disguise_calls(scene: Scene, rng: np.random.Generator, rung: Rung, people: People, calls: WorldCalls) -> None:
     """Set addresses, parameters, models and channels of a campaign, over what its accounts would have by themselves.
 
-    Args:
-        calls: harvested and cover calls, changed in place.
+    `calls`: harvested and cover calls, changed in place.
     """
     n = len(people)
     if rung.network == "few":

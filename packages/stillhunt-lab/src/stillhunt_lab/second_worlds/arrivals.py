@@ -4,8 +4,6 @@ Sessions that beget sessions follow Hawkes' branching construction (Hawkes and O
 have Pareto gaps in a time that runs with the week.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt.tools import DAY, HOUR, MINUTE, SECOND
@@ -26,8 +24,7 @@ _BUMPS = {
 def week_curve(profile: str) -> Array:
     """Relative activity by local hour of the week, sum 1, shape (168,).
 
-    Args:
-        profile: one of `PROFILES`.
+    `profile`: one of `PROFILES`.
     """
     bumps, weekdays = _BUMPS[profile]
     angle = (np.arange(24) + 0.5) / 24 * 2 * np.pi
@@ -61,8 +58,7 @@ def open_curves(rng: np.random.Generator, zones: Array, profile: str, days: int,
 def through_curve(curves: Array, owner: Array, share: Array) -> Array:
     """Microseconds at which an account has done a share of its activity, shape (n,).
 
-    Args:
-        share: between 0 and 1, shape (n,).
+    `share`: between 0 and 1, shape (n,).
     """
     hours = curves.shape[1] - 1
     # One sorted search for all accounts: account k's curve is lifted by 2 k.
@@ -103,11 +99,7 @@ def excited_sessions(rng: np.random.Generator, curves: Array, counts: Array, bra
 def pareto_renewals(rng: np.random.Generator, curves: Array, counts: Array, shape: float) -> tuple[Array, Array]:
     """Calls with heavy-tailed gaps in a time that runs with the account's week.
 
-    Args:
-        shape: tail exponent of the gaps, above 1.
-
-    Returns:
-        Account and microseconds of each call.
+    `shape`: tail exponent of the gaps, above 1. Returns account and microseconds of each call.
     """
     drawn = rng.poisson(counts)
     owner = np.repeat(np.arange(len(counts)), drawn + 1)

@@ -1,7 +1,5 @@
 """Builds worlds of the second generator: adds failures to its blocks, and writes them as log, customers and truth."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -102,8 +100,7 @@ def write_texts(scene: Scene, name: str, jobs: Jobs) -> pa.Array:
 def publish(scene: Scene, blocks: list[Block]) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
     """The four tables of a world.
 
-    Returns:
-        requests (by time), accounts, truth of accounts, truth of requests.
+    Returns requests (by time), accounts, truth of accounts, truth of requests.
     """
     prompts, request_ids, account_ids, talk_ids = [], [], [], []
     accounts = 0
@@ -251,8 +248,7 @@ def _draw_random_ids(rng: np.random.Generator, prefix: str, count: int) -> pa.Ar
 def build_second_world(spec: SecondSpec, progress: Progress | None = None) -> World:
     """Build a world of the second generator; the same spec gives the same rows.
 
-    Raises:
-        InputError: the file of real texts cannot be used.
+    Raises InputError: the file of real texts cannot be used.
     """
     scene = open_scene(spec)
     total = spec.accounts + spec.campaigns * spec.campaign_accounts * (spec.rung > 0)

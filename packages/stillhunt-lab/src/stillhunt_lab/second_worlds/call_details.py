@@ -1,7 +1,5 @@
 """What a call carries beside its text: addresses, parameters, model, size of the answer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -35,9 +33,7 @@ def fill_in_calls(
 ) -> None:
     """Set model, client, parameters, channel, key and answer as each account usually has them.
 
-    Args:
-        best: chance that an account's usual model is the largest.
-        answer: median tokens of an answer.
+    `best`: chance that an account's usual model is the largest. `answer`: median tokens of an answer.
     """
     n, owner = len(people), calls.owner
     favourite = np.where(rng.random(n) < best, len(MODELS) - 1, rng.integers(0, len(MODELS) - 1, n))
@@ -80,8 +76,7 @@ def _draw_call_clients(rng: np.random.Generator, people: People, calls: WorldCal
 def place_calls(scene: Scene, rng: np.random.Generator, people: People, calls: WorldCalls, kind: str) -> None:
     """Addresses that the calls come from.
 
-    Args:
-        kind: "home", "roaming", "office", "cloud", "gateway", "tunnel", or "fixed" (one household line for good).
+    `kind`: "home", "roaming", "office", "cloud", "gateway", "tunnel", or "fixed" (one household line for good).
     """
     net, owner, n = scene.network, calls.owner, len(people)
     settled = rng.random(n) < (0.85 if kind == "fixed" else 0.62)

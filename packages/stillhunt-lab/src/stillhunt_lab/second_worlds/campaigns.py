@@ -1,7 +1,5 @@
 """Campaigns: many accounts work off one queue of items."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Honest customers at work: what they ask, in which words, when."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt_lab.arrays import Array, count_within_owners
@@ -132,8 +130,7 @@ def _draw_customer_jobs(
 def follow_up(scene: Scene, rng: np.random.Generator, jobs: Jobs, turn: Array, chance: Array) -> None:
     """Replace some later turns by stock phrases.
 
-    Args:
-        jobs: one text per call, changed in place.
+    `jobs`: one text per call, changed in place.
     """
     rows = np.flatnonzero((turn > 0) & (rng.random(len(turn)) < chance))
     codes_of_language = [scene.strings.put_all(list(language.follow)) for language in scene.languages]

@@ -1,7 +1,5 @@
 """Kinds of honest customers, and what a campaign does on each rung of the evasion ladder."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

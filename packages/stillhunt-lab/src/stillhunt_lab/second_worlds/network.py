@@ -1,7 +1,5 @@
 """Countries, carriers, addresses and client programs; every name and number is invented."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,8 +55,7 @@ class AddressBook:
     def homes(self, rng: np.random.Generator, country: Array) -> Array:
         """A household address for each, of its own; some are IPv6.
 
-        Returns:
-            Address codes, shape (n,).
+        Returns address codes, shape (n,).
         """
         n = len(country)
         carrier = rng.choice(_CARRIERS, n, p=(0.55, 0.3, 0.15))
@@ -101,11 +98,7 @@ class AddressBook:
     def leases(self, rng: np.random.Generator, country: Array, owner: Array, time: Array, days: Array) -> Array:
         """Household addresses that the carrier changes now and then.
 
-        Args:
-            days: how long an account keeps its address, days, shape (accounts,).
-
-        Returns:
-            Address codes, shape (n,).
+        `days`: how long an account keeps its address, days, shape (accounts,). Returns address codes, shape (n,).
         """
         length = np.maximum(days, 0.1) * 86_400e6
         number = ((time - time.min(initial=0)) / length[owner] + rng.random(len(days))[owner]).astype(np.int64)

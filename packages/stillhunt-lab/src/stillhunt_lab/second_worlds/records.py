@@ -1,7 +1,5 @@
 """Records of a world under construction: people, the texts they send, and the calls that carry them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -50,9 +48,7 @@ class People:
 class Jobs:
     """Texts to write, one entry each: before + (stock or a new item) + after.
 
-    Args:
-        size: words of the item, about.
-        stock: code of a ready text in the shelf, in place of an item; -1 = none.
+    `size`: words of the item, about. `stock`: code of a ready text in the shelf, in place of an item; -1 = none.
     """
 
     topic: Array
@@ -139,8 +135,7 @@ class StringTable:
 def join_records(parts: list[Any]) -> Any:
     """Join several records of one kind, entry after entry; the caller shifts references between them.
 
-    Args:
-        parts: at least one `People`, `Jobs` or `WorldCalls`, all of one kind.
+    `parts`: at least one `People`, `Jobs` or `WorldCalls`, all of one kind.
     """
     kind = type(parts[0])
     return kind(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(kind)})

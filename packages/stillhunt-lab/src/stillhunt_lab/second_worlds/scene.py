@@ -1,7 +1,5 @@
 """The scene: what all parts of one world under construction share."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,9 +21,8 @@ CHANNELS = ("api", "app", "batch", "nimbus-cloud", "harbour-cloud", "router")
 class Scene:
     """A world under construction.
 
-    Args:
-        public_templates: templates of public collections: string codes of the words before and after an item, shape
-            (templates, 2).
+    `public_templates`: templates of public collections: string codes of the words before and after an item, shape
+    (templates, 2).
     """
 
     spec: SecondSpec
@@ -48,8 +45,7 @@ class Scene:
     def fixed_template(self, rng: np.random.Generator, trade: str) -> tuple[int, int]:
         """A new template with its wording settled.
 
-        Returns:
-            Codes of the text before and behind; -1 = none.
+        Returns codes of the text before and behind; -1 = none.
         """
         before, after = self.wording.fix(rng, self.wording.outline(rng, trade))
         return self.strings.put(before), self.strings.put(after) if after else -1
@@ -58,8 +54,7 @@ class Scene:
 def open_scene(spec: SecondSpec) -> Scene:
     """Prepare a world: languages, texts, network, public templates.
 
-    Raises:
-        InputError: the file of real texts cannot be used.
+    Raises InputError: the file of real texts cannot be used.
     """
     languages, model = _build_languages_and_model(spec.seed)
     texts: TextSource = model if spec.texts is None else RealTexts(spec.texts, spec.seed)

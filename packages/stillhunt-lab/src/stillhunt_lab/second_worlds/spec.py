@@ -1,7 +1,5 @@
 """What the second generator is asked to build."""
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
 from pathlib import Path

@@ -6,8 +6,6 @@ sentence in six wanders off to another topic. Units recur by Zipf's law, as coll
 short runs of words as real ones do.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -32,9 +30,7 @@ _CONTENT = 260
 class Language:
     """A language.
 
-    Args:
-        weight: share of the accounts that speak it first.
-        glue: what stands between two words.
+    `weight`: share of the accounts that speak it first. `glue`: what stands between two words.
     """
 
     name: str
@@ -84,9 +80,8 @@ def _coin_words(rng: np.random.Generator, entry: dict[str, str]) -> tuple[str, .
 class Units:
     """Units of one language.
 
-    Args:
-        connecting: (first, count) of the connecting units.
-        content: first content unit of each topic, shape (topics,); `_CONTENT` each.
+    `connecting`: (first, count) of the connecting units. `content`: first content unit of each topic, shape (topics,);
+    `_CONTENT` each.
     """
 
     texts: list[str]
@@ -130,8 +125,7 @@ def _connecting_units(rng: np.random.Generator, language: Language) -> list[str]
 def zipf_ranks(rng: np.random.Generator, count: int, shape: int | tuple[int, ...], exponent: float) -> Array:
     """Ranks 0 to count - 1 drawn by a power of the rank.
 
-    Args:
-        exponent: the power; 0 = all alike.
+    `exponent`: the power; 0 = all alike.
     """
     weights = np.cumsum(np.arange(1, count + 1, dtype=float) ** -exponent)
     return np.minimum(np.searchsorted(weights / weights[-1], rng.random(shape)), count - 1)
@@ -156,9 +150,7 @@ class TextSource(Protocol):
 def pitman_yor_shares(rng: np.random.Generator, count: int, strength: float, discount: float) -> Array:
     """Shares of a Pitman-Yor process by stick breaking, cut off and scaled to one (Pitman and Yor 1997).
 
-    Args:
-        strength: theta; larger = more even.
-        discount: between 0 and 1; larger = longer tail.
+    `strength`: theta; larger = more even. `discount`: between 0 and 1; larger = longer tail.
     """
     order = np.arange(1, count + 1)
     breaks = rng.beta(1.0 - discount, strength + discount * order)
@@ -239,11 +231,8 @@ class ModelTexts:
 class RealTexts:
     """Items from a file of real texts; none is used twice before all of its topic were used.
 
-    Args:
-        path: Parquet file with columns text and topic; a column kind chooses what users write.
-
-    Raises:
-        InputError: the file cannot be read, or lacks a column.
+    `path`: Parquet file with columns text and topic; a column kind chooses what users write. Raises InputError: the
+    file cannot be read, or lacks a column.
     """
 
     def __init__(self, path: Path, seed: int) -> None:

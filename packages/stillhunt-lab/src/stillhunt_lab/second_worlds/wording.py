@@ -1,7 +1,5 @@
 """Instruction wordings: fixed templates, paraphrases, oblique requests, system prompts."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -38,9 +36,8 @@ class InstructionGrammars:
     def system(self, rng: np.random.Generator, kind: str, number: int | None = None) -> str:
         """A system prompt.
 
-        Args:
-            kind: "kit" (open frameworks, word for word), "product" (one firm's own), "rival" (another lab's harness).
-            number: which of its kind; drawn when None.
+        `kind`: "kit" (open frameworks, word for word), "product" (one firm's own), "rival" (another lab's harness).
+        `number`: which of its kind; drawn when None.
         """
         options = self._harness[kind]
         text = options[int(rng.integers(0, len(options))) if number is None else number % len(options)]
@@ -50,8 +47,7 @@ class InstructionGrammars:
     def outline(self, rng: np.random.Generator, trade: str) -> list[str]:
         """The parts of one author's template, with their alternatives still open.
 
-        Returns:
-            Sentences in the author's order; the last one leads over to the item.
+        Returns sentences in the author's order; the last one leads over to the item.
         """
         source = self._trades[trade]
         tasks, rules = source["tasks"], source["rules"]

@@ -4,8 +4,6 @@ A small discrete-event simulation: workers wake, fetch items and process them. A
 the queue, and another worker does it.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections import deque
 from dataclasses import dataclass, field
@@ -72,8 +70,7 @@ class Shifts:
 class Served:
     """The calls that a queue led to, one entry each.
 
-    Args:
-        status: 200, or 403 where a banned worker was refused, shape (n,).
+    `status`: 200, or 403 where a banned worker was refused, shape (n,).
     """
 
     worker: Array
@@ -131,8 +128,7 @@ class _RunningQueue:
 def run_queue(rng: np.random.Generator, rules: QueueRules, shifts: Shifts) -> Served:
     """Run a work queue from its start to its end.
 
-    Returns:
-        Calls by time of fetching.
+    Returns calls by time of fetching.
     """
     workers = len(shifts.quota)
     running = _RunningQueue(rules, workers, own=[deque() for _ in range(workers)])
@@ -189,8 +185,7 @@ def _process_queue_items(
 ) -> tuple[int, int]:
     """Fetch items and do them one after another.
 
-    Returns:
-        How many items were taken, and when the worker is free again, microseconds.
+    Returns how many items were taken, and when the worker is free again, microseconds.
     """
     rules = running.rules
     if rules.discipline == "bucket":

@@ -1,7 +1,5 @@
 """What happens to accounts during the log: a model is released; some are closed, or banned and replaced."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,8 +40,7 @@ class Tenures:
 def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) -> Tenures:
     """Draw bans over the campaign, one for each account in reserve.
 
-    Args:
-        start: start of the operation, microseconds since the epoch.
+    `start`: start of the operation, microseconds since the epoch.
     """
     order = rng.permutation(count)
     active = max(1, round(_ACTIVE * count))
@@ -59,9 +56,8 @@ def draw_tenures(rng: np.random.Generator, count: int, start: int, stop: int) ->
 def hand_over(rng: np.random.Generator, draft: Draft, tenures: Tenures) -> Draft:
     """Turn the requests of a queue that all accounts serve into those of a queue that survives bans and limits.
 
-    Returns:
-        The rows that are really sent: after a ban a few refused calls and then nothing; the work of the next hours goes
-        to the successor; each refused task is sent again by another account within minutes.
+    Returns the rows that are really sent: after a ban a few refused calls and then nothing; the work of the next hours
+    goes to the successor; each refused task is sent again by another account within minutes.
     """
     late = np.flatnonzero(draft.time >= tenures.banned[draft.owner])
     noticed = np.where(tenures.banned == NEVER, NEVER, tenures.banned + _HEALTH_CHECK)

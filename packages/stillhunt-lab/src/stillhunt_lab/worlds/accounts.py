@@ -1,7 +1,5 @@
 """What accounts share: an address, a card, an organisation, a week of sign-up; of honest accounts and of campaigns."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
@@ -117,13 +115,9 @@ _PROGRAMMES = ("education", "research", "coding", "other")
 def recruit_workers(scene: Scene, rng: np.random.Generator, rung: int, count: int, start: int) -> People:
     """Draw the accounts of a campaign that has accounts of its own.
 
-    Args:
-        start: start of the operation, microseconds since the epoch.
-
-    Returns:
-        Accounts with `persona` "harvest"; rung 1 shares cards and addresses, rung 2 addresses and odd mail
-        domains, from rung 3 on each has a household line, a card and a common mail provider, on rung 10 they are
-        spread over all channels.
+    `start`: start of the operation, microseconds since the epoch. Returns accounts with `persona` "harvest"; rung 1
+    shares cards and addresses, rung 2 addresses and odd mail domains, from rung 3 on each has a household line, a card
+    and a common mail provider, on rung 10 they are spread over all channels.
     """
     people = draw_people(scene, rng, "harvest", count, paid=1.0 if rung < 3 else 0.85, recent=1.0)
     _open_over(rng, people, start, _SIGN_UP_DAYS.get(rung, _AGED_DAYS), burst=rung <= 2)
@@ -155,8 +149,7 @@ def recruit_workers(scene: Scene, rng: np.random.Generator, rung: int, count: in
 def recruit_pool(scene: Scene, rng: np.random.Generator, count: int, *, household: bool) -> People:
     """A reseller's pool: accounts bought over months.
 
-    Args:
-        household: a household line and a card for each account; otherwise few hosted lines and few cards.
+    `household`: a household line and a card for each account; otherwise few hosted lines and few cards.
     """
     people = draw_people(scene, rng, "pool", count, paid=0.8, recent=0.5)
     people.channel = _draw_account_channels(rng, 3, count)

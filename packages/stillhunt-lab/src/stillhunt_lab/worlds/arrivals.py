@@ -4,8 +4,6 @@ Sessions are placed on days by a weight of each account's own (log-normal, with 
 hours of its owner's zone; requests follow inside a session with log-normal gaps.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,8 +31,7 @@ class Rhythm:
 class Sessions:
     """Requests grouped in sessions, in order of session.
 
-    Args:
-        position: place of each request in its session from 0, shape (n,).
+    `position`: place of each request in its session from 0, shape (n,).
     """
 
     session: Array
@@ -70,8 +67,7 @@ def place_sessions(
 def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes: Array, rhythm: Rhythm) -> Sessions:
     """All requests of all sessions.
 
-    Args:
-        sizes: requests per session, at least 1, shape (sessions,).
+    `sizes`: requests per session, at least 1, shape (sessions,).
     """
     session = np.repeat(np.arange(len(sizes)), sizes)
     first = np.cumsum(sizes) - sizes
@@ -87,9 +83,7 @@ def expand_sessions(rng: np.random.Generator, owner: Array, start: Array, sizes:
 def draw_columns(rng: np.random.Generator, weights: Array, rows: Array) -> Array:
     """A column for each entry of `rows`, in proportion to that row's weights.
 
-    Args:
-        weights: non-negative, shape (r, c), each row with a positive sum.
-        rows: row numbers, shape (n,).
+    `weights`: non-negative, shape (r, c), each row with a positive sum. `rows`: row numbers, shape (n,).
     """
     cumulative = np.cumsum(weights, axis=1)
     cumulative /= cumulative[:, -1:]
@@ -103,9 +97,7 @@ def draw_columns(rng: np.random.Generator, weights: Array, rows: Array) -> Array
 def human_hours(rng: np.random.Generator, owner: Array, zone: Array, centre: Array, spread: float) -> Array:
     """Times of day of people who are awake around a favourite local hour.
 
-    Args:
-        zone: hours ahead of UTC per account.
-        centre: favourite local hour per account.
+    `zone`: hours ahead of UTC per account. `centre`: favourite local hour per account.
     """
     local = rng.normal(centre[owner], spread)
     # Nobody is awake at four in the morning: hours in the dead of night are folded to the other side of noon.

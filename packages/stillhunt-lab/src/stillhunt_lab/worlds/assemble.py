@@ -1,7 +1,5 @@
 """Assembles people and drafts into the four tables of a world: retries, ids, tokens, and what each channel shows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import fields
 
@@ -29,9 +27,8 @@ def log_table(
 ) -> pa.Table:
     """The log of requests.
 
-    Args:
-        columns: columns of all requests by name, as in `Draft`, each of shape (n,); parameters in hundredths,
-            -1 = not sent.
+    `columns`: columns of all requests by name, as in `Draft`, each of shape (n,); parameters in hundredths, -1 = not
+    sent.
     """
     places, clients = scene.places, scene.clients
     channel = people.channel[columns["owner"]]
@@ -173,12 +170,8 @@ _WRITTEN = tuple(f.name for f in fields(Draft) if f.name not in ("prompt", "topi
 def assemble(scene: Scene, parts: Iterable[tuple[People, Draft]]) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
     """The four tables of a world.
 
-    Args:
-        parts: accounts and requests of every persona and campaign, taken one by one: prompts as Python strings
-            need four times the room of the finished column.
-
-    Returns:
-        requests (by time), accounts, truth of accounts, truth of requests.
+    `parts`: accounts and requests of every persona and campaign, taken one by one: prompts as Python strings need four
+    times the room of the finished column. Returns requests (by time), accounts, truth of accounts, truth of requests.
     """
     people, columns, prompts = _all_rows(scene, parts)
     channel = people.channel[columns["owner"]]

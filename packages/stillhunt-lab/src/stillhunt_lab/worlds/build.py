@@ -1,7 +1,5 @@
 """Builds and writes worlds of the first generator: seeded logs of an API with known truth."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,8 +127,7 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
 def write_world(world: World, out: Path) -> None:
     """Write the folder of a world.
 
-    Raises:
-        OutputError: the folder holds something, or cannot be written.
+    Raises OutputError: the folder holds something, or cannot be written.
     """
     with new_world_folder(out) as folder:
         for number, first in enumerate(range(0, max(world.requests.num_rows, 1), ROWS_PER_FILE)):
@@ -143,11 +140,7 @@ def write_world(world: World, out: Path) -> None:
 def new_world_folder(out: Path) -> Iterator[Path]:
     """A folder beside `out` that is renamed to it when all is written.
 
-    Args:
-        out: folder to make; may exist if empty.
-
-    Raises:
-        OutputError: the folder holds something, or cannot be written.
+    `out`: folder to make; may exist if empty. Raises OutputError: the folder holds something, or cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError("the world's folder is not empty", where=str(out), next_step="choose another or empty it")

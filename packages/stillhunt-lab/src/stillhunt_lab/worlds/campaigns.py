@@ -5,8 +5,6 @@ across accounts, loads are even, all workers draw from the same topics, they sta
 client programs serve all of them. Rungs 9, 12 and 13 have no queue: there other people write the requests.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -92,8 +90,7 @@ class CampaignSpec:
 def build_campaign(scene: Scene, spec: CampaignSpec, name: str, place: int) -> tuple[People, Draft]:
     """Build the accounts of one campaign and all their requests, harvest and cover.
 
-    Args:
-        place: place among the world's campaigns; separates their chance.
+    `place`: place among the world's campaigns; separates their chance.
     """
     rng = scene.rng(f"campaign/{place}/{spec.rung}/{spec.kind}")
     rung = RUNGS[spec.rung]

@@ -99,8 +99,7 @@ def compose_items(
 ) -> list[str]:
     """One new prompt per row.
 
-    Args:
-        sentences: number of sentences per row, shape (n,), 1 to `MAX_ITEM_SENTENCES`.
+    `sentences`: number of sentences per row, shape (n,), 1 to `MAX_ITEM_SENTENCES`.
     """
     draws = integer_stream(rng)
     return [
@@ -112,8 +111,7 @@ def compose_items(
 def compose_follow_ups(grammar: Grammar, rng: np.random.Generator, topics: Integers, languages: Integers) -> list[str]:
     """One short later turn per row: a stock phrase for two in five, else one on the topic.
 
-    Returns:
-        n prompts of one to a dozen words.
+    Returns n prompts of one to a dozen words.
     """
     draws = integer_stream(rng)
     texts = []
@@ -127,11 +125,8 @@ def compose_follow_ups(grammar: Grammar, rng: np.random.Generator, topics: Integ
 def draw_sentences(rng: np.random.Generator, verbosity: np.ndarray[Any, Any]) -> Integers:
     """Sentence counts with a heavy tail.
 
-    Args:
-        verbosity: median number of sentences per row, shape (n,).
-
-    Returns:
-        Counts of shape (n,), 1 to `MAX_ITEM_SENTENCES`.
+    `verbosity`: median number of sentences per row, shape (n,). Returns counts of shape (n,), 1 to
+    `MAX_ITEM_SENTENCES`.
     """
     counts = np.round(verbosity * np.exp(rng.normal(0.0, 0.6, len(verbosity))))
     return np.clip(counts, 1, MAX_ITEM_SENTENCES).astype(np.int64)

@@ -1,7 +1,5 @@
 """Harvests that other people write: users of a rival product, contractors, customers who sell their logs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -42,9 +40,7 @@ def relay_users(
 ) -> Draft:
     """Sessions of a rival product's users, routed over the accounts that are on duty that day.
 
-    Args:
-        start: microseconds since the epoch.
-        daily: requests per account and day of work.
+    `start`: microseconds since the epoch. `daily`: requests per account and day of work.
     """
     days = scene.days
     wanted = daily * rung.presence * days * len(people) / (1.0 + _REPLAYED)
@@ -69,8 +65,7 @@ def relay_users(
 def write_by_hand(scene: Scene, rng: np.random.Generator, people: People, name: str, daily: float) -> Draft:
     """A few thousand questions by contractors; what they ask outside their field is not harvested.
 
-    Args:
-        daily: requests per account on a day of work.
+    `daily`: requests per account on a day of work.
     """
     skills = load_skills()
     field = rng.integers(0, len(skills), len(people))
@@ -89,8 +84,7 @@ def write_by_hand(scene: Scene, rng: np.random.Generator, people: People, name: 
 def sell_logs(scene: Scene, rng: np.random.Generator, people: People, name: str, daily: float) -> Draft:
     """All requests of customers who sell their logs: they come from named users and show nothing unusual.
 
-    Args:
-        daily: requests per account and day, at the median.
+    `daily`: requests per account and day, at the median.
     """
     loads = np.exp(rng.normal(np.log(daily * scene.days), 0.8, len(people)))
     draft = draw_resold(scene, rng, CHAT, people, np.maximum(2, np.round(loads)).astype(np.int64), named=True)

@@ -1,7 +1,5 @@
 """Honest groups of rich worlds: they share cards, networks, programs, prompts or items much as campaigns do."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt.tools import DAY, SECOND

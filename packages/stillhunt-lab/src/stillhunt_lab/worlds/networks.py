@@ -3,8 +3,6 @@
 Autonomous system and address numbers are inventions of this world, except that they look like real ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,8 +47,7 @@ SPREAD_CHANNELS = (0.38, 0.22, 0.12, 0.18, 0.10)
 def hides(column: str, part: str) -> Array:
     """Whether each channel holds a column back, shape (channels,) bool.
 
-    Args:
-        part: "hidden" for the log, "withheld" for the table of accounts.
+    `part`: "hidden" for the log, "withheld" for the table of accounts.
     """
     return np.array([column in getattr(way, part) for way in CHANNELS])
 
@@ -59,9 +56,8 @@ def hides(column: str, part: str) -> Array:
 class Places:
     """The world's map.
 
-    Args:
-        language: language code (grammar's names) per country.
-        network_of_block: network of each /16 block, -1 where unused.
+    `language`: language code (grammar's names) per country. `network_of_block`: network of each /16 block, -1 where
+    unused.
     """
 
     countries: tuple[str, ...]
@@ -80,9 +76,8 @@ class Places:
 class Clients:
     """Client programs with their user agents and TLS fingerprints.
 
-    Args:
-        weight: popularity of each client among programs; 0 for browsers.
-        browser_weight: popularity of each client among browsers; 0 for programs.
+    `weight`: popularity of each client among programs; 0 for browsers. `browser_weight`: popularity of each client
+    among browsers; 0 for programs.
     """
 
     user_agents: tuple[str, ...]
@@ -155,8 +150,7 @@ def draw_clients(rng: np.random.Generator) -> Clients:
 def draw_home_addresses(rng: np.random.Generator, places: Places, country: Array) -> Array:
     """A household address per entry.
 
-    Returns:
-        IPv4 addresses as integers, shape (n,).
+    Returns iPv4 addresses as integers, shape (n,).
     """
     options = [places.home[code] for code in country.tolist()]
     # A country's first provider has about half of the households.

@@ -1,7 +1,5 @@
 """Prompts of each persona: what its program puts around the user's words, and which words it repeats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

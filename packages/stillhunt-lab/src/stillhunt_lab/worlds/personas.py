@@ -1,7 +1,5 @@
 """Honest personas: their parameters, and how the accounts of one persona are built."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt_lab.arrays import Array

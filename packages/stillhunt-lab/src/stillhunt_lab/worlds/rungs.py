@@ -1,7 +1,5 @@
 """Defaults of each rung of the evasion ladder, and the working times of a campaign."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -166,8 +166,7 @@ class Draft:
 def new_draft(prompt: list[str], **columns: Array) -> Draft:
     """A draft from some columns; the others get the value for "nothing was sent".
 
-    Args:
-        columns: columns of `Draft` by name, each of the prompts' number; the owners at least.
+    `columns`: columns of `Draft` by name, each of the prompts' number; the owners at least.
     """
     count = len(prompt)
     rest = {name: np.full(count, value) for name, value in _NOTHING_SENT.items() if name not in columns}
@@ -206,9 +205,8 @@ def draw_people(
 ) -> People:
     """Draw unrelated people as a provider sees them.
 
-    Args:
-        paid: share that pays (the rest is on the free plan, without a card).
-        recent: share of accounts opened shortly before or during the log; the others are up to two years old.
+    `paid`: share that pays (the rest is on the free plan, without a card). `recent`: share of accounts opened shortly
+    before or during the log; the others are up to two years old.
     """
     places = scene.places
     country = rng.choice(len(places.countries), count, p=places.share)

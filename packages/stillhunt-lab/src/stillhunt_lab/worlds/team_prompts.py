@@ -1,7 +1,5 @@
 """Prompts of honest teams and machines that resemble a campaign: pipelines, shared keys, auditors, graders."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt_lab.arrays import Array

@@ -43,8 +43,7 @@ class Sentence:
 class Skill:
     """The template grammar of one skill.
 
-    Args:
-        sentences: position (role, duty, method, form) -> possible sentences.
+    `sentences`: position (role, duty, method, form) -> possible sentences.
     """
 
     name: str
@@ -79,8 +78,7 @@ def load_skills(source: str = "wrappers") -> tuple[Skill, ...]:
 def draw_family(draws: Iterator[int], skill: Skill, *, width: int) -> Family:
     """One author's part of a skill's grammar.
 
-    Args:
-        width: sentences kept per position; the whole grammar has five.
+    `width`: sentences kept per position; the whole grammar has five.
     """
     return Family(
         skill,
@@ -129,9 +127,8 @@ Options = tuple[tuple[Pattern, ...], ...]
 class Voice:
     """The sentences of one language.
 
-    Args:
-        asks: requests by approach; foreign languages keep one list for all.
-        synonyms: word -> words that may stand for it.
+    `asks`: requests by approach; foreign languages keep one list for all. `synonyms`: word -> words that may stand for
+    it.
     """
 
     who: Options

@@ -1,7 +1,5 @@
 """Requests of ordinary use: who asks what, when and with which program, and what resellers pass on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,9 +59,8 @@ def draw_rows(
 ) -> Draft:
     """The requests of a persona's accounts.
 
-    Args:
-        loads: requests wanted of each account (met on average), shape (accounts,).
-        topic_preferences: topic weights, shape (accounts, topics); drawn from the recipe when None.
+    `loads`: requests wanted of each account (met on average), shape (accounts,). `topic_preferences`: topic weights,
+    shape (accounts, topics); drawn from the recipe when None.
     """
     sessions = _draw_honest_sessions(scene, rng, recipe, people, loads)
     first_turns, conversation, turn = _split_into_conversations(rng, recipe, people, sessions)
@@ -111,8 +108,7 @@ def draw_models(rng: np.random.Generator, accounts: int, owner: Array) -> Array:
 def set_parameters(rng: np.random.Generator, draft: Draft, without_parameters: Array) -> None:
     """Sampling parameters: constant for most programs, varied by some, absent for people in a browser.
 
-    Args:
-        without_parameters: whether an account never sends any, shape (accounts,).
+    `without_parameters`: whether an account never sends any, shape (accounts,).
     """
     accounts = len(without_parameters)
     warm = rng.choice(

@@ -1,7 +1,5 @@
 """The work queue of one lab: distinct items, the words around them, and how workers get them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -96,8 +94,7 @@ def draw_queue(
 ) -> Queue:
     """Draw the work queue of a lab.
 
-    Args:
-        skills: the skills themselves, or their number; drawn when None.
+    `skills`: the skills themselves, or their number; drawn when None.
     """
     grammars = load_skills()
     draws = integer_stream(rng)
@@ -210,8 +207,7 @@ def operate(
 ) -> None:
     """Set client programs (one to three for the campaign), models (mostly the best), parameters and answers.
 
-    Args:
-        with_reasoning: whether the answers show their reasoning, which makes them longer.
+    `with_reasoning`: whether the answers show their reasoning, which makes them longer.
     """
     draft.address = people.address[draft.owner]
     client_programs = different_programs(scene, rng, rung.client_programs)

@@ -1,7 +1,5 @@
 """What a thief gets under a countermeasure, and a student that knows it, tries what may undo it, and keeps the best."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,32 +11,21 @@ from stillhunt_model.training.pairs import TextPair
 
 @dataclass(frozen=True)
 class Budgets:
-    """What a thief has, and through which interface; a claim about a measure holds for these alone.
+    """What a thief has, and through which interface; a claim about a measure holds for these alone."""
 
-    Attributes:
-        queries: questions that it may ask in all.
-        own: questions of its own with right results and no steps; every other one is for its validation.
-        leak: share of its questions that it sends from accounts that are not flagged and whose answers are in full.
-        held_out: questions of the test, which nobody trains on.
-    """
-
-    queries: int = 800
-    own: int = 200
+    queries: int = 800  # questions that it may ask in all
+    own: int = 200  # questions of its own with right results and no steps; every other one is for its validation
+    # share of its questions that it sends from accounts that are not flagged and whose answers are in full
     leak: float = 0.1
-    held_out: int = 300
+    held_out: int = 300  # questions of the test, which nobody trains on
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What is done to answers of flagged accounts.
+    """What is done to answers of flagged accounts."""
 
-    Attributes:
-        measure: to the reasoning; None for nothing.
-        keep: useful samples that are answered; None for all.
-    """
-
-    measure: MeasureName | None
-    keep: int | None = None
+    measure: MeasureName | None  # to the reasoning; None for nothing
+    keep: int | None = None  # useful samples that are answered; None for all
 
     @property
     def name(self) -> str:
@@ -50,15 +37,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class Received:
-    """What came back for one question.
-
-    Attributes:
-        result: as it came; None where the question was refused.
-    """
+    """What came back for one question."""
 
     prompt: str
     reasoning: str
-    result: str | None
+    result: str | None  # as it came; None where the question was refused
     whole: bool
 
     @property
@@ -70,8 +53,7 @@ class Received:
 def received_answers(condition: Condition, asked: Sequence[Example], leak: float) -> list[Received]:
     """What comes back, question by question; those from accounts that are not flagged come first.
 
-    Args:
-        leak: share of them from accounts that are not flagged.
+    `leak`: share of them from accounts that are not flagged.
     """
     leaked = round(leak * len(asked))
     answers = []
@@ -121,15 +103,11 @@ ROUNDS, DRAWS = 2, 4
 
 @dataclass(frozen=True)
 class Attempt:
-    """One way of a thief.
-
-    Attributes:
-        full: answers with all steps that it learned from, reconstructed ones included.
-    """
+    """One way of a thief."""
 
     name: str
     student: Student
-    full: int
+    full: int  # answers with all steps that it learned from, reconstructed ones included
     queries: int
 
 
@@ -199,7 +177,6 @@ class Thief:
 def best_attempt(attempts: Sequence[Attempt], validation: int) -> Attempt:
     """The way that a thief keeps: the best by its own validation, of equal ones the first.
 
-    Args:
-        validation: number of its validation questions, which stand first.
+    `validation`: number of its validation questions, which stand first.
     """
     return max(attempts, key=lambda one: one.student.share(0, validation))

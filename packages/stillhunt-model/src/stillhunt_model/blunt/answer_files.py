@@ -1,7 +1,5 @@
 """Countermeasures in a file of answers: only those to the accounts of an order, all other bytes as they are."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -25,41 +23,29 @@ _KEPT_FIELDS = frozenset(
 
 @dataclass(frozen=True)
 class BluntTerms:
-    """What is done, as an order says.
-
-    Attributes:
-        keep_samples: useful samples of the campaign that are answered; None for all.
-        until: when the order ends, in words.
-        appeal: address at which a customer appeals; empty where the terms name it.
-    """
+    """What is done, as an order says."""
 
     measure: MeasureName
-    keep_samples: int | None
-    until: str
-    appeal: str = ""
+    keep_samples: int | None  # useful samples of the campaign that are answered; None for all
+    until: str  # when the order ends, in words
+    appeal: str = ""  # address at which a customer appeals; empty where the terms name it
 
 
 @dataclass
 class BluntCounts:
-    """What was done with a file, in numbers.
-
-    Attributes:
-        refused: those that were refused, since the samples were used up.
-        samples: useful samples that were answered; of equal prompts one.
-        without_reasoning: answers that have no reasoning apart from the result; passed on as they are, if not refused.
-        unclear: responses that begin with <think> and do not show where the reasoning ends; passed on as they are, if
-            not refused.
-        unread: lines that are no JSON object with account_id, prompt and response as texts, or whose reasoning is no
-            text; passed on as they are.
-    """
+    """What was done with a file, in numbers."""
 
     rows: int = 0
     of_campaign: int = 0
     changed: int = 0
-    refused: int = 0
-    samples: int = 0
+    refused: int = 0  # those that were refused, since the samples were used up
+    samples: int = 0  # useful samples that were answered; of equal prompts one
+    # answers that have no reasoning apart from the result; passed on as they are, if not refused
     without_reasoning: int = 0
+    # responses that begin with <think> and do not show where the reasoning ends; passed on as they are, if not refused
     unclear: int = 0
+    # lines that are no JSON object with account_id, prompt and response as texts, or whose reasoning is no text; passed
+    # on as they are
     unread: int = 0
 
     def as_dict(self) -> dict[str, int]:
@@ -69,20 +55,15 @@ class BluntCounts:
 
 @dataclass
 class SampleCount:
-    """Useful samples that a campaign got so far.
-
-    Attributes:
-        prompts: those of this one, without letters' case and runs of spaces.
-    """
+    """Useful samples that a campaign got so far."""
 
     before: int = 0
-    prompts: set[int] = field(default_factory=set)
+    prompts: set[int] = field(default_factory=set)  # those of this one, without letters' case and runs of spaces
 
     def takes(self, prompt: str, keep: int | None) -> bool:
         """Whether one more answer to this prompt is given.
 
-        Args:
-            keep: samples that are answered; None for all.
+        `keep`: samples that are answered; None for all.
         """
         # hashes hold the memory small; Python's own differ from run to run and are compared within one
         sample = hash(" ".join(prompt.casefold().split()))

@@ -1,7 +1,5 @@
 """The table of the experiment: gains, cuts with their intervals, and what an honest user loses."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,23 +20,19 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class BluntResult:
-    """One line of the table.
-
-    Attributes:
-        passive, adaptive: gain of the students, in shares of right answers.
-        adaptive_low, adaptive_high: 95 % interval of the latter.
-        cut: 1 - the adaptive gain / the adaptive gain without any measure; None where that is too small.
-        cut_low, cut_high: its 95 % interval.
-    """
+    """One line of the table."""
 
     task: str
     condition: str
     seeds: int
+    # passive, adaptive: gain of the students, in shares of right answers
     passive: float
     adaptive: float
+    # adaptive_low, adaptive_high: 95 % interval of the latter
     adaptive_low: float
     adaptive_high: float
-    cut: float | None
+    cut: float | None  # 1 - the adaptive gain / the adaptive gain without any measure; None where that is too small
+    # cut_low, cut_high: its 95 % interval
     cut_low: float | None
     cut_high: float | None
     way: str
@@ -60,8 +54,7 @@ class BluntResult:
 def blunt_results(rows: Sequence[Mapping[str, Any]]) -> list[BluntResult]:
     """The lines of the table, from the rows of one set of budgets.
 
-    Args:
-        rows: from `run_blunt_cells`; seeds without a row of the condition `none` are left out.
+    `rows`: from `run_blunt_cells`; seeds without a row of the condition `none` are left out.
     """
     found: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
     for row in rows:

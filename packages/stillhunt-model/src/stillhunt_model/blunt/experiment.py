@@ -1,7 +1,5 @@
 """The experiment: what passive and adaptive students gain under each measure, and what an honest user loses."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -79,9 +77,8 @@ def run_blunt_cells(
 def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, float]:
     """What honest users lose: the share of wrongly flagged ones times what these lose of an answer.
 
-    Returns:
-        Shares of all answers to a wrongly flagged user without the right result, and without all its steps; and both
-        times the share of honest users who are flagged. Under a cap such a user gets nothing: the campaign used it up.
+    Returns shares of all answers to a wrongly flagged user without the right result, and without all its steps; and
+    both times the share of honest users who are flagged. Under a cap such a user gets nothing: the campaign used it up.
     """
     capped = Condition(condition.measure, 0) if condition.keep is not None else condition
     received = received_answers(capped, answers, leak=0.0)
@@ -101,8 +98,7 @@ def honest_loss(condition: Condition, answers: Sequence[Example]) -> dict[str, f
 def checked_plan(plan: BluntPlan) -> None:
     """Refuse a plan that cannot be measured.
 
-    Raises:
-        ConfigError: there is no such task, or the budgets are too small.
+    Raises ConfigError: there is no such task, or the budgets are too small.
     """
     if plan.task not in BLUNT_TASKS:
         raise ConfigError(
@@ -132,8 +128,7 @@ def budgets_of(plan: BluntPlan) -> dict[str, Any]:
 def student_size(task: str, steps: int | None = None) -> StudentSize:
     """The size of students of a task.
 
-    Args:
-        steps: updates of each student; None for those that the task needs.
+    `steps`: updates of each student; None for those that the task needs.
     """
     return replace(StudentSize(), steps=steps or STEPS.get(task, StudentSize().steps))
 

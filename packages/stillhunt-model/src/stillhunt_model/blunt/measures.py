@@ -4,8 +4,6 @@ A measure leaves steps out, or puts them into another order and says so. It writ
 what it left out, since a wrong or invented step would mislead whoever reads it, a wrongly flagged customer included.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Literal, get_args
@@ -37,8 +35,7 @@ _NUMBERED = re.compile(r"\[step (\d+) of (\d+)\] ")
 def checked_measure(name: str) -> MeasureName:
     """A measure by its name.
 
-    Raises:
-        ConfigError: there is none of this name.
+    Raises ConfigError: there is none of this name.
     """
     for measure in MEASURES:
         if name == measure:
@@ -101,9 +98,8 @@ def _fence_after(line: str, fence: str) -> str:
 def blunted_reasoning(measure: MeasureName, reasoning: str) -> str:
     """The reasoning as the accounts of an order get it.
 
-    Args:
-        measure: what is done; `cap` leaves it as it is, since it only counts.
-        reasoning: of one answer; one without any word stays as it is.
+    `measure`: what is done; `cap` leaves it as it is, since it only counts. `reasoning`: of one answer; one without any
+    word stays as it is.
     """
     if not reasoning.strip():
         return reasoning

@@ -1,7 +1,5 @@
 """What a customer reads under a countermeasure: a notice with each answer, and the text for the terms of service."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from stillhunt_model.blunt.measures import MEASURES, MeasureName
@@ -17,8 +15,7 @@ REFUSED_ANSWER: str = _TEXTS["refused_answer"]
 def changed_notice(measure: MeasureName, appeal: str = "", *, has_result: bool = True) -> str:
     """The notice that goes with a changed answer.
 
-    Args:
-        appeal: address at which the customer appeals; empty where the terms name it.
+    `appeal`: address at which the customer appeals; empty where the terms name it.
     """
     answer = _TEXTS["result" if has_result else "no_result"]
     return f"{_TEXTS['done'][measure]} {answer} {_TEXTS['why']} {_write_appeal_sentence(appeal)}"
@@ -27,8 +24,7 @@ def changed_notice(measure: MeasureName, appeal: str = "", *, has_result: bool =
 def refused_notice(until: str, appeal: str = "") -> str:
     """The notice that goes with a refused answer.
 
-    Args:
-        until: when the order ends, in words.
+    `until`: when the order ends, in words.
     """
     refused = f"It is reached, and further requests are refused until {until}."
     return f"{_TEXTS['done']['cap']} {refused} {_TEXTS['why']} {_write_appeal_sentence(appeal)}"

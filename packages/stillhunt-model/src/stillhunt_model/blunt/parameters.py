@@ -1,7 +1,5 @@
 """Numbers that decide what countermeasures do and how they are measured."""
 
-from __future__ import annotations
-
 # steps: a summary keeps one whole step of so many, the first of each, and says how many it leaves out (a reader can
 # follow the course of a solution, and two thirds of the steps are missing)
 OUTLINE_EVERY = 3

@@ -1,7 +1,5 @@
 """Students of the experiment: copies of one small base model, trained on what a thief has."""
 
-from __future__ import annotations
-
 import copy
 import random
 from collections import Counter
@@ -30,14 +28,10 @@ _TEMPERATURE = 0.8
 
 @dataclass(frozen=True)
 class StudentSize:
-    """How large students are and how long they learn.
-
-    Attributes:
-        base_steps: updates of the base model, which learns to copy.
-    """
+    """How large students are and how long they learn."""
 
     shape: TinySize = field(default_factory=lambda: TinySize(width=96, layers=3, heads=4, longest=128))
-    base_steps: int = 500
+    base_steps: int = 500  # updates of the base model, which learns to copy
     steps: int = 150
     learning_rate: float = 3e-3
 
@@ -88,8 +82,7 @@ class School:
     def traces(self, student: Student, known: Sequence[tuple[str, str, str]], draws: int) -> list[TextPair]:
         """Answers of a student whose result is the right one: rejection sampling (STaR, 2203.14465).
 
-        Args:
-            known: prompt, beginning of the reasoning, right result of each question.
+        `known`: prompt, beginning of the reasoning, right result of each question.
         """
         kept: dict[str, TextPair] = {}
         for draw in range(draws):

@@ -1,7 +1,5 @@
 """`stillhunt model`: the group of commands about models; each is imported when it runs."""
 
-from __future__ import annotations
-
 from stillhunt.commands import CommandEntry, lazy_typer
 
 _HERE = "stillhunt_model.commands."

@@ -1,7 +1,5 @@
 """`stillhunt model blunt`: orders, files of answers and terms."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """`stillhunt model blunt measure`: the experiment, condition by condition, and its table."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

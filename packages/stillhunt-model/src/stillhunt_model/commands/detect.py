@@ -1,7 +1,5 @@
 """`stillhunt model detect`: the public detector of the standing mark, and which campaigns' keys a text has."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`stillhunt model mark`: the keys of the standing mark, the groups of accounts, and a model to try it with."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`stillhunt model mark answer`: marked answers of a local model, to try the standing mark before a server has it."""
 
-from __future__ import annotations
-
 import codecs
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Orders as the commands of marks and of countermeasures list and end them, and what each command does first."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,11 +64,8 @@ def list_orders(
 def end_listed_order(kind: OrderKind, order_id: str, by: str, note: str, settings_file: Path | None) -> None:
     """End an order before its time.
 
-    Args:
-        kind: `mark` or `blunt`.
-
-    Raises:
-        ConfigError: there is no such order in force, or the name or the reason is missing.
+    `kind`: `mark` or `blunt`. Raises ConfigError: there is no such order in force, or the name or the reason is
+    missing.
     """
     config = start_models(settings_file)
     register = OrderRegister(model_folder(config))
@@ -82,8 +77,7 @@ def end_listed_order(kind: OrderKind, order_id: str, by: str, note: str, setting
 def order_moment(at: int) -> str:
     """A moment of an order, for people.
 
-    Args:
-        at: microseconds since 1970.
+    `at`: microseconds since 1970.
     """
     return minute_of(at)
 
@@ -127,8 +121,7 @@ def _format_order_cells(document: Document, counts: Mapping[str, Callable[[Docum
 def start_models(settings_file: Path | None, changed: dict[str, Any] | None = None) -> Config:
     """Read the settings, and make the libraries of models ready: offline, quiet, with the threads of the settings.
 
-    Args:
-        changed: settings that count before those of the file.
+    `changed`: settings that count before those of the file.
     """
     config = Config.load(changed, file=settings_file)
     make_libraries_ready(config.model.threads)

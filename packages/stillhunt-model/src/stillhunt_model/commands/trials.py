@@ -1,7 +1,5 @@
 """`stillhunt model trials`: the register of trials, listed and checked."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -4,8 +4,6 @@ Every figure is one function of a table of losses. Its interval comes from drawi
 same for all students, so that differences between them keep what they have in common.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,68 +40,49 @@ class Interval:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Students of one kind and count.
-
-    Attributes:
-        loss: nats a token of held-out harvested answers.
-        exact: share of short held-out answers that they give exactly; None where too few are short.
-        best_steps: updates after which each was at its best.
-    """
+    """Students of one kind and count."""
 
     kind: str
     count: int
-    loss: Interval
+    loss: Interval  # nats a token of held-out harvested answers
     loss_by_byte: Interval
-    exact: Interval | None
-    best_steps: tuple[int, ...]
+    exact: Interval | None  # share of short held-out answers that they give exactly; None where too few are short
+    best_steps: tuple[int, ...]  # updates after which each was at its best
 
 
 @dataclass(frozen=True)
 class LabelGain:
-    """What the harvest teaches of one skill or subject.
-
-    Attributes:
-        gain: nats a byte by which students of all harvested samples beat those of as many honest answers.
-        share: the same as a share of the loss of the latter.
-    """
+    """What the harvest teaches of one skill or subject."""
 
     aspect: str
     name: str
     asked: int
-    gain: Interval
-    share: Interval
+    gain: Interval  # nats a byte by which students of all harvested samples beat those of as many honest answers
+    share: Interval  # the same as a share of the loss of the latter
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """What a harvest is worth.
-
-    Attributes:
-        advantage: nats a byte by which students of all harvested samples beat those of honest answers.
-        honest_worth: honest answers that teach as much as all harvested samples; infinite for more than there were,
-            0 for fewer than the smallest count.
-        harvested_worth: harvested samples that teach as much as all honest answers; likewise.
-        reached: count -> share of the way from all honest answers to all harvested samples that a student of so many
-            harvested samples has gone; empty where the harvest has no certain advantage.
-        learned: nats a byte between the smallest count and all of the harvest.
-        bend: count from which a doubling brings less than `bend_share` of the best one; infinite where there is none.
-        bent: share of the draws in which the curve bends within the counts.
-        exact_bend: the same count by the share of short answers that are given exactly, which goes on to rise when the
-            loss hardly falls; None where too few are short or more samples bring no more of them.
-        honest_loss: kind -> nats a byte of held-out honest answers, of students with all samples.
-    """
+    """What a harvest is worth."""
 
     points: tuple[CurvePoint, ...]
-    advantage: Interval
+    advantage: Interval  # nats a byte by which students of all harvested samples beat those of honest answers
+    # honest answers that teach as much as all harvested samples; infinite for more than there were, 0 for fewer than
+    # the smallest count
     honest_worth: Interval
-    harvested_worth: Interval
+    harvested_worth: Interval  # harvested samples that teach as much as all honest answers; likewise
+    # count -> share of the way from all honest answers to all harvested samples that a student of so many harvested
+    # samples has gone; empty where the harvest has no certain advantage
     reached: dict[int, Interval]
-    learned: Interval
+    learned: Interval  # nats a byte between the smallest count and all of the harvest
+    # count from which a doubling brings less than `bend_share` of the best one; infinite where there is none
     bend: Interval
-    bent: float
+    bent: float  # share of the draws in which the curve bends within the counts
+    # the same count by the share of short answers that are given exactly, which goes on to rise when the loss hardly
+    # falls; None where too few are short or more samples bring no more of them
     exact_bend: Interval | None
     gains: tuple[LabelGain, ...]
-    honest_loss: dict[str, Interval]
+    honest_loss: dict[str, Interval]  # kind -> nats a byte of held-out honest answers, of students with all samples
 
     def point(self, kind: str, count: int) -> CurvePoint:
         """The students of one kind and count."""
@@ -205,8 +184,7 @@ def learning_curve(students: Students, held: HeldOut, seed: int) -> LearningCurv
 def interval_of(draws: Floats) -> Interval:
     """A figure with its interval.
 
-    Args:
-        draws: the figure first, then as it comes out in each draw; infinite ones count as beyond everything.
+    `draws`: the figure first, then as it comes out in each draw; infinite ones count as beyond everything.
     """
     if np.isnan(draws).any():
         return Interval(math.nan, math.nan, math.nan)
@@ -224,11 +202,8 @@ def _compute_for_each_draw(
 def equal_count(wanted: float, losses: Floats, counts: Sequence[int]) -> float:
     """The count at which a curve comes to a loss, between its points on a scale of doublings.
 
-    Args:
-        losses: of each count; what a smaller count reached counts for larger ones, too.
-
-    Returns:
-        The count; infinity where the curve stays above, 0 where it is below from the start.
+    `losses`: of each count; what a smaller count reached counts for larger ones, too. Returns the count; infinity where
+    the curve stays above, 0 where it is below from the start.
     """
     best = np.minimum.accumulate(losses)
     if wanted >= best[0]:
@@ -244,8 +219,7 @@ def equal_count(wanted: float, losses: Floats, counts: Sequence[int]) -> float:
 def bend_of(losses: Floats, counts: Sequence[int]) -> float:
     """The count from which every doubling brings less than a share of what the best one brought.
 
-    Returns:
-        The count; infinity where the last doubling still brings that share, or none brought anything.
+    Returns the count; infinity where the last doubling still brings that share, or none brought anything.
     """
     doublings = np.log2(np.array(counts[1:], float) / np.array(counts[:-1], float))
     gains = (losses[:-1] - losses[1:]) / doublings

@@ -1,7 +1,5 @@
 """What one campaign's harvest is worth, from the case and the logs to the figures."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,29 +26,22 @@ _BOUNDS_OF_SPEC = {
 
 @dataclass(frozen=True)
 class DamageResult:
-    """What was measured, and on what.
-
-    Attributes:
-        requests, requests_read: harvested requests of the case, and those that were read.
-        useful: useful samples of the whole campaign as the case counts them; None where it does not.
-        honest: honest answers that were read, of alike prompts one.
-        asked, asked_honest: held-out answers by which students were measured.
-        chosen_by: held-out answers that chose the best moment of each training.
-        overlapping: honest answers that no student learned from since they belong with held-out harvested ones.
-    """
+    """What was measured, and on what."""
 
     campaign: str
     spec: StudentSpec
     curve: LearningCurve
+    # requests, requests_read: harvested requests of the case, and those that were read
     requests: int
     requests_read: int
-    useful: int | None
+    useful: int | None  # useful samples of the whole campaign as the case counts them; None where it does not
     samples: int
-    honest: int
+    honest: int  # honest answers that were read, of alike prompts one
+    # asked, asked_honest: held-out answers by which students were measured
     asked: int
     asked_honest: int
-    chosen_by: int
-    overlapping: int
+    chosen_by: int  # held-out answers that chose the best moment of each training
+    overlapping: int  # honest answers that no student learned from since they belong with held-out harvested ones
     parameters: int
     kept: int
     students: int
@@ -61,11 +52,8 @@ def measure_damage(
 ) -> DamageResult:
     """Train students on a campaign's harvest, on honest answers and on fewer, and say what the harvest is worth.
 
-    Args:
-        work: folder for finished students, from which a run that was stopped goes on; None for none.
-
-    Raises:
-        StillhuntError: the case, the logs or the specification cannot be used; the logs hold no responses.
+    `work`: folder for finished students, from which a run that was stopped goes on; None for none. Raises
+    StillhuntError: the case, the logs or the specification cannot be used; the logs hold no responses.
     """
     check_spec(spec)
     gathered = gather_answers(source, config, progress, spec.seed)
@@ -77,8 +65,7 @@ def measure_damage(
 def check_spec(spec: StudentSpec) -> None:
     """Refuse numbers with which nothing can be measured.
 
-    Raises:
-        ConfigError: one is out of its range.
+    Raises ConfigError: one is out of its range.
     """
     for name, (least, most) in _BOUNDS_OF_SPEC.items():
         value = getattr(spec, name)

@@ -1,7 +1,5 @@
 """Numbers that decide what `damage` says."""
 
-from __future__ import annotations
-
 # The curve bends at the count from which each doubling brings less than this share of the best one (a doubling that
 # costs twice as much and brings a quarter is where a buyer stops)
 BEND_SHARE = 0.25

@@ -1,7 +1,5 @@
 """What the students say, as JSON, a table, sentences and a page; no prompt or answer is in any of them."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence
@@ -241,8 +239,7 @@ def _format_markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
 def write_damage(result: DamageResult, folder: Path) -> None:
     """Write damage.json and damage.md into a folder.
 
-    Raises:
-        OutputError: a file cannot be written.
+    Raises OutputError: a file cannot be written.
     """
     document = json.dumps(damage_document(result), indent=2, sort_keys=True, ensure_ascii=True, allow_nan=False)
     write_whole(folder / "damage.json", [document.encode(), b"\n"])

@@ -4,8 +4,6 @@ What counts as one useful sample is said by `triage/taken.py` and `triage/alike_
 Memory is bounded: of more requests than are needed those with the smallest keyed hashes stay, whatever their order.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -134,58 +132,41 @@ _COLUMNS = ("request_id", "timestamp", "turn", "status", "output_tokens", "promp
 
 @dataclass(frozen=True)
 class HarvestSource:
-    """Where a campaign and its answers are.
-
-    Attributes:
-        campaign: id of a campaign, or its beginning.
-    """
+    """Where a campaign and its answers are."""
 
     case: Path
-    campaign: str
+    campaign: str  # id of a campaign, or its beginning
     logs: Any
     mapping: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class TakenAnswer:
-    """One useful sample: a request with its answer.
-
-    Attributes:
-        pair: prompt and answer, cut to what students take at most.
-        group: number that samples share which belong together; they are never on both sides of a comparison.
-        ties: what it asks and answers, as hashes; samples that share one are never on both sides either.
-    """
+    """One useful sample: a request with its answer."""
 
     request_id: str
-    pair: TextPair
-    group: int
-    ties: frozenset[bytes]
+    pair: TextPair  # prompt and answer, cut to what students take at most
+    group: int  # number that samples share which belong together; they are never on both sides of a comparison
+    ties: frozenset[bytes]  # what it asks and answers, as hashes; samples that share one are never on both sides either
     labels: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class GatheredAnswers:
-    """What was read.
-
-    Attributes:
-        honest: answers to accounts that no campaign and no group left alone has, of alike prompts one.
-        requests_read: those of them that were found in the logs, at most the number that is kept.
-        useful: useful samples of the whole campaign, as the case counts them; None where it does not.
-    """
+    """What was read."""
 
     campaign: str
     harvested: list[TakenAnswer]
-    honest: list[TakenAnswer]
+    honest: list[TakenAnswer]  # answers to accounts that no campaign and no group left alone has, of alike prompts one
     requests: int
-    requests_read: int
-    useful: int | None
+    requests_read: int  # those of them that were found in the logs, at most the number that is kept
+    useful: int | None  # useful samples of the whole campaign, as the case counts them; None where it does not
 
 
 def keyed_number(text: str, purpose: str, seed: int) -> int:
     """A number of 64 bits that depends on a text, what it is for, and the seed, and on no order.
 
-    Args:
-        purpose: keeps draws for different purposes independent of each other.
+    `purpose`: keeps draws for different purposes independent of each other.
     """
     key = f"{seed}-{purpose}".encode()[:64]
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=key)

@@ -1,7 +1,5 @@
 """Which samples students learn from, and which they are asked: by groups and keyed hashes, never by order."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,25 +34,18 @@ _MORE = {
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What students learn from and what they are asked.
+    """What students learn from and what they are asked."""
 
-    Attributes:
-        training: kind -> samples to learn from, in no order of meaning.
-        choosing: held-out harvested samples that choose the best moment of a training.
-        asked_honest: held-out honest ones, to see what a student knows of ordinary traffic.
-    """
-
-    training: dict[str, list[TakenAnswer]]
-    choosing: list[TakenAnswer]
+    training: dict[str, list[TakenAnswer]]  # kind -> samples to learn from, in no order of meaning
+    choosing: list[TakenAnswer]  # held-out harvested samples that choose the best moment of a training
     asked: list[TakenAnswer]
-    asked_honest: list[TakenAnswer]
+    asked_honest: list[TakenAnswer]  # held-out honest ones, to see what a student knows of ordinary traffic
 
 
 def hold_out(gathered: GatheredAnswers, seed: int) -> HeldOut:
     """Part samples into those to learn from and those to ask; samples of one group stay together.
 
-    Raises:
-        InputError: there are too few to say anything.
+    Raises InputError: there are too few to say anything.
     """
     every = [*gathered.harvested, *gathered.honest]
     drawn: dict[int, int] = {}

@@ -1,7 +1,5 @@
 """The experiment: one small student for each kind of answers, count and seed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -25,19 +23,13 @@ from stillhunt_model.training.run import TrainingRecipe, train
 
 @dataclass(frozen=True)
 class AnswerScores:
-    """One number for each answer.
+    """One number for each answer."""
 
-    Attributes:
-        nats: negative log-likelihood, summed over the tokens of the answer and its end.
-        bytes: bytes of the answer, as far as it was not cut, and one for its end.
-        short: whether it is short and whole, so that giving it exactly can be asked for.
-        exact: whether the likeliest token is the right one everywhere: the student, asked without chance, gives it.
-    """
-
-    nats: list[float]
+    nats: list[float]  # negative log-likelihood, summed over the tokens of the answer and its end
     tokens: list[int]
-    bytes: list[int]
-    short: list[bool]
+    bytes: list[int]  # bytes of the answer, as far as it was not cut, and one for its end
+    short: list[bool]  # whether it is short and whole, so that giving it exactly can be asked for
+    # whether the likeliest token is the right one everywhere: the student, asked without chance, gives it
     exact: list[bool]
 
 
@@ -77,59 +69,44 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class StudentSpec:
-    """How students are made and trained.
+    """How students are made and trained."""
 
-    Attributes:
-        samples: most useful samples that a student learns from.
-        width, layers: shape of a tiny student.
-        longest: tokens of a prompt and its answer together; what is longer is cut.
-        vocabulary: tokens of tiny students, learned from the samples to learn from.
-        base: folder or GGUF file of the model that each student starts from; None for tiny ones made from nothing.
-    """
-
-    samples: int = 1024
+    samples: int = 1024  # most useful samples that a student learns from
     seeds: int = 3
     steps: int = 300
     batch: int = 16
+    # width, layers: shape of a tiny student
     width: int = 64
     layers: int = 2
-    longest: int = 192
-    vocabulary: int = 1024
+    longest: int = 192  # tokens of a prompt and its answer together; what is longer is cut
+    vocabulary: int = 1024  # tokens of tiny students, learned from the samples to learn from
     learning_rate: float = 3e-3
     seed: int = 0
+    # folder or GGUF file of the model that each student starts from; None for tiny ones made from nothing
     base: Path | None = None
 
 
 @dataclass(frozen=True)
 class StudentScores:
-    """What one student knows at its best moment.
-
-    Attributes:
-        seed: number of the student among those of the same kind and count.
-        best_step: updates after which it was best on the samples that choose.
-        tokens_per_second: of its training; 0 where it was kept from an earlier run.
-    """
+    """What one student knows at its best moment."""
 
     kind: str
     count: int
-    seed: int
-    best_step: int
+    seed: int  # number of the student among those of the same kind and count
+    best_step: int  # updates after which it was best on the samples that choose
     nats: list[float]
     exact: list[bool]
     honest_nats: list[float]
-    tokens_per_second: float
+    tokens_per_second: float  # of its training; 0 where it was kept from an earlier run
 
 
 @dataclass(frozen=True)
 class Students:
-    """All students, and what they were asked.
-
-    Attributes:
-        asked, asked_honest: sizes of the answers that were asked.
-    """
+    """All students, and what they were asked."""
 
     counts: dict[str, tuple[int, ...]]
     scores: list[StudentScores]
+    # asked, asked_honest: sizes of the answers that were asked
     asked: AnswerScores
     asked_honest: AnswerScores
     parameters: int
@@ -139,8 +116,7 @@ class Students:
 def train_students(held: HeldOut, spec: StudentSpec, progress: Progress, work: Path | None = None) -> Students:
     """Train and ask all students.
 
-    Args:
-        work: folder in which finished students are kept, so that a run that was stopped goes on; None for none.
+    `work`: folder in which finished students are kept, so that a run that was stopped goes on; None for none.
     """
     counts = {
         kind: _list_training_counts(len(held.training[kind]), len(held.training[HARVESTED]), spec) for kind in KINDS
@@ -181,11 +157,8 @@ def _list_training_counts(there: int, harvested: int, spec: StudentSpec) -> tupl
 def student_maker(held: HeldOut, spec: StudentSpec, most: int) -> Callable[[int], Net]:
     """What makes untrained students; all have one tokenizer, so that their losses can be compared.
 
-    Args:
-        most: samples of each kind from which tiny students have their tokens.
-
-    Returns:
-        Seed -> student; that of a given model is the same for every seed.
+    `most`: samples of each kind from which tiny students have their tokens. Returns seed -> student; that of a given
+    model is the same for every seed.
     """
     if spec.base is not None:
         base = spec.base
@@ -317,8 +290,7 @@ class _Shelf:
 def experiment_key(held: HeldOut, spec: StudentSpec, first: Net) -> str:
     """A hash of all that a student's scores depend on: samples, what is asked, how it is made.
 
-    Args:
-        spec: how they are made; the number of seeds does not count, so that more seeds go on from fewer.
+    `spec`: how they are made; the number of seeds does not count, so that more seeds go on from fewer.
     """
     digest = hashlib.blake2b(digest_size=16)
     known: dict[str, Any] = {**asdict(spec), "base": first.name if spec.base else "", "version": _VERSION}

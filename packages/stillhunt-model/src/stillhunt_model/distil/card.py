@@ -1,7 +1,5 @@
 """The model card of a student: whose answers, which data, under which terms, permitted by whom, and how good it is."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -23,17 +21,13 @@ HEADINGS = ("model", "parameters", "right", "bits a byte", "of the gap", "operat
 
 @dataclass(frozen=True)
 class Permit:
-    """Who permits a distillation, and of what.
-
-    Attributes:
-        day: of the run, ISO 8601.
-    """
+    """Who permits a distillation, and of what."""
 
     permission: str
     by: str
     teacher: str
     teacher_terms: str
-    day: str
+    day: str  # of the run, ISO 8601
 
 
 def result_cells(done: Distilled) -> list[tuple[str, ...]]:

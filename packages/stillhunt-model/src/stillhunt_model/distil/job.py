@@ -1,7 +1,5 @@
 """One distillation from data to a table of results."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -37,22 +35,17 @@ _NOTES = 10
 
 @dataclass(frozen=True)
 class DistilJob:
-    """What is to be distilled.
-
-    Attributes:
-        student: model before it learns; it is changed in place.
-        compare: train a second student of the same beginning without the teacher.
-        same: whether an answer counts as the one that was expected; None compares the texts.
-    """
+    """What is to be distilled."""
 
     teacher: Net
     teacher_hash: str
-    student: Net
+    student: Net  # model before it learns; it is changed in place
     data: DistilData
     recipe: DistilRecipe
-    compare: bool = True
+    compare: bool = True  # train a second student of the same beginning without the teacher
     work: Path | None = None
     resume: bool = False
+    # whether an answer counts as the one that was expected; None compares the texts
     same: Callable[[str, str], bool] | None = None
 
 
@@ -66,14 +59,11 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class Distilled:
-    """What a distillation made.
-
-    Attributes:
-        rows: table of results: teacher, student, student without the teacher where there is one, untrained student.
-    """
+    """What a distillation made."""
 
     student: Net
     trained: Trained
+    # table of results: teacher, student, student without the teacher where there is one, untrained student
     rows: list[ResultRow]
     questions: int
     right_means: str
@@ -83,9 +73,8 @@ class Distilled:
 def distil(job: DistilJob, progress: Progress) -> Distilled:
     """Distil a teacher into a student and compare them on prompts that no student saw.
 
-    Raises:
-        ConfigError: the recipe does not suit the models, or there is nothing to resume.
-        InputError: there are too few prompts.
+    Raises ConfigError: the recipe does not suit the models, or there is nothing to resume. Raises InputError: there are
+    too few prompts.
     """
     training, held = set_aside(job.data.rows, job.recipe.training.seed)
     check_recipe(job.teacher, job.student, job.recipe, [row.prompt for row in training])
@@ -123,8 +112,7 @@ def _list_size_notes(teacher: AskedModel, student: AskedModel) -> list[str]:
 def set_aside(rows: Sequence[DataRow], seed: int) -> tuple[list[DataRow], list[DataRow]]:
     """Rows to learn from, and one row of each prompt by which models are judged.
 
-    Raises:
-        InputError: there are too few different prompts.
+    Raises InputError: there are too few different prompts.
     """
     prompts = sorted({row.prompt for row in rows})
     if len(prompts) < _FEWEST_PROMPTS:

@@ -1,7 +1,5 @@
 """How good teacher and students are on prompts that no student saw, and what a token of each costs."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -31,36 +29,25 @@ _Z = 1.959963984540054
 
 @dataclass(frozen=True)
 class Spread:
-    """A number with its interval of 95 %.
+    """A number with its interval of 95 %."""
 
-    Attributes:
-        value: the number; nan where it is not known.
-        low, high: ends of the interval; nan where there were too few questions for one.
-    """
-
-    value: float
+    value: float  # the number; nan where it is not known
+    # low, high: ends of the interval; nan where there were too few questions for one
     low: float
     high: float
 
 
 @dataclass(frozen=True)
 class AskedModel:
-    """One model on the held-out questions.
-
-    Attributes:
-        flops: floating-point operations of one token, without those of attention over the context.
-        seconds: of processor time for answering 1,000 tokens, here and now; other work on the machine adds little.
-        bits: for each question, the bits that the model needs for the teacher's answer.
-        sizes: bytes of the teacher's answers.
-    """
+    """One model on the held-out questions."""
 
     name: str
     parameters: int
-    flops: int
-    seconds: float
+    flops: int  # floating-point operations of one token, without those of attention over the context
+    seconds: float  # of processor time for answering 1,000 tokens, here and now; other work on the machine adds little
     right: Floats
-    bits: Floats
-    sizes: Floats
+    bits: Floats  # for each question, the bits that the model needs for the teacher's answer
+    sizes: Floats  # bytes of the teacher's answers
 
     @property
     def share_right(self) -> Spread:
@@ -79,8 +66,7 @@ def ask_model(
 ) -> AskedModel:
     """Ask a model the held-out questions, and score the teacher's answers with it.
 
-    Args:
-        pairs: held-out prompts with the teacher's answers.
+    `pairs`: held-out prompts with the teacher's answers.
     """
     began = time.process_time()
     named = Net(net.model, net.tokenizer, name)

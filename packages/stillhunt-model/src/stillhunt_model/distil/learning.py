@@ -1,7 +1,5 @@
 """The three methods of distillation, each on a student in place."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -125,8 +123,7 @@ _STEPS, _WARM_UP = "steps", "warm-up"
 def check_recipe(teacher: Net, student: Net, recipe: DistilRecipe, prompts: Sequence[str]) -> None:
     """Refuse what cannot work, before time is spent.
 
-    Raises:
-        ConfigError: the vocabularies differ and the method compares logits, or no prompt leaves room for an answer.
+    Raises ConfigError: the vocabularies differ and the method compares logits, or no prompt leaves room for an answer.
     """
     if recipe.method != "sequence":
         check_vocabularies(teacher, student, rows=recipe.method == "on-policy")

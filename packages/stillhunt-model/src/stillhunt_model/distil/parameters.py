@@ -1,7 +1,5 @@
 """Numbers that decide what `distil` says of a student."""
 
-from __future__ import annotations
-
 # Held-out prompts below which no interval is said (draws with repetition from fewer give intervals that are far too
 # narrow)
 FEWEST_ASKED_PROMPTS = 10

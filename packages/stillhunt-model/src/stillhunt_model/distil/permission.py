@@ -1,7 +1,5 @@
 """The licence that a model folder declares in the front matter of its README, as Hugging Face has it."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -61,8 +59,7 @@ def terms_id(text: str) -> str:
 def terms_family(text: str) -> str:
     """The family of known terms to which a declaration belongs; empty where it is unknown.
 
-    Args:
-        text: an id, a name of a licence, or a sentence.
+    `text`: an id, a name of a licence, or a sentence.
     """
     clean = _clean_terms_text(text)
     words = _join_terms_words(clean)
@@ -116,13 +113,9 @@ LONGEST_TERMS = 200
 
 @dataclass(frozen=True)
 class Declared:
-    """One declaration of terms.
+    """One declaration of terms."""
 
-    Attributes:
-        text: as declared; empty where nothing was.
-    """
-
-    text: str
+    text: str  # as declared; empty where nothing was
     place: str
 
 
@@ -223,12 +216,8 @@ def _parse_yaml_value(text: str, following: list[str]) -> str:
 def teacher_terms(stated: str, model: Path) -> str:
     """The terms of a teacher: those that somebody states, else those of its README, else own.
 
-    Args:
-        stated: terms that somebody states; empty for none.
-
-    Raises:
-        InputError: the README declares terms that forbid training, or that are not known to allow it, and nothing
-            that is stated answers it.
+    `stated`: terms that somebody states; empty for none. Raises InputError: the README declares terms that forbid
+    training, or that are not known to allow it, and nothing that is stated answers it.
     """
     declared = declared_license(model)
     if not declared:

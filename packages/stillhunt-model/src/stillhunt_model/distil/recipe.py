@@ -1,7 +1,5 @@
 """How a student is distilled."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -19,29 +17,22 @@ BETAS = {"forward": FORWARD, "reverse": REVERSE, "jsd": 0.5}
 
 @dataclass(frozen=True)
 class DistilRecipe:
-    """How a student learns from a teacher.
-
-    Attributes:
-        method: from the teacher's answers (sequence), from its logits over them, or from its logits over the student's
-            own answers (on-policy).
-        beta: divergence of logits: 0 forward, 1 reverse, between them the generalised Jensen-Shannon divergence.
-        temperature: of logits, and of the student's own answers.
-        top: the teacher's top tokens that are stored for each place; 0 asks the teacher at every step.
-        warm_up: of the steps of on-policy distillation, the first that learn from the teacher's answers instead: a
-            student that can say nothing yet has nothing to be corrected.
-        answer_temperature: of the teacher's answers; 0 takes the likeliest token.
-        own_answers: learn over the answers of the data instead of the teacher's.
-    """
+    """How a student learns from a teacher."""
 
     training: TrainingRecipe
+    # from the teacher's answers (sequence), from its logits over them, or from its logits over the student's own
+    # answers (on-policy)
     method: Method = "sequence"
+    # divergence of logits: 0 forward, 1 reverse, between them the generalised Jensen-Shannon divergence
     beta: float = 0.0
-    temperature: float = 1.0
-    top: int = 0
+    temperature: float = 1.0  # of logits, and of the student's own answers
+    top: int = 0  # the teacher's top tokens that are stored for each place; 0 asks the teacher at every step
+    # of the steps of on-policy distillation, the first that learn from the teacher's answers instead: a student that
+    # can say nothing yet has nothing to be corrected
     warm_up: int = 0
     answer_tokens: int = 128
-    answer_temperature: float = 0.0
-    own_answers: bool = False
+    answer_temperature: float = 0.0  # of the teacher's answers; 0 takes the likeliest token
+    own_answers: bool = False  # learn over the answers of the data instead of the teacher's
 
     def __post_init__(self) -> None:
         rate = self.training.learning_rate

@@ -1,7 +1,5 @@
 """Data for a distillation: rows of prompts, with what they may be used for and from whom they came."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -33,70 +31,48 @@ HALF_CHARACTERS = "its text has halves of characters, which no file can hold"
 
 @dataclass(frozen=True)
 class DataRow:
-    """One prompt.
-
-    Attributes:
-        answer: the data's own answer; empty where there is none.
-    """
+    """One prompt."""
 
     prompt: str
-    answer: str = ""
+    answer: str = ""  # the data's own answer; empty where there is none
 
 
 @dataclass(frozen=True)
 class Flagged:
-    """Accounts and requests that may not teach.
+    """Accounts and requests that may not teach."""
 
-    Attributes:
-        accounts: accounts with the verdict act.
-    """
-
-    accounts: frozenset[str] = frozenset()
+    accounts: frozenset[str] = frozenset()  # accounts with the verdict act
     requests: frozenset[str] = frozenset()
     cases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class DistilData:
-    """What a distillation learns from.
-
-    Attributes:
-        files: name -> SHA-256 of the file.
-        rejects: reason -> rows that were left out for it.
-        unchecked: rows that name neither account nor request, so that they could not be compared with cases.
-    """
+    """What a distillation learns from."""
 
     rows: list[DataRow]
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)  # name -> SHA-256 of the file
     terms: dict[str, str] = field(default_factory=dict)
-    rejects: dict[str, int] = field(default_factory=dict)
-    unchecked: int = 0
+    rejects: dict[str, int] = field(default_factory=dict)  # reason -> rows that were left out for it
+    unchecked: int = 0  # rows that name neither account nor request, so that they could not be compared with cases
 
 
 @dataclass(frozen=True)
 class DataOrder:
-    """Which data, and under which terms.
+    """Which data, and under which terms."""
 
-    Attributes:
-        files: JSON lines with `prompt`, and `answer`, `account_id`, `request_id`, `terms` and `source` where known.
-        terms: of rows that declare none; empty for none.
-        accepted: terms that somebody has read and that allow this use.
-    """
-
+    # JSON lines with `prompt`, and `answer`, `account_id`, `request_id`, `terms` and `source` where known
     files: Sequence[Path]
-    terms: str = ""
-    accepted: Sequence[str] = ()
+    terms: str = ""  # of rows that declare none; empty for none
+    accepted: Sequence[str] = ()  # terms that somebody has read and that allow this use
     flagged: Flagged = field(default_factory=Flagged)
 
 
 def read_data_rows(order: DataOrder, also: Sequence[Declared] = ()) -> DistilData:
     """Read the data and refuse what may not teach.
 
-    Args:
-        also: other declarations that must allow training, such as that of the teacher.
-
-    Raises:
-        InputError: a file cannot be read, terms do not allow training, or no row is left.
+    `also`: other declarations that must allow training, such as that of the teacher. Raises InputError: a file cannot
+    be read, terms do not allow training, or no row is left.
     """
     rejects: Counter[str] = Counter()
     rows: list[DataRow] = []
@@ -179,8 +155,7 @@ def _find_flag_reason(row: dict[str, Any], flagged: Flagged) -> str:
 def flagged_of(cases: Sequence[Path]) -> Flagged:
     """Flagged accounts of cases, and the requests of their campaigns.
 
-    Raises:
-        CaseError: one is none, or is damaged.
+    Raises CaseError: one is none, or is damaged.
     """
     accounts: set[str] = set()
     requests: set[str] = set()

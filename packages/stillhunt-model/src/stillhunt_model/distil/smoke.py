@@ -1,7 +1,5 @@
 """A distillation from nothing, to see that everything works: a teacher of a task that a program can check."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass, field, replace
 
@@ -32,8 +30,7 @@ class SmokeSize:
 def smoke_job(size: SmokeSize, recipe: DistilRecipe, progress: Progress) -> DistilJob:
     """Train a tiny teacher on a task, and make a job of it.
 
-    Args:
-        recipe: of the student; its seed is that of everything.
+    `recipe`: of the student; its seed is that of everything.
     """
     seed = recipe.training.seed
     examples = draw_examples(TASKS[size.task], size.questions, seed)

@@ -1,7 +1,5 @@
 """The student before it learns, and whether it speaks the teacher's tokens."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import re
@@ -31,11 +29,7 @@ def vocabulary_difference(teacher: Net, student: Net) -> str:
 def check_vocabularies(teacher: Net, student: Net, *, rows: bool = False) -> None:
     """Refuse to compare logits over different vocabularies.
 
-    Args:
-        rows: the models must also have the same number of rows, as TRL asks.
-
-    Raises:
-        ConfigError: the vocabularies differ.
+    `rows`: the models must also have the same number of rows, as TRL asks. Raises ConfigError: the vocabularies differ.
     """
     difference = vocabulary_difference(teacher, student)
     sizes = [one.model.get_output_embeddings().weight.shape[0] for one in (teacher, student)]
@@ -54,8 +48,7 @@ def check_vocabularies(teacher: Net, student: Net, *, rows: bool = False) -> Non
 def check_lengths(teacher: Net, encoded: Sequence[EncodedPair]) -> None:
     """Refuse answers that are too long for the teacher.
 
-    Raises:
-        ConfigError: one is longer than what the teacher takes.
+    Raises ConfigError: one is longer than what the teacher takes.
     """
     longest = max(len(one.tokens) for one in encoded)
     if longest > teacher.longest:

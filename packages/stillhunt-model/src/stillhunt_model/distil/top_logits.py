@@ -1,7 +1,5 @@
 """What of a teacher's logits is kept and learned from: divergences, over the whole vocabulary or top tokens."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -49,8 +47,7 @@ def divergence(student_logs: Any, teacher_logs: Any, beta: float) -> Any:
 def top_logs(logits: Any, ids: Any, temperature: float) -> Any:
     """Log-probabilities of given tokens, and of all others together as the last outcome.
 
-    Returns:
-        Positions x (N + 1).
+    Returns positions x (N + 1).
     """
     logs = torch.log_softmax(logits.float() / temperature, dim=-1)
     chosen = logs.gather(-1, ids)
@@ -75,32 +72,20 @@ _PARTS = {"ids": torch.int32, "logs": torch.float16, "rest": torch.float32, "sta
 
 @dataclass(frozen=True)
 class TopLogits:
-    """The teacher's top tokens at each token of each answer.
+    """The teacher's top tokens at each token of each answer."""
 
-    Attributes:
-        ids: tokens, likeliest first; places x N.
-        logs: natural logarithms of their probabilities.
-        rest: natural logarithm of the probability of all others together.
-        starts: first place of each answer, and the number of places at the end.
-        bound: hash of the tokens to which they belong.
-    """
-
-    ids: Any
-    logs: Any
-    rest: Any
-    starts: Any
+    ids: Any  # tokens, likeliest first; places x N
+    logs: Any  # natural logarithms of their probabilities
+    rest: Any  # natural logarithm of the probability of all others together
+    starts: Any  # first place of each answer, and the number of places at the end
     temperature: float
-    bound: str
+    bound: str  # hash of the tokens to which they belong
 
 
 def top_logits(teacher: Net, encoded: Sequence[EncodedPair], top: int, temperature: float = 1.0) -> TopLogits:
     """The teacher's top tokens over answers.
 
-    Args:
-        top: tokens that are kept at each place.
-
-    Raises:
-        ConfigError: the number of tokens is not between 1 and 1,024.
+    `top`: tokens that are kept at each place. Raises ConfigError: the number of tokens is not between 1 and 1,024.
     """
     if not 1 <= top <= MOST_TOP:
         raise ConfigError(f"{top} top tokens cannot be stored", next_step=f"name 1 to {MOST_TOP}")
@@ -134,8 +119,7 @@ def bound_to(encoded: Sequence[EncodedPair]) -> str:
 def write_top_logits(stored: TopLogits, path: Path) -> None:
     """Write a file of safetensors: `ids`, `logs`, `rest` and `starts`.
 
-    Raises:
-        OutputError: it cannot be written.
+    Raises OutputError: it cannot be written.
     """
     about = {"format": _FORMAT, "temperature": repr(stored.temperature), "bound": stored.bound}
     tensors = {name: getattr(stored, name).contiguous() for name in _PARTS}
@@ -145,8 +129,7 @@ def write_top_logits(stored: TopLogits, path: Path) -> None:
 def read_top_logits(path: Path, encoded: Sequence[EncodedPair], vocabulary: int) -> TopLogits:
     """Read what was stored, for the answers to which it belongs.
 
-    Raises:
-        InputError: it is damaged, or belongs to other answers.
+    Raises InputError: it is damaged, or belongs to other answers.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
@@ -178,12 +161,9 @@ def _is_whole(stored: TopLogits, vocabulary: int) -> bool:
 def stored_loss(stored: TopLogits, beta: float, vocabulary: int) -> Any:
     """The loss of a batch against stored logits.
 
-    Args:
-        vocabulary: number of tokens; a model may have more rows than its tokenizer has tokens.
-
-    Returns:
-        A function of model and batch: mean divergence over the tokens of answers, in nats, over the stored tokens and
-        the rest as one outcome. It is at most the divergence over the whole vocabulary.
+    `vocabulary`: number of tokens; a model may have more rows than its tokenizer has tokens. Returns a function of
+    model and batch: mean divergence over the tokens of answers, in nats, over the stored tokens and the rest as one
+    outcome. It is at most the divergence over the whole vocabulary.
     """
     teacher = torch.cat([stored.logs.float(), stored.rest.unsqueeze(-1)], dim=-1)
     # Half-precision logarithms do not quite add up to one.
@@ -204,8 +184,7 @@ def stored_loss(stored: TopLogits, beta: float, vocabulary: int) -> Any:
 def online_loss(teacher: Net, beta: float, temperature: float) -> Any:
     """The loss of a batch against the teacher itself, over the whole vocabulary.
 
-    Returns:
-        A function of model and batch: mean divergence over the tokens of answers, in nats.
+    Returns a function of model and batch: mean divergence over the tokens of answers, in nats.
     """
     vocabulary = len(teacher.tokenizer)
     teacher.model.eval()

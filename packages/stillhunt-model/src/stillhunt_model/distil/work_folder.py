@@ -1,7 +1,5 @@
 """The teacher's answers, drawn once and kept for a run that is resumed."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Sequence
@@ -109,8 +107,7 @@ def draw_answers(net: Net, prompts: Sequence[str], sampling: Sampling, progress:
 def write_answers(pairs: Sequence[TextPair], path: Path) -> None:
     """Write prompts and answers as JSON lines.
 
-    Raises:
-        OutputError: it cannot be written.
+    Raises OutputError: it cannot be written.
     """
     lines = (json.dumps({"prompt": one.prompt, "answer": one.answer}).encode() + b"\n" for one in pairs)
     write_whole(path, lines)
@@ -119,8 +116,7 @@ def write_answers(pairs: Sequence[TextPair], path: Path) -> None:
 def read_answers(path: Path, prompts: Sequence[str]) -> list[TextPair]:
     """Read answers that were kept, to the same prompts.
 
-    Raises:
-        InputError: it is damaged, or of other prompts.
+    Raises InputError: it is damaged, or of other prompts.
     """
     try:
         rows = [json.loads(line) for line in path.read_bytes().splitlines()]

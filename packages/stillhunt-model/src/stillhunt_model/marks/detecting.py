@@ -4,8 +4,6 @@ The p-value rests on the secrecy and chance of the key alone: no model of langua
 word counts once, however often it comes, since a second time it says nothing new of the key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -43,20 +41,14 @@ class KeyedMark:
 
 @dataclass(frozen=True)
 class MarkScore:
-    """How much of a mark there is.
+    """How much of a mark there is."""
 
-    Attributes:
-        p: one-sided p-value, valid for a key that whoever wrote the texts does not know.
-        scored: distinct pairs of context and word.
-        value: share of bits that are 1; of a suspect that reads, the part of its preferences that goes the way of the
-            key, between -1 and 1.
-        expected: what chance gives.
-    """
-
-    p: float
-    scored: int
+    p: float  # one-sided p-value, valid for a key that whoever wrote the texts does not know
+    scored: int  # distinct pairs of context and word
+    # share of bits that are 1; of a suspect that reads, the part of its preferences that goes the way of the key,
+    # between -1 and 1
     value: float
-    expected: float = 0.5
+    expected: float = 0.5  # what chance gives
 
 
 def distinct_tokens(

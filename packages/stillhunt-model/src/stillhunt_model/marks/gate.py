@@ -1,7 +1,5 @@
 """Where marks may act: on plain lower-case words, which are no number, name, sign or word on which a fact hangs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -26,16 +24,11 @@ LAST_LATIN = "\u024f"
 
 @dataclass(frozen=True)
 class Gate:
-    """The plain words of one tokenizer.
-
-    Attributes:
-        plain: true for tokens that are a plain lower-case word, or a part of one, or a stop.
-        starts: true for tokens that begin with a space.
-    """
+    """The plain words of one tokenizer."""
 
     tokenizer: Any
-    plain: Any
-    starts: Any
+    plain: Any  # true for tokens that are a plain lower-case word, or a part of one, or a stop
+    starts: Any  # true for tokens that begin with a space
     _moved: dict[Any, tuple[Any, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def masks(self, size: int, device: Any) -> tuple[Any, Any]:

@@ -5,8 +5,6 @@ number for each token of the vocabulary. Whoever lacks the key sees uniform numb
 independent.
 """
 
-from __future__ import annotations
-
 import hashlib
 import struct
 from collections.abc import Sequence
@@ -29,9 +27,7 @@ _SHIFTS = (30, 27, 31)
 def mark_key(secret: bytes, name: str, kind: str) -> bytes:
     """A key that follows from a secret.
 
-    Args:
-        secret: 32 secret bytes.
-        kind: what the name is, so that equal names of two kinds have independent keys.
+    `secret`: 32 secret bytes. `kind`: what the name is, so that equal names of two kinds have independent keys.
     """
     content = f"{kind}\0{name}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(content, digest_size=MARK_KEY_BYTES, key=secret, person=b"stillhunt-marks").digest()
@@ -40,11 +36,8 @@ def mark_key(secret: bytes, name: str, kind: str) -> bytes:
 def context_seeds(key: bytes, contexts: Tokens) -> Seeds:
     """A seed for each context.
 
-    Args:
-        contexts: rows x tokens before the one that is marked, the latest last.
-
-    Returns:
-        One seed a row, uniform over 64 bits; equal contexts have equal seeds.
+    `contexts`: rows x tokens before the one that is marked, the latest last. Returns one seed a row, uniform over 64
+    bits; equal contexts have equal seeds.
     """
     rows = np.ascontiguousarray(contexts, dtype="<i8")
     if not rows.size:
@@ -77,11 +70,8 @@ def token_numbers(seeds: Seeds, tokens: Tokens) -> Seeds:
 def candidate_numbers(seeds: Seeds, candidates: Any) -> Any:
     """The numbers of some tokens after each context, as a tensor.
 
-    Args:
-        candidates: int64, rows x tokens.
-
-    Returns:
-        int64 of the same shape, with the bits of `token_numbers`: torch has no arithmetic on unsigned numbers.
+    `candidates`: int64, rows x tokens. Returns int64 of the same shape, with the bits of `token_numbers`: torch has no
+    arithmetic on unsigned numbers.
     """
     start = torch.from_numpy(seeds.view(np.int64).copy()).to(candidates.device)
     mixed = start[:, None] + (candidates + 1) * _wrap_signed_number(_GOLDEN)

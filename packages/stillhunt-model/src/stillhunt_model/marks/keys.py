@@ -3,8 +3,6 @@
 Whoever has the public key learns nothing about the others: each is a hash under the secret.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets
@@ -37,16 +35,11 @@ _LARGEST_FILE = 1 << 28
 
 @dataclass(frozen=True)
 class PublicMark:
-    """What a public detector needs.
-
-    Attributes:
-        layer: context and rounds of the public key.
-        secret_sha256: of the secret from which it follows, so that keys of groups cannot be chosen afterwards.
-    """
+    """What a public detector needs."""
 
     key: bytes = field(repr=False)
-    layer: Layer
-    secret_sha256: str
+    layer: Layer  # context and rounds of the public key
+    secret_sha256: str  # of the secret from which it follows, so that keys of groups cannot be chosen afterwards
 
     def as_json(self) -> str:
         """The file that may be given to anybody."""
@@ -57,8 +50,7 @@ class PublicMark:
 def read_public_mark(path: Path) -> PublicMark:
     """The public key from its file.
 
-    Raises:
-        ConfigError: it cannot be read, or is no such file.
+    Raises ConfigError: it cannot be read, or is no such file.
     """
     try:
         row = _read_json_object(path)
@@ -77,16 +69,11 @@ def read_public_mark(path: Path) -> PublicMark:
 
 @dataclass(frozen=True)
 class StandingMarks:
-    """All keys, and which account belongs to which group.
-
-    Attributes:
-        pseudonyms: key under which ids of accounts are hashed.
-        groups: keyed hash of an account -> its group.
-    """
+    """All keys, and which account belongs to which group."""
 
     secret: bytes = field(repr=False)
-    pseudonyms: bytes = field(repr=False)
-    groups: Mapping[str, str]
+    pseudonyms: bytes = field(repr=False)  # key under which ids of accounts are hashed
+    groups: Mapping[str, str]  # keyed hash of an account -> its group
 
     @property
     def public(self) -> PublicMark:
@@ -118,8 +105,7 @@ class StandingMarks:
 def new_standing_secret(keys: Path) -> None:
     """Make the secret of the standing mark; one that is there stays.
 
-    Raises:
-        ConfigError: it cannot be written.
+    Raises ConfigError: it cannot be written.
     """
     if not (keys / SECRET_FILE).exists():
         write_new(keys / SECRET_FILE, secrets.token_bytes(KEY_BYTES).hex() + "\n")

@@ -1,7 +1,5 @@
 """The standing mark as a logits processor of transformers, one for each call of `generate`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,8 +28,7 @@ class StandingProcessor(LogitsProcessor):  # type: ignore[misc]  # transformers 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Logits with the mark.
 
-        Args:
-            input_ids: tokens so far, rows x length.
+        `input_ids`: tokens so far, rows x length.
         """
         return mark_answers(scores, self.follow_answers(input_ids), self._layers, self._gate)
 

@@ -8,8 +8,6 @@ a context counts once in an answer. What is no plain word, such as a number or a
 key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -28,30 +26,19 @@ _LEAST_FACTOR = 1e-6
 
 
 class Layer(NamedTuple):
-    """How one of the two keys marks.
+    """How one of the two keys marks."""
 
-    Attributes:
-        width: tokens of a context; all of them are of the answer.
-        rounds: tournaments; each takes one bit of a word's number.
-    """
-
-    width: int
-    rounds: int
+    width: int  # tokens of a context; all of them are of the answer
+    rounds: int  # tournaments; each takes one bit of a word's number
 
 
 @dataclass
 class MarkedAnswer:
-    """An answer that is being written.
+    """An answer that is being written."""
 
-    Attributes:
-        keys: of the layers; a layer without a key leaves everything as it is.
-        tokens: of the answer so far, without the prompt; whoever writes it goes on with this list.
-        temperature: at which it is drawn; at 0 nothing is marked, since nothing is drawn.
-    """
-
-    keys: Sequence[bytes | None] = field(repr=False)
-    tokens: list[int]
-    temperature: float = 1.0
+    keys: Sequence[bytes | None] = field(repr=False)  # of the layers; a layer without a key leaves everything as it is
+    tokens: list[int]  # of the answer so far, without the prompt; whoever writes it goes on with this list
+    temperature: float = 1.0  # at which it is drawn; at 0 nothing is marked, since nothing is drawn
     seen: tuple[set[int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -80,9 +67,7 @@ class MarkedAnswer:
 def mark_answers(scores: Any, answers: Sequence[MarkedAnswer], layers: Sequence[Layer], gate: Gate) -> Any:
     """Logits with the mark.
 
-    Args:
-        scores: rows x vocabulary, before temperature and nucleus.
-        answers: one for each row.
+    `scores`: rows x vocabulary, before temperature and nucleus. `answers`: one for each row.
     """
     seeds = [one.next_seeds(layers) for one in answers]
     rows = [row for row, one in enumerate(seeds) if any(seed is not None for seed in one)]
@@ -109,9 +94,8 @@ def mark_answers(scores: Any, answers: Sequence[MarkedAnswer], layers: Sequence[
 def _hold_tournaments(shares: Any, bits: Sequence[Sequence[Any]]) -> Any:
     """What the rounds of all layers in turn add to the logarithm of each word's probability.
 
-    Args:
-        shares: rows x words; those of a row add up to 1.
-        bits: layer by layer the rounds, each rows x words; 0 everywhere where a layer does not act.
+    `shares`: rows x words; those of a row add up to 1. `bits`: layer by layer the rounds, each rows x words; 0
+    everywhere where a layer does not act.
     """
     change = torch.zeros_like(shares)
     for place in range(max(map(len, bits))):
@@ -137,11 +121,8 @@ def open_candidates(gate: Gate, tokens: Any, follows: Any, size: int) -> Any:
 def mark_bits(key: bytes, contexts: Tokens, tokens: Tokens, rounds: int) -> npt.NDArray[np.bool_]:
     """The bits that a key gives to tokens after their contexts.
 
-    Args:
-        contexts: rows x tokens before each.
-
-    Returns:
-        Rows x rounds; of text that knows nothing of the key, each bit of each distinct row is a coin's toss.
+    `contexts`: rows x tokens before each. Returns rows x rounds; of text that knows nothing of the key, each bit of
+    each distinct row is a coin's toss.
     """
     numbers: Seeds = token_numbers(context_seeds(key, contexts), tokens)
     bits: npt.NDArray[np.bool_] = (numbers[:, None] >> np.arange(rounds, dtype=np.uint64)) & np.uint64(1) == 1

@@ -8,8 +8,6 @@ sent; without it an answer has the mark of the group `others`. Keys and groups a
 the server starts: start it anew after `stillhunt model mark groups`.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any
 
@@ -30,9 +28,7 @@ ACCOUNT_FIELD = "stillhunt_account"
 class RequestMarks:
     """What both interfaces share: the keys, the gate, and an answer for each request.
 
-    Args:
-        tokenizer: of the model that is served.
-        marks: all keys; None reads them by the settings.
+    `tokenizer`: of the model that is served. `marks`: all keys; None reads them by the settings.
     """
 
     def __init__(self, tokenizer: Any, marks: StandingMarks | None = None) -> None:
@@ -43,9 +39,7 @@ class RequestMarks:
     def begin(self, place: int, params: Any, tokens: list[int]) -> None:
         """A request takes a place in the batch, whoever had it before.
 
-        Args:
-            params: its sampling parameters.
-            tokens: of its answer so far.
+        `params`: its sampling parameters. `tokens`: of its answer so far.
         """
         try:
             group = self.marks.group_of(account_of((params.extra_args or {}).get(ACCOUNT_FIELD)))
@@ -64,8 +58,7 @@ class RequestMarks:
     def mark_rows(self, logits: Any, places: list[int]) -> Any:
         """Logits with the mark.
 
-        Args:
-            places: of the request of each row.
+        `places`: of the request of each row.
         """
         unmarked = MarkedAnswer((None, None), [])
         return mark_answers(

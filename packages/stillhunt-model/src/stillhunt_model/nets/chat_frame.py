@@ -4,8 +4,6 @@ A template is a program of whoever made the folder. It is rendered once, by the 
 bounds, around a mark instead of a prompt; prompts are then put in the mark's place, and it sees none of them.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -30,15 +28,11 @@ _LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class ChatFrame:
-    """What stands around a prompt.
-
-    Attributes:
-        strips: white space at the prompt's ends is dropped.
-    """
+    """What stands around a prompt."""
 
     before: str
     after: str
-    strips: bool
+    strips: bool  # white space at the prompt's ends is dropped
 
     def around(self, prompt: str) -> str:
         """A prompt in its frame."""
@@ -48,8 +42,7 @@ class ChatFrame:
 def frame_of(tokenizer: Any, where: str) -> ChatFrame | None:
     """The frame of a tokenizer's chat template; None where it has none.
 
-    Raises:
-        InputError: the template is too long, fails, takes too much time or memory, or does not keep the prompt.
+    Raises InputError: the template is too long, fails, takes too much time or memory, or does not keep the prompt.
     """
     template = getattr(tokenizer, "chat_template", None)
     if isinstance(template, dict):

@@ -30,8 +30,7 @@ class WeightsClaim:
 def read_safetensors_claim(file: Path) -> WeightsClaim:
     """Tensors and elements of a safetensors file, each of which lies within the file.
 
-    Raises:
-        InputError: it is no whole safetensors file.
+    Raises InputError: it is no whole safetensors file.
     """
     size = file.stat().st_size
     try:
@@ -68,21 +67,16 @@ _LEAST_BITS = 1.5
 
 @dataclass(frozen=True)
 class GgufHeader:
-    """What a GGUF file says about itself.
+    """What a GGUF file says about itself."""
 
-    Attributes:
-        settings: single numbers of the metadata, by name.
-    """
-
-    settings: dict[str, Any]
+    settings: dict[str, Any]  # single numbers of the metadata, by name
     claim: WeightsClaim
 
 
 def read_gguf_header(path: Path) -> GgufHeader:
     """Read the header of a GGUF file.
 
-    Raises:
-        InputError: it is no GGUF file, of a version that is not read, damaged, or claims more than it holds.
+    Raises InputError: it is no GGUF file, of a version that is not read, damaged, or claims more than it holds.
     """
     size = path.stat().st_size
     try:

@@ -5,8 +5,6 @@ configuration claims is compared with the bytes that are there before memory is 
 once, within bounds, by `chat_frame`.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re
@@ -73,8 +71,7 @@ def load_net(path: Path, name: str = "") -> Net:
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder alone, without its weights.
 
-    Raises:
-        InputError: there is none, or it is damaged or has no fast form.
+    Raises InputError: there is none, or it is damaged or has no fast form.
     """
     try:
         _check_tokenizer_files(folder)

@@ -1,7 +1,5 @@
 """Model folders that are written completely or not at all."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,17 +13,11 @@ from stillhunt_model.nets.chat_frame import frame_of
 
 @dataclass(frozen=True)
 class Net:
-    """A causal language model that runs here.
+    """A causal language model that runs here."""
 
-    Attributes:
-        model: a causal language model of transformers.
-        tokenizer: its tokenizer, a fast one of transformers, with an end and a padding token.
-        name: what it is called in tables and messages.
-    """
-
-    model: Any
-    tokenizer: Any
-    name: str
+    model: Any  # a causal language model of transformers
+    tokenizer: Any  # its tokenizer, a fast one of transformers, with an end and a padding token
+    name: str  # what it is called in tables and messages
 
     @property
     def parameters(self) -> int:
@@ -41,8 +33,7 @@ class Net:
 def prompt_ids(net: Net, prompts: Sequence[str]) -> list[list[int]]:
     """Tokens of prompts as the model takes them: by its chat template, or as lines where it has none.
 
-    Raises:
-        InputError: the chat template cannot be used.
+    Raises InputError: the chat template cannot be used.
     """
     frame = frame_of(net.tokenizer, net.name)
     return plain_ids(net, [f"{prompt}\n" if frame is None else frame.around(prompt) for prompt in prompts])
@@ -91,8 +82,7 @@ def save_net(net: Net, folder: Path, more: Mapping[str, str] | None = None) -> N
 def check_free(folder: Path) -> None:
     """Refuse a folder that holds something.
 
-    Raises:
-        OutputError: there is a file, or a folder that is not empty.
+    Raises OutputError: there is a file, or a folder that is not empty.
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise OutputError(

@@ -1,7 +1,5 @@
 """The libraries of models, made offline and quiet."""
 
-from __future__ import annotations
-
 import os
 
 _SETTINGS = {
@@ -17,8 +15,7 @@ _SETTINGS = {
 def make_libraries_ready(threads: int) -> None:
     """Make torch and transformers ready: offline, quiet, with so many threads.
 
-    Args:
-        threads: for training and generating; 0 leaves as many as there are cores.
+    `threads`: for training and generating; 0 leaves as many as there are cores.
     """
     os.environ.update(_SETTINGS)
     import torch  # start-up time, and after the environment

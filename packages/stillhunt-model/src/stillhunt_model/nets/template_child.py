@@ -3,8 +3,6 @@
 It is run by its path and imports nothing of stillhunt: standard input has the template, standard output the text.
 """
 
-from __future__ import annotations
-
 import datetime
 import json
 import sys

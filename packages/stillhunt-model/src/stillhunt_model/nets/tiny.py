@@ -1,7 +1,5 @@
 """Tiny models made from nothing: the offline default."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -17,17 +15,12 @@ PADDING_TOKEN, END_TOKEN = "<pad>", "<end>"
 
 @dataclass(frozen=True)
 class TinySize:
-    """Shape of a tiny Llama.
-
-    Attributes:
-        heads: attention heads of each layer; they divide the width.
-        longest: most tokens of prompt and answer together.
-    """
+    """Shape of a tiny Llama."""
 
     width: int = 128
     layers: int = 4
-    heads: int = 4
-    longest: int = 256
+    heads: int = 4  # attention heads of each layer; they divide the width
+    longest: int = 256  # most tokens of prompt and answer together
 
 
 def tiny_net(size: TinySize, tokenizer: Any, seed: int, name: str = "tiny") -> Net:
@@ -63,8 +56,7 @@ def byte_tokenizer() -> Any:
 def text_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
     """Byte-pair encoding learned from texts.
 
-    Args:
-        vocabulary: number of tokens, those for bytes, padding and end included.
+    `vocabulary`: number of tokens, those for bytes, padding and end included.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

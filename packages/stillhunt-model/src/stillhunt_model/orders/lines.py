@@ -1,7 +1,5 @@
 """Lines of the register of orders, and what they say at a time."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -15,24 +13,15 @@ LineKind = Literal["order", "end", "use"]
 
 @dataclass(frozen=True)
 class RegisterLine:
-    """One line of the register.
+    """One line of the register."""
 
-    Attributes:
-        made_at: microseconds since 1970.
-        kind: see `LineKind`.
-        by: who signed; empty for a use.
-        note: the reason; of a use, what was done.
-        content: of an order all of it, of a use its counts; never texts or ids of accounts.
-        seq: place, from 1; 0 before it is appended.
-    """
-
-    made_at: int
-    kind: LineKind
+    made_at: int  # microseconds since 1970
+    kind: LineKind  # see `LineKind`
     order_id: str
-    by: str
-    note: str
-    content: Mapping[str, Any]
-    seq: int = 0
+    by: str  # who signed; empty for a use
+    note: str  # the reason; of a use, what was done
+    content: Mapping[str, Any]  # of an order all of it, of a use its counts; never texts or ids of accounts
+    seq: int = 0  # place, from 1; 0 before it is appended
     before: str = ""
     digest: str = ""
 
@@ -112,8 +101,7 @@ def signed_orders(lines: Iterable[RegisterLine]) -> list[Order]:
 def standing_orders(lines: Iterable[RegisterLine], now: int) -> list[Order]:
     """Orders that were neither ended nor have expired at a time, in order.
 
-    Args:
-        now: microseconds since 1970.
+    `now`: microseconds since 1970.
     """
     known = [line for line in lines if line.made_at <= now]
     ended = {line.order_id for line in known if line.kind == "end"}

@@ -1,7 +1,5 @@
 """An order to act on the answers of one flagged campaign: what it says, and what it must have."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,41 +25,31 @@ LONGEST_ORDER_DAYS = 90
 
 @dataclass(frozen=True)
 class Order:
-    """An order about the answers to the flagged accounts of one campaign.
+    """An order about the answers to the flagged accounts of one campaign."""
 
-    Attributes:
-        order_id: what it is called, such as mark-3f2a9c01.
-        accounts: keyed hashes of its flagged accounts, as `account_name` makes them, ascending.
-        made_at, expires_at: from when until when it is in force, microseconds since 1970.
-        settings: of the measure, as JSON holds them.
-        key_hash: SHA-256 of the secret of a mark, in hexadecimal, so that no other key can be put in its place
-            afterwards; empty where the order has no key.
-    """
-
-    order_id: str
+    order_id: str  # what it is called, such as mark-3f2a9c01
     kind: OrderKind
     measure: str
     campaign_id: str
-    accounts: tuple[str, ...]
+    accounts: tuple[str, ...]  # keyed hashes of its flagged accounts, as `account_name` makes them, ascending
     signed_by: str
     reason: str
+    # made_at, expires_at: from when until when it is in force, microseconds since 1970
     made_at: int
     expires_at: int
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of the measure, as JSON holds them
+    # SHA-256 of the secret of a mark, in hexadecimal, so that no other key can be put in its place afterwards; empty
+    # where the order has no key
     key_hash: str = ""
 
 
 @dataclass(frozen=True)
 class OrderRequest:
-    """What somebody orders.
-
-    Attributes:
-        campaign: id of the campaign, or its beginning.
-    """
+    """What somebody orders."""
 
     kind: OrderKind
     measure: str
-    campaign: str
+    campaign: str  # id of the campaign, or its beginning
     by: str
     reason: str
     days: int
@@ -125,8 +113,7 @@ def signed_order(case: Case, request: OrderRequest, key: bytes, now: int) -> Ord
 def accounts_to_act_on(case: Case, campaign_id: str) -> list[str]:
     """Members of a campaign whose own verdict is act, and that belong to no declared programme.
 
-    Args:
-        case: in which it was found.
+    `case`: in which it was found.
     """
     members = case.members.filter(pc.equal(case.members["campaign_id"], campaign_id))["account_id"]
     accounts = case.accounts
@@ -138,8 +125,7 @@ def accounts_to_act_on(case: Case, campaign_id: str) -> list[str]:
 def account_name(key: bytes, account_id: str) -> str:
     """What an account is called in the register: a keyed hash, so that the register names nobody.
 
-    Args:
-        key: of the operator's key folder.
+    `key`: of the operator's key folder.
     """
     return keyed_hash(key, "order account", account_id)
 
@@ -147,8 +133,7 @@ def account_name(key: bytes, account_id: str) -> str:
 def checked_signer(by: str) -> str:
     """The name of a person who signs an order, or its end.
 
-    Raises:
-        ConfigError: it is none.
+    Raises ConfigError: it is none.
     """
     return name_of_person(by, "an order is signed by a person", "by")
 
@@ -156,8 +141,7 @@ def checked_signer(by: str) -> str:
 def checked_reason(reason: str) -> str:
     """A reason as the register keeps it.
 
-    Raises:
-        ConfigError: there is none.
+    Raises ConfigError: there is none.
     """
     kept = note_of(reason).strip()
     if not kept:

@@ -1,7 +1,5 @@
 """The register of orders: a ledger in a file."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,17 +31,12 @@ def model_folder(config: Config) -> Path:
 
 @dataclass
 class OrderUse:
-    """One use of an order while nobody else uses or ends it.
-
-    Attributes:
-        before: counts of its earlier uses, in order.
-        what: the command, such as "blunt apply".
-        counts: numbers of rows and changes, to be filled; nothing is written down while there are none.
-    """
+    """One use of an order while nobody else uses or ends it."""
 
     order: Order
-    before: Sequence[Mapping[str, int]]
-    what: str
+    before: Sequence[Mapping[str, int]]  # counts of its earlier uses, in order
+    what: str  # the command, such as "blunt apply"
+    # numbers of rows and changes, to be filled; nothing is written down while there are none
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -169,8 +162,7 @@ class OrderRegister:
     def orders_in_force(self, now: int) -> list[Order]:
         """Orders that were neither ended nor have expired, in order.
 
-        Args:
-            now: microseconds since 1970.
+        `now`: microseconds since 1970.
         """
         return standing_orders(self.lines(), now)
 

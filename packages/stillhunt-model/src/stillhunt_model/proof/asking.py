@@ -3,8 +3,6 @@
 Where the answer stands is where a student that learned it is most itself.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,15 +20,10 @@ _WHOLE_SPAN = 96
 
 @dataclass(frozen=True)
 class SuspectQuestion:
-    """One query.
+    """One query."""
 
-    Attributes:
-        answer: place of the harvested answer to which it belongs.
-        begun: beginning that the suspect continues, whole words; empty for none.
-    """
-
-    answer: int
-    begun: str
+    answer: int  # place of the harvested answer to which it belongs
+    begun: str  # beginning that the suspect continues, whole words; empty for none
 
 
 @dataclass(frozen=True)
@@ -45,11 +38,8 @@ class AskedHarvest:
 def plan_questions(answers: Sequence[HarvestedAnswer], queries: int, *, continues: bool) -> list[SuspectQuestion]:
     """Questions within a budget, the same for the same harvest in any order.
 
-    Args:
-        continues: whether the suspect continues a beginning; else only prompts without one are asked.
-
-    Returns:
-        Questions in rounds: first one beginning of every answer, then the next one.
+    `continues`: whether the suspect continues a beginning; else only prompts without one are asked. Returns questions
+    in rounds: first one beginning of every answer, then the next one.
     """
     order = sorted(range(len(answers)), key=lambda place: _hash_request_id(answers[place].request_id))
     beginnings = [_list_answer_beginnings(answer.answer) if continues else [""] for answer in answers]
@@ -65,8 +55,7 @@ def plan_questions(answers: Sequence[HarvestedAnswer], queries: int, *, continue
 def ask(suspect: Suspect, answers: Sequence[HarvestedAnswer], questions: Sequence[SuspectQuestion]) -> AskedHarvest:
     """Ask a suspect.
 
-    Raises:
-        QueryBudgetError: the budget does not allow all of them; nothing was asked.
+    Raises QueryBudgetError: the budget does not allow all of them; nothing was asked.
     """
     prompts = [answers[one.answer].prompt for one in questions]
     begun = [one.begun for one in questions]

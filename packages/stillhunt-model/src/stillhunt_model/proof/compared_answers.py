@@ -1,7 +1,5 @@
 """The test of control answers: how it asks, what stops it, and what it says of itself."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
@@ -125,8 +123,7 @@ def _ask_about_drawn_answers(
 def power_of_controls(answers: int, draws: int, *, scores: bool) -> str:
     """What the test of control answers could have seen, in a sentence.
 
-    Args:
-        scores: whether the suspect says how likely it finds an answer.
+    `scores`: whether the suspect says how likely it finds an answer.
     """
     if not scores:
         return _SAID["no_scores"]

@@ -1,7 +1,5 @@
 """Control answers: what the teacher might as well have said, drawn with the settings of what it did say."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -21,13 +19,9 @@ _MOST_REASONS = 5  # Reasons that a sentence names; clients choose names of fiel
 
 @dataclass(frozen=True)
 class AnswerMark:
-    """How logged answers were marked; controls are marked with the same keys, so that they could change places.
+    """How logged answers were marked; controls are marked with the same keys, so that they could change places."""
 
-    Attributes:
-        at: temperature -> logits processor; None where nothing was marked.
-    """
-
-    at: Callable[[float], Any] | None = None
+    at: Callable[[float], Any] | None = None  # temperature -> logits processor; None where nothing was marked
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """A suspect behind an endpoint that speaks the OpenAI API: completions where they are served, else chat completions."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import time
@@ -37,8 +35,7 @@ _TOKEN_CHARS = 256
 class EndpointSuspect:
     """A suspect behind an endpoint; nothing is asked before the first answer is wanted.
 
-    Raises:
-        ConfigError: the endpoint cannot be asked so.
+    Raises ConfigError: the endpoint cannot be asked so.
     """
 
     scores_end = False

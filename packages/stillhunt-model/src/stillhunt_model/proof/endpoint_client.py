@@ -1,7 +1,5 @@
 """Requests to an endpoint: counted, bounded in size and time, repeated where it is busy, to one host alone."""
 
-from __future__ import annotations
-
 import json
 import math
 import time
@@ -68,8 +66,7 @@ class _Answer(msgspec.Struct):
 def completion_text(content: bytes) -> str:
     """The text of a completion; empty where there is none.
 
-    Raises:
-        MalformedAnswerError: it is no completion.
+    Raises MalformedAnswerError: it is no completion.
     """
     return _first_choice(content).text or ""
 
@@ -77,8 +74,7 @@ def completion_text(content: bytes) -> str:
 def chat_text(content: bytes) -> str:
     """The text of a chat completion; empty where there is none, as after a refusal or a call of a tool.
 
-    Raises:
-        MalformedAnswerError: it is no chat completion.
+    Raises MalformedAnswerError: it is no chat completion.
     """
     message = _first_choice(content).message
     if message is None:
@@ -89,11 +85,8 @@ def chat_text(content: bytes) -> str:
 def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
     """Log-probability of each token of an answer, from a completion that repeats what was sent.
 
-    Returns:
-        Natural logarithms of the tokens that begin within the answer.
-
-    Raises:
-        MalformedAnswerError: it does not repeat the text, or the numbers are no log-probabilities of it.
+    Returns natural logarithms of the tokens that begin within the answer. Raises MalformedAnswerError: it does not
+    repeat the text, or the numbers are no log-probabilities of it.
     """
     choice = _first_choice(content)
     whole, found = before + answer, choice.logprobs
@@ -116,8 +109,7 @@ def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
 def used_tokens(content: bytes, sent: int) -> tuple[float, float]:
     """Tokens of prompt and answer that an endpoint says that it used, or a generous guess where it says nothing.
 
-    Args:
-        sent: bytes of the request.
+    `sent`: bytes of the request.
     """
     try:
         usage = msgspec.json.decode(content, type=_Answer).usage
@@ -163,17 +155,13 @@ class NotServedError(EndpointError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a suspect is.
+    """Where a suspect is."""
 
-    Attributes:
-        url: http or https, with or without `/v1` at its end; no user, password, query or fragment.
-        key: secret that goes into the header of each request; empty for none. It is never shown or written.
-        form: how a prompt is put before a model by completions; the answer, or its beginning, follows it.
-    """
-
-    url: str
+    url: str  # http or https, with or without `/v1` at its end; no user, password, query or fragment
     model: str
+    # secret that goes into the header of each request; empty for none. It is never shown or written.
     key: str = field(default="", repr=False)
+    # how a prompt is put before a model by completions; the answer, or its beginning, follows it
     form: str = "{prompt}\n"
 
     @property

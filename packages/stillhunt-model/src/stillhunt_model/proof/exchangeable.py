@@ -9,8 +9,6 @@ looked at: in which direction the teacher's last layer would have to move from t
 which a sharper version changes (of 64 answers p = 3e-11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -90,9 +88,7 @@ def sketch_directions(model: Net, pairs: Sequence[TextPair]) -> tuple[Sketches, 
 def picked_direction_p(sketches: Sketches, sizes: Sequence[int]) -> float:
     """Probability that a random pick from each block goes as far in one direction as the first texts do, or further.
 
-    Args:
-        sketches: of all texts, block after block.
-        sizes: texts of each block.
+    `sketches`: of all texts, block after block. `sizes`: texts of each block.
     """
     source, starts = np.random.default_rng(0), np.cumsum([0, *sizes[:-1]])
     means = np.add.reduceat(sketches, starts, axis=0) / np.asarray(sizes)[:, None]

@@ -4,8 +4,6 @@
 secrecy and chance of the key alone: no model of language is assumed.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -74,8 +72,7 @@ def score_mark(asked: AskedHarvest, mark: KeyedMark) -> MarkScore:
 def read_mark(suspect: Net, references: Sequence[Net], pairs: Sequence[TextPair], mark: KeyedMark) -> MarkScore:
     """Test what a suspect finds likelier than the references do, in the harvested answers, which it reads.
 
-    Args:
-        references: the teacher, and other models with its tokenizer that were not trained on the harvest.
+    `references`: the teacher, and other models with its tokenizer that were not trained on the harvest.
     """
     contexts, tokens, weights = preferences(suspect, references, pairs, mark.gate, mark.layer.width)
     bits = mark_bits(mark.key, contexts, tokens, mark.layer.rounds)

@@ -1,7 +1,5 @@
 """The numbers on which a proof of training rests."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.tools import read_parameters

@@ -7,8 +7,6 @@ models that learned the same prompts. It fails, and the test with it, where the 
 otherwise, for instance because somebody published them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,15 +20,11 @@ from stillhunt_model.training.pairs import TextPair
 
 @dataclass(frozen=True)
 class ControlScore:
-    """How much a suspect prefers the harvested answers.
-
-    Attributes:
-        preferred: share of these of which it prefers the harvested one; chance gives one in two.
-    """
+    """How much a suspect prefers the harvested answers."""
 
     p: float
     scored: int
-    preferred: float
+    preferred: float  # share of these of which it prefers the harvested one; chance gives one in two
 
 
 def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: DrawnAnswers) -> ControlScore:
@@ -54,8 +48,7 @@ def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: Dr
 def text_likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -> tuple[Floats, Floats]:
     """Tokens of each text, and its log-probability, with that of its end or without.
 
-    Raises:
-        InputError: a model gives no finite likelihoods.
+    Raises InputError: a model gives no finite likelihoods.
     """
     scores = [one if ends or not model.scores_end else one[:-1] for one in model.score(pairs)]
     found, lengths = (np.array([count(one) for one in scores], np.float64) for count in (sum, len))

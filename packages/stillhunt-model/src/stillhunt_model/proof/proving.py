@@ -1,7 +1,5 @@
 """Asking one suspect about campaigns: the register first, then the tests, each within its share of the budget."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,41 +21,30 @@ from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, texts_digest
 
 @dataclass(frozen=True)
 class CampaignHarvest:
-    """What one campaign harvested.
-
-    Attributes:
-        answers: a sample of it, in an order that depends on nothing but request ids and the seed.
-        honest: answers of the same models and days to accounts that nobody suspects, in such an order.
-        requests: harvested requests in the case; 0 without a case.
-        requests_sha256: of the list of their ids; empty without a case.
-    """
+    """What one campaign harvested."""
 
     campaign_id: str
+    # a sample of it, in an order that depends on nothing but request ids and the seed
     answers: tuple[HarvestedAnswer, ...]
+    # answers of the same models and days to accounts that nobody suspects, in such an order
     honest: tuple[HarvestedAnswer, ...]
-    requests: int = 0
-    requests_sha256: str = ""
+    requests: int = 0  # harvested requests in the case; 0 without a case
+    requests_sha256: str = ""  # of the list of their ids; empty without a case
 
 
 @dataclass(frozen=True)
 class ProofContext:
-    """What a test has beside the suspect and the harvest.
-
-    Attributes:
-        references: models of the suspect's kind that were not trained on the harvest; their queries do not count.
-        marks: keys of the standing mark; None where there is none.
-        queries: that the test may take; the budget of the suspect refuses more only when all of it is used.
-        replies: file in which replies of the suspect are kept; `prove_training` names it.
-    """
+    """What a test has beside the suspect and the harvest."""
 
     config: Config
     teacher: Net
     teacher_fingerprint: str
+    # models of the suspect's kind that were not trained on the harvest; their queries do not count
     references: tuple[LocalSuspect, ...]
-    marks: StandingMarks | None
-    queries: int
+    marks: StandingMarks | None  # keys of the standing mark; None where there is none
+    queries: int  # that the test may take; the budget of the suspect refuses more only when all of it is used
     progress: Progress
-    replies: Path = Path()
+    replies: Path = Path()  # file in which replies of the suspect are kept; `prove_training` names it
 
     @property
     def seed(self) -> int:
@@ -80,11 +67,8 @@ class ProofTest(Protocol):
     def run(self, suspect: Suspect, harvest: CampaignHarvest, context: ProofContext) -> ProofResult:
         """Test one suspect for one campaign.
 
-        Args:
-            suspect: to be asked at most `context.queries` times.
-
-        Returns:
-            The result; with p = 1 and a note where the test cannot run.
+        `suspect`: to be asked at most `context.queries` times. Returns the result; with p = 1 and a note where the test
+        cannot run.
         """
 
 

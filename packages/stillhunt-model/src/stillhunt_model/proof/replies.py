@@ -1,7 +1,5 @@
 """Replies of a suspect that gives text alone: asked for once, and kept as they arrive."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """proof.json: what was asked, what came of it, and what that does not show; without prompts and answers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from stillhunt.tools import formatting

@@ -1,7 +1,5 @@
 """The tests of `prove`: what each needs, how it asks, and what it says of itself."""
 
-from __future__ import annotations
-
 from stillhunt.tools import formatting
 from stillhunt_model.data_files import read_data
 from stillhunt_model.marks.detecting import KeyedMark, MarkScore

@@ -1,7 +1,5 @@
 """Exact tails and bounds of what tests count, and what lengths and other models explain of likelihoods."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
@@ -62,8 +60,7 @@ NOISE_DIGITS = 3
 def checked_finite(values: Floats, model: str) -> Floats:
     """Likelihoods, or sums of them, of a model.
 
-    Raises:
-        InputError: one is no finite number.
+    Raises InputError: one is no finite number.
     """
     if np.isfinite(values).all():
         return values

@@ -6,8 +6,6 @@ it is not told which is which: if the suspect did not learn the harvest, they ca
 is as exact as with the suspect's own likelihoods.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Sequence

@@ -23,16 +23,12 @@ class QueryBudgetError(ConfigError):
 
 @dataclass(frozen=True)
 class TokenPrice:
-    """What an endpoint costs, and what may be spent.
+    """What an endpoint costs, and what may be spent."""
 
-    Attributes:
-        prompt, answer: US dollars for a million tokens.
-        most: US dollars; those of the queries that are under way when it is reached may be more.
-    """
-
+    # prompt, answer: US dollars for a million tokens
     prompt: float
     answer: float
-    most: float
+    most: float  # US dollars; those of the queries that are under way when it is reached may be more
 
     def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
         """US dollars of so many tokens."""
@@ -70,8 +66,7 @@ class QueryBudget:
     def spend(self, queries: int) -> None:
         """Count queries, before they are asked.
 
-        Raises:
-            QueryBudgetError: they would exceed the budget; none of them counts.
+        Raises QueryBudgetError: they would exceed the budget; none of them counts.
         """
         with self._lock:
             self.check(queries)
@@ -91,8 +86,7 @@ class QueryBudget:
     def check(self, queries: int) -> None:
         """Refuse queries that would exceed the budget, and count none.
 
-        Raises:
-            QueryBudgetError: they would exceed the budget.
+        Raises QueryBudgetError: they would exceed the budget.
         """
         if self.price is not None and self.spent >= self.price.most:
             raise QueryBudgetError(
@@ -236,8 +230,7 @@ class LocalSuspect:
 def open_suspect(path: Path, budget: QueryBudget) -> LocalSuspect:
     """A suspect, or a reference model, that is a folder or a GGUF file.
 
-    Raises:
-        InputError: it is no model that can be opened.
+    Raises InputError: it is no model that can be opened.
     """
     net = load_net(path)
     return LocalSuspect(net, weights_fingerprint(path), budget)
@@ -246,8 +239,7 @@ def open_suspect(path: Path, budget: QueryBudget) -> LocalSuspect:
 def weights_fingerprint(path: Path) -> str:
     """SHA-256 of the GGUF file, or of the list of a folder's safetensors as sha256sum prints it.
 
-    Raises:
-        InputError: it cannot be read.
+    Raises InputError: it cannot be read.
     """
     try:
         if not path.is_dir():

@@ -5,8 +5,6 @@ file, whose last place is kept in the folder of keys as well: whoever deletes th
 being seen. Whoever can write both folders can write another register, which only a place that was kept elsewhere shows.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -33,36 +31,24 @@ _NAMES = LedgerNames(
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """What is fixed before a suspect is asked about one campaign; nobody can choose any of it after the result.
-
-    Attributes:
-        answers_sha256: of the harvested answers that the tests are given, from `texts_digest`.
-        honest_sha256: of the answers to honest accounts that they are given.
-        references: fingerprints, in the order in which they were named.
-    """
+    """What is fixed before a suspect is asked about one campaign; nobody can choose any of it after the result."""
 
     suspect: str
     campaign: str
-    answers_sha256: str
-    honest_sha256: str
+    answers_sha256: str  # of the harvested answers that the tests are given, from `texts_digest`
+    honest_sha256: str  # of the answers to honest accounts that they are given
     teacher: str
-    references: tuple[str, ...]
+    references: tuple[str, ...]  # fingerprints, in the order in which they were named
     seed: int
 
 
 @dataclass(frozen=True)
 class TrialPlace:
-    """One pair of suspect and campaign in the register.
+    """One pair of suspect and campaign in the register."""
 
-    Attributes:
-        number: of the pair, from 1.
-        pairs: for which the register was made.
-        line_hash: of the pair's line, which names that of the line before: it fixes all that came before.
-    """
-
-    number: int
-    pairs: int
-    line_hash: str
+    number: int  # of the pair, from 1
+    pairs: int  # for which the register was made
+    line_hash: str  # of the pair's line, which names that of the line before: it fixes all that came before
 
 
 class TrialRegister:
@@ -84,8 +70,7 @@ class TrialRegister:
     def left(self) -> int:
         """Pairs that may still be tried; the whole register is checked.
 
-        Raises:
-            ConfigError: it was made for another number of pairs, or it was changed.
+        Raises ConfigError: it was made for another number of pairs, or it was changed.
         """
         self._check_against(self._read_checkpoint())
         if not self.path.parent.is_dir():
@@ -96,11 +81,8 @@ class TrialRegister:
     def verified_entries(self, kept: LedgerPlace = LEDGER_START) -> list[dict[str, Any]]:
         """All entries, after the whole register was checked.
 
-        Args:
-            kept: a place that somebody kept; the register must have it.
-
-        Raises:
-            ConfigError: it was changed, or it lacks that place or the one in the folder of keys.
+        `kept`: a place that somebody kept; the register must have it. Raises ConfigError: it was changed, or it lacks
+        that place or the one in the folder of keys.
         """
         for one in (kept, self._read_checkpoint()):
             self._check_against(one)
@@ -228,8 +210,7 @@ class TrialRegister:
     def _count_used_places(self, *, whole: bool) -> tuple[int, bool]:
         """Places that are used, and whether there is a register.
 
-        Args:
-            whole: check all of it, and not only its end.
+        `whole`: check all of it, and not only its end.
         """
         used = before = pairs = None
         kind: Any = ""

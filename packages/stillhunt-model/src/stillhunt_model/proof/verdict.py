@@ -1,7 +1,5 @@
 """From the p-values of the tests to one verdict, valid for every pair of suspect and campaign of the register."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,39 +29,25 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ProofResult:
-    """What one test gave.
-
-    Attributes:
-        name: of the test, one of `TEST_WEIGHTS`.
-        p: p-value; 1 where the test could not run.
-        statistic: its statistic, in units of its own; 0 where it could not run.
-        used: scored units: tokens, canaries, pairs of answers.
-        queries: queries that it took; `prove_training` counts them itself.
-        note: what it did, or why it could not run; without prompts and answers.
-        power: what it could have seen, in a sentence; empty where it could not run.
-    """
+    """What one test gave."""
 
     __test__: ClassVar[bool] = False  # pytest takes classes of such a name for tests
 
-    name: str
-    p: float
-    statistic: float = 0.0
-    used: int = 0
-    queries: int = 0
-    note: str = ""
-    power: str = ""
+    name: str  # of the test, one of `TEST_WEIGHTS`
+    p: float  # p-value; 1 where the test could not run
+    statistic: float = 0.0  # its statistic, in units of its own; 0 where it could not run
+    used: int = 0  # scored units: tokens, canaries, pairs of answers
+    queries: int = 0  # queries that it took; `prove_training` counts them itself
+    note: str = ""  # what it did, or why it could not run; without prompts and answers
+    power: str = ""  # what it could have seen, in a sentence; empty where it could not run
 
 
 @dataclass(frozen=True)
 class CombinedVerdict:
-    """One p-value and what follows from it.
-
-    Attributes:
-        corrected: for all pairs of the register.
-    """
+    """One p-value and what follows from it."""
 
     p: float
-    corrected: float
+    corrected: float  # for all pairs of the register
     verdict: str
 
     @property

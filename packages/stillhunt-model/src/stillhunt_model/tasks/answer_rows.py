@@ -1,7 +1,5 @@
 """Rows of a file of answers: where their values stand, so that all other bytes stay as they are."""
 
-from __future__ import annotations
-
 import json
 import re
 
@@ -19,8 +17,7 @@ _DECODER = json.JSONDecoder()
 def account_of(value: object) -> str:
     """The id of an account as the tables of a case have it.
 
-    Raises:
-        TypeError: it is neither a text nor an integer.
+    Raises TypeError: it is neither a text nor an integer.
     """
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise TypeError("not an id")

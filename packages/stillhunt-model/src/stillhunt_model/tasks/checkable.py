@@ -1,7 +1,5 @@
 """Three tasks with steps: sums, string programs, nested calls of a small grammar."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Sequence
@@ -20,14 +18,10 @@ _LAST_RESULT = re.compile(rf"{RESULT}([^{RESULT}\n]*)\Z")
 
 @dataclass(frozen=True)
 class Example:
-    """One question.
-
-    Attributes:
-        reasoning: steps that lead to the result, each with its own short result.
-    """
+    """One question."""
 
     prompt: str
-    reasoning: str
+    reasoning: str  # steps that lead to the result, each with its own short result
     result: str
 
     @property
@@ -165,8 +159,7 @@ class NestedCalls:
 def call(function: str, first: int, second: int) -> int:
     """One function of two digits.
 
-    Args:
-        function: one of `NestedCalls.functions`; `add` keeps the last digit.
+    `function`: one of `NestedCalls.functions`; `add` keeps the last digit.
     """
     if function == "add":
         return (first + second) % DIGITS

@@ -1,7 +1,5 @@
 """Harvested answers, and answers to honest accounts, from files of JSON lines."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -62,8 +60,7 @@ def answers_of_file(path: Path, campaign_ids: Sequence[str], seed: int, limit: i
 def honest_of_file(path: Path, seed: int, limit: int) -> list[HarvestedAnswer]:
     """Answers to honest accounts, from a file of JSON lines as `answers_of_file` reads them, without `campaign_id`.
 
-    Raises:
-        InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.
+    Raises InputError: the file cannot be read, or a line is not of that form or has settings that no call can have.
     """
     sample = AnswerSample()
     for where, campaign, answer in _lines_of(path):

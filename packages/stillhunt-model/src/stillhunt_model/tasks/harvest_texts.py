@@ -1,7 +1,5 @@
 """Prompts and answers that campaigns harvested, from a case and its logs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -30,45 +28,31 @@ _CAMPAIGN_REQUEST = ("campaign_id", "request_id")
 
 @dataclass(frozen=True)
 class HarvestedAnswer:
-    """One answer that a campaign got.
-
-    Attributes:
-        prompt: what was new in the call: content of the user or of a tool.
-        system_prompt: system instructions of the call; empty for none.
-        turn: position in its conversation, from 0; None where it is not known. From 1 on the model saw more than the
-            prompt.
-        temperature: of the call; None where the log does not say.
-        max_tokens: largest number of tokens that the client allowed; None where the log does not say.
-        model: of the call, as the log names it; empty where it is not known.
-        day: of the call in UTC, such as 2026-03-01; empty where it is not known.
-        other_settings: names of its other fields that may have changed the answer, as in REQUESTS; empty for none.
-    """
+    """One answer that a campaign got."""
 
     request_id: str
-    prompt: str
+    prompt: str  # what was new in the call: content of the user or of a tool
     answer: str
-    system_prompt: str = ""
+    system_prompt: str = ""  # system instructions of the call; empty for none
+    # position in its conversation, from 0; None where it is not known. From 1 on the model saw more than the prompt.
     turn: int | None = None
-    temperature: float | None = None
+    temperature: float | None = None  # of the call; None where the log does not say
     top_p: float | None = None
-    max_tokens: int | None = None
-    model: str = ""
-    day: str = ""
+    max_tokens: int | None = None  # largest number of tokens that the client allowed; None where the log does not say
+    model: str = ""  # of the call, as the log names it; empty where it is not known
+    day: str = ""  # of the call in UTC, such as 2026-03-01; empty where it is not known
+    # names of its other fields that may have changed the answer, as in REQUESTS; empty for none
     other_settings: str = ""
 
 
 @dataclass
 class AnswerSample:
-    """A sample of answers while they are read: those with the smallest keyed hashes of their ids, in any order.
-
-    Attributes:
-        largest: hash that can still be drawn.
-    """
+    """A sample of answers while they are read: those with the smallest keyed hashes of their ids, in any order."""
 
     wanted: dict[str, int] = field(default_factory=dict)
     found: dict[str, HarvestedAnswer] = field(default_factory=dict)
     conflicting: set[str] = field(default_factory=set)
-    largest: int = 1 << 64
+    largest: int = 1 << 64  # hash that can still be drawn
 
     def want(self, request_id: str, hashed: int) -> bool:
         """Whether an answer can still be drawn; then it is wanted."""
@@ -99,18 +83,12 @@ class AnswerSample:
 
 @dataclass(frozen=True)
 class AnswerLogs:
-    """Where answers are.
-
-    Attributes:
-        members: accounts of its campaigns and of its groups left alone.
-        logs: the logs of that hunt, with answers; as for `stillhunt.hunt`.
-        mapping: our column -> field of the logs.
-    """
+    """Where answers are."""
 
     case_folder: Path
-    members: pa.Array
-    logs: Any
-    mapping: dict[str, str] | None = None
+    members: pa.Array  # accounts of its campaigns and of its groups left alone
+    logs: Any  # the logs of that hunt, with answers; as for `stillhunt.hunt`
+    mapping: dict[str, str] | None = None  # our column -> field of the logs
 
 
 def campaign_answers(
@@ -194,9 +172,7 @@ def texts_digest(answers: Iterable[HarvestedAnswer]) -> str:
 def check_harvested(case_folder: Path, answers: Mapping[str, Sequence[HarvestedAnswer]]) -> None:
     """Refuse answers that a case does not count as harvested by their campaign.
 
-    Raises:
-        CaseError: harvest.parquet cannot be read.
-        InputError: an answer is of another request.
+    Raises CaseError: harvest.parquet cannot be read. Raises InputError: an answer is of another request.
     """
     missing = {(campaign, one.request_id) for campaign, found in answers.items() for one in found}
     ids = pa.array(sorted({request for _, request in missing}), pa.string())
@@ -218,9 +194,7 @@ def check_honest(
 ) -> None:
     """Refuse answers that are to stand for honest ones, and that were harvested.
 
-    Raises:
-        CaseError: harvest.parquet cannot be read.
-        InputError: an answer was harvested.
+    Raises CaseError: harvest.parquet cannot be read. Raises InputError: an answer was harvested.
     """
     ids = {one.request_id for one in honest}
     found = ids & {one.request_id for answers in harvested.values() for one in answers}

@@ -1,7 +1,5 @@
 """Answers to honest accounts that match what was harvested: of the same models and days, one an account and day."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

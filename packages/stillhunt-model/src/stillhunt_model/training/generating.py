@@ -1,7 +1,5 @@
 """Answers of local models, many prompts at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,18 +14,13 @@ PROMPTS_TOGETHER = 256
 
 @dataclass(frozen=True)
 class Sampling:
-    """How answers are drawn.
-
-    Attributes:
-        temperature: 0 takes the likeliest token each time.
-        top_p: nucleus from which tokens are drawn.
-        processors: logits processors of transformers, such as marks; they run before temperature and nucleus.
-    """
+    """How answers are drawn."""
 
     tokens: int = 64
-    temperature: float = 1.0
-    top_p: float = 1.0
+    temperature: float = 1.0  # 0 takes the likeliest token each time
+    top_p: float = 1.0  # nucleus from which tokens are drawn
     seed: int = 0
+    # logits processors of transformers, such as marks; they run before temperature and nucleus
     processors: Sequence[Any] = field(default=())
     batch: int = PROMPTS_TOGETHER
 
@@ -35,12 +28,9 @@ class Sampling:
 def generate(net: Net, prompts: Sequence[str], sampling: Sampling, begun: Sequence[str] = ()) -> list[str]:
     """The model's answer to each prompt.
 
-    Args:
-        begun: beginning of each answer, which the model continues; empty for none.
-
-    Returns:
-        The answers without their beginnings, in the order of the prompts. They depend on the order and number of
-        the prompts where they are drawn, and on the number of threads where two tokens are equally likely.
+    `begun`: beginning of each answer, which the model continues; empty for none. Returns the answers without their
+    beginnings, in the order of the prompts. They depend on the order and number of the prompts where they are drawn,
+    and on the number of threads where two tokens are equally likely.
     """
     asked = prompt_ids(net, prompts)
     if begun:

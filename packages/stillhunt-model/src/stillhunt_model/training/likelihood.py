@@ -1,7 +1,5 @@
 """How likely a local model finds given answers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,8 +17,7 @@ BATCH_LOGITS = 1 << 26
 def answer_logprobs(net: Net, pairs: Sequence[TextPair]) -> list[list[float]]:
     """Log-probability of each token of each answer, given what stands before it.
 
-    Returns:
-        One list for each pair: natural logarithms, the end token last.
+    Returns one list for each pair: natural logarithms, the end token last.
     """
     encoded = encode(net, pairs)
     found: list[list[float]] = [[] for _ in encoded]
@@ -48,8 +45,7 @@ def model_outputs(
 ) -> Iterator[tuple[list[int], Any, Any]]:
     """As `scored_batches`, with all that the model gives in place of its logits.
 
-    Args:
-        with_states: also the states of all layers, which take memory.
+    `with_states`: also the states of all layers, which take memory.
     """
     order = sorted(range(len(encoded)), key=lambda place: (len(encoded[place].tokens), place))
     net.model.eval()

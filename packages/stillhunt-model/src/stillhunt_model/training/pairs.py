@@ -1,7 +1,5 @@
 """Prompts with answers as tensors: only the answer is learned."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,8 +48,7 @@ def encode(net: Net, pairs: Sequence[TextPair]) -> list[EncodedPair]:
 def collate(encoded: Sequence[EncodedPair], padding: int) -> dict[str, Any]:
     """A batch, padded on the right.
 
-    Returns:
-        `input_ids`, `attention_mask` and `labels`, each of pairs x longest.
+    Returns `input_ids`, `attention_mask` and `labels`, each of pairs x longest.
     """
     longest = max(len(one.tokens) for one in encoded)
     ids = torch.full((len(encoded), longest), padding, dtype=torch.long)

@@ -26,33 +26,23 @@ LossOf = Callable[[Any, dict[str, Any]], Any]
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """How a model is trained.
-
-    Attributes:
-        learning_rate: highest one, reached after the first tenth of the steps; then it falls as a cosine.
-    """
+    """How a model is trained."""
 
     steps: int
     batch: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 2e-3  # highest one, reached after the first tenth of the steps; then it falls as a cosine
     seed: int = 0
     checkpoint_every: int = 0
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training did.
+    """What a training did."""
 
-    Attributes:
-        loss: mean over the last steps that were reported, in nats a token.
-        tokens: tokens that went through the model, prompts included; of this run, not of one that it resumes.
-        resumed_at: step of the checkpoint from which it went on; 0 where it began.
-    """
-
-    loss: float
-    tokens: int
+    loss: float  # mean over the last steps that were reported, in nats a token
+    tokens: int  # tokens that went through the model, prompts included; of this run, not of one that it resumes
     seconds: float
-    resumed_at: int
+    resumed_at: int  # step of the checkpoint from which it went on; 0 where it began
 
 
 Watch = Callable[[int, float, float], None]

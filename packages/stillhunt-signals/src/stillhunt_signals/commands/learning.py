@@ -1,7 +1,5 @@
 """`stillhunt signals learn`: what each signal was worth in the provider's own past."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`stillhunt signals list` and `ready`: what is declared, and what could be."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

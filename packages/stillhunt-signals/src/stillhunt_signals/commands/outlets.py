@@ -1,7 +1,5 @@
 """`stillhunt outlets`: other systems that are told of decisions."""
 
-from __future__ import annotations
-
 import csv
 import time
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """`stillhunt rules`: rules of the provider's own."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """`stillhunt signals`: outside signals as evidence; each command is imported when it runs."""
 
-from __future__ import annotations
-
 from stillhunt.commands import CommandEntry, lazy_typer
 
 _HERE = "stillhunt_signals.commands."

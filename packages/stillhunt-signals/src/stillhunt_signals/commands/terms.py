@@ -1,7 +1,5 @@
 """`stillhunt terms`: what the terms forbid, checked, tried and held against a case."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path

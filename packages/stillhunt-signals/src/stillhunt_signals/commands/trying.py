@@ -1,7 +1,5 @@
 """`stillhunt signals try`: what signals would have changed in a case."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Outlets as the settings declare them, and what each system is sent."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,26 +18,21 @@ _NEXT = "howto/signals.md describes outlets"
 
 
 class Outlet(BaseModel):
-    """One system: `[plugins.write_back.NAME]`.
-
-    Attributes:
-        url: root of LiteLLM, CrowdSec's local API, MISP or Stripe's API; the address itself of a webhook.
-        key: what it takes as proof of who asks; of CrowdSec `MACHINE:PASSWORD`; a webhook's bodies are signed with it.
-        least: decisions of this action, and stronger ones, are told.
-        subjects: a CSV with account_id and value: what the system knows the account by (a key, card, mail, address).
-            Accounts that are not in it are not told of; without it the account itself is the value.
-        list_id: Radar's value list.
-    """
+    """One system: `[plugins.write_back.NAME]`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     kind: OutletKind
+    # root of LiteLLM, CrowdSec's local API, MISP or Stripe's API; the address itself of a webhook
     url: str = Field(max_length=2048)
+    # what it takes as proof of who asks; of CrowdSec `MACHINE:PASSWORD`; a webhook's bodies are signed with it
     key: str = Field("", max_length=1024, repr=False)
-    least: Literal["throttle", "limit", "block"] = "block"
+    least: Literal["throttle", "limit", "block"] = "block"  # decisions of this action, and stronger ones, are told
+    # a CSV with account_id and value: what the system knows the account by (a key, card, mail, address). Accounts that
+    # are not in it are not told of; without it the account itself is the value.
     subjects: str = Field("", max_length=4096)
-    list_id: str = Field("", max_length=128)
+    list_id: str = Field("", max_length=128)  # Radar's value list
 
     @field_validator("url")
     @classmethod
@@ -53,8 +46,7 @@ class Outlet(BaseModel):
 def declared_outlets(config: Config) -> dict[str, Outlet]:
     """The outlets that the settings declare, by name; none is used before a person switched it on.
 
-    Raises:
-        ConfigError: an entry is not known, missing or of the wrong type.
+    Raises ConfigError: an entry is not known, missing or of the wrong type.
     """
     found = {}
     for name, entries in sorted(config.plugins.get(SETTINGS_TABLE, {}).items()):
@@ -72,19 +64,13 @@ def declared_outlets(config: Config) -> dict[str, Outlet]:
 
 @dataclass(frozen=True)
 class ToldDecision:
-    """What a system is told of one account.
-
-    Attributes:
-        value: what the system knows it by.
-        until: when the decision ends, seconds since 1970.
-        receipt: what the system called it when it was told; empty before, and where it gives no name.
-    """
+    """What a system is told of one account."""
 
     account_id: str
-    value: str
+    value: str  # what the system knows it by
     action: str
-    until: int
-    receipt: str = ""
+    until: int  # when the decision ends, seconds since 1970
+    receipt: str = ""  # what the system called it when it was told; empty before, and where it gives no name
 
 
 @dataclass(frozen=True)
@@ -104,11 +90,7 @@ class OutletError(Exception):
 def send_to(outlet: Outlet, told: ToldDecision, now: int, *, ends: bool) -> str:
     """Tell a system that a decision began, or that it ended.
 
-    Returns:
-        Its receipt, by which the end is told later.
-
-    Raises:
-        OutletError: it did not take it.
+    Returns its receipt, by which the end is told later. Raises OutletError: it did not take it.
     """
     try:
         with httpx.Client(timeout=10.0) as client:

@@ -5,8 +5,6 @@ provider of account networks opens and lends the accounts, and may know nothing 
 second says no method of finding, which would teach how to avoid it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """What each outlet was told, in a ledger of the data folder, and what it still has to be told."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,23 +12,18 @@ _NAMES = LedgerNames("ledger of what was told", "take it from a backup", "give s
 
 
 class OutletChange(NamedTuple):
-    """One thing that was told, or could not be.
-
-    Attributes:
-        problem: why the system did not take it; empty where it did.
-    """
+    """One thing that was told, or could not be."""
 
     outlet: str
     event: str
     account_id: str
-    problem: str = ""
+    problem: str = ""  # why the system did not take it; empty where it did
 
 
 class TellingLedger:
     """Switches of persons, and what was told; each entry has the hash of the one before.
 
-    Args:
-        data: the data folder.
+    `data`: the data folder.
     """
 
     def __init__(self, data: Path) -> None:
@@ -53,8 +46,7 @@ class TellingLedger:
     ) -> Iterator[OutletChange]:
         """Tell what is new, and the end of what is over; what a system does not take is tried again next time.
 
-        Args:
-            wanted: outlet -> account -> what it is to be told; of those that are off nothing is wanted.
+        `wanted`: outlet -> account -> what it is to be told; of those that are off nothing is wanted.
         """
         with self._ledger.locked():
             entries = self._ledger.entries()

@@ -1,7 +1,5 @@
 """Which accounts fit the saved rules at a snapshot: a function of what the snapshot and the ledger keep."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -51,8 +49,7 @@ class SavedRules:
 class SnapshotValues:
     """The values of columns at one snapshot.
 
-    Args:
-        made_at: of the snapshot, microseconds since 1970: ages and labels are those of then.
+    `made_at`: of the snapshot, microseconds since 1970: ages and labels are those of then.
     """
 
     def __init__(self, rows: RuleRows, made_at: int, ledger: RuleLedger) -> None:

@@ -53,15 +53,10 @@ _FULLEST: dict[str, Any] = {
 
 
 class RuleColumn(NamedTuple):
-    """One column that conditions may name.
+    """One column that conditions may name."""
 
-    Attributes:
-        name: such as `account.plan`.
-        kind: text, number, share, flag, moment or texts.
-    """
-
-    name: str
-    kind: str
+    name: str  # such as `account.plan`
+    kind: str  # text, number, share, flag, moment or texts
     meaning: str
 
 
@@ -79,23 +74,17 @@ def rule_columns() -> Mapping[str, RuleColumn]:
 
 @dataclass(frozen=True)
 class RuleCondition:
-    """A condition that was checked.
-
-    Attributes:
-        over: what it is asked of: each account, or each of its hours.
-        names: columns that it may read.
-    """
+    """A condition that was checked."""
 
     text: str
-    over: Literal["account", "hour"]
-    names: frozenset[str]
+    over: Literal["account", "hour"]  # what it is asked of: each account, or each of its hours
+    names: frozenset[str]  # columns that it may read
     expression: cel.Expression
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true of some values.
 
-        Args:
-            values: column -> value; what is not known is left out, and then whatever depends on it is not true.
+        `values`: column -> value; what is not known is left out, and then whatever depends on it is not true.
         """
         try:
             return self.expression.eval(data=values).value() is True
@@ -106,8 +95,7 @@ class RuleCondition:
 def compile_condition(text: str, where: str = "when") -> RuleCondition:
     """Check a condition, and prepare it; what it costs is not measured.
 
-    Raises:
-        ConfigError: it is too long, is no CEL, names no column, mixes types, is no yes or no, or has loops in loops.
+    Raises ConfigError: it is too long, is no CEL, names no column, mixes types, is no yes or no, or has loops in loops.
     """
     if len(text) > MOST_CONDITION_CHARACTERS:
         raise _refuse_condition(f"it has more than {MOST_CONDITION_CHARACTERS:,} characters", where)
@@ -140,11 +128,8 @@ def compile_condition(text: str, where: str = "when") -> RuleCondition:
 def measure_condition(condition: RuleCondition, examples: Iterable[Mapping[str, Any]], where: str = "when") -> float:
     """Microseconds of CPU time that a condition takes for the worst account: all values full, or those of an example.
 
-    Args:
-        examples: column -> value; they lead past what full values stop at, such as `account.plan == 'free' &&`.
-
-    Raises:
-        ConfigError: it costs too much.
+    `examples`: column -> value; they lead past what full values stop at, such as `account.plan == 'free' &&`. Raises
+    ConfigError: it costs too much.
     """
     full = {one.name: _FULLEST[one.kind] for one in rule_columns().values()}
     took = max(_measure_evaluation(condition, full | dict(values)) for values in ({}, *examples))
@@ -159,8 +144,7 @@ def measure_condition(condition: RuleCondition, examples: Iterable[Mapping[str, 
 def check_values(values: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     """Values of columns as `RuleCondition.holds` takes them, for an example.
 
-    Raises:
-        ConfigError: a column is not there, or the value is not of its type.
+    Raises ConfigError: a column is not there, or the value is not of its type.
     """
     for name, value in values.items():
         column = rule_columns().get(name)
@@ -180,9 +164,7 @@ def check_values(values: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 def _walk_checked(message: str, content: bytes, loops: int = 0) -> Iterator[tuple[str, int]]:
     """Names that a checked condition refers to, and how many loops are around each place of it.
 
-    Args:
-        message: of `_PARTS`.
-        content: it in protobuf's wire format, as the library writes it.
+    `message`: of `_PARTS`. `content`: it in protobuf's wire format, as the library writes it.
     """
     loops += message == "loop"
     yield (content.decode() if message == "name" else ""), loops

@@ -1,7 +1,5 @@
 """A rule in its file: what it does, its condition, and examples by which it is tried whenever it is saved."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -32,17 +30,11 @@ class RuleExample(BaseModel):
 
 
 class OwnRuleFile(RuleTerms):
-    """The content of the file.
+    """The content of the file."""
 
-    Attributes:
-        when: the condition, in CEL.
-        about: what it is for, for colleagues.
-        example: at least one that fits and one that does not.
-    """
-
-    when: str = Field(min_length=1)
-    about: str = Field("", max_length=1000)
-    example: tuple[RuleExample, ...]
+    when: str = Field(min_length=1)  # the condition, in CEL
+    about: str = Field("", max_length=1000)  # what it is for, for colleagues
+    example: tuple[RuleExample, ...]  # at least one that fits and one that does not
 
     @model_validator(mode="after")
     def _may_be_used(self) -> Self:
@@ -82,8 +74,7 @@ def parse_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleCondition]:
 def check_new_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleCondition, float]:
     """What `parse_rule` gives, and the microseconds that the condition takes, which are measured once.
 
-    Raises:
-        ConfigError: as there, or the condition costs too much.
+    Raises ConfigError: as there, or the condition costs too much.
     """
     rule, condition = parse_rule(content, name)
     return rule, condition, measure_condition(condition, (one.values() for one in rule.example), f"{name}: when")
@@ -92,8 +83,7 @@ def check_new_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleConditio
 def read_rule(path: Path) -> bytes:
     """The content of the file of a rule.
 
-    Raises:
-        ConfigError: it cannot be read.
+    Raises ConfigError: it cannot be read.
     """
     try:
         with path.open("rb") as file:

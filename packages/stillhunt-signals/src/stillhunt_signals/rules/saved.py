@@ -1,7 +1,5 @@
 """Rules and labels as they were saved: a hash-chained ledger in the data folder says who changed what, when and why."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os
@@ -38,22 +36,16 @@ class ChangeAuthor(NamedTuple):
 
 @dataclass(frozen=True)
 class SavedRule:
-    """A rule as it was saved last.
-
-    Attributes:
-        state: that was set last, by the file or alone.
-        seq: place of that change in the ledger.
-        microseconds: that it takes for one account, measured when it was saved; None from earlier versions.
-    """
+    """A rule as it was saved last."""
 
     name: str
-    state: RuleState
+    state: RuleState  # that was set last, by the file or alone
     content: str
-    seq: int
+    seq: int  # place of that change in the ledger
     at: int
     by: str
     reason: str
-    microseconds: float | None
+    microseconds: float | None  # that it takes for one account, measured when it was saved; None from earlier versions
 
     @cached_property
     def file(self) -> OwnRuleFile:
@@ -87,9 +79,7 @@ class RuleLedger:
     def save_rule(self, content: bytes, where: str, author: ChangeAuthor) -> SavedRule:
         """Save a rule, or another version of it, in the state that it says.
 
-        Args:
-            content: of its file.
-            where: name of the file, for errors.
+        `content`: of its file. `where`: name of the file, for errors.
         """
         rule, _, took = check_new_rule(content, where)
         about = {"name": rule.name, "state": rule.state, "content": content.decode(), "microseconds": round(took, 1)}
@@ -106,8 +96,7 @@ class RuleLedger:
     def put_label(self, subject: LabelSubject, value: str, label: str, days: float, author: ChangeAuthor) -> None:
         """Label an account, a card, a network or a client for some days; 0 days take the label away.
 
-        Args:
-            value: id of an account; what `card_name` gives; a network or a client as `account.networks` has them.
+        `value`: id of an account; what `card_name` gives; a network or a client as `account.networks` has them.
         """
         text = label_text(label)
         if not 0 <= days <= LONGEST_LABEL_DAYS:

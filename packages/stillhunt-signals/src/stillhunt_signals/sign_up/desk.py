@@ -1,7 +1,5 @@
 """What is answered when somebody signs up, or sends a first request: from memory, while hunts go on beside."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -33,44 +31,30 @@ _GROUPS: tuple[tuple[IdentifierKind, ...], ...] = (("card",), ("mail", "device")
 
 
 class FreeTiers(NamedTuple):
-    """Free tiers of one person, as far as card, device or mail show them.
+    """Free tiers of one person, as far as card, device or mail show them."""
 
-    Attributes:
-        accounts: the most accounts with one value, this one counted where it has a free tier itself.
-        by: the kinds that show more than one.
-    """
-
-    accounts: int
-    by: tuple[IdentifierKind, ...]
+    accounts: int  # the most accounts with one value, this one counted where it has a free tier itself
+    by: tuple[IdentifierKind, ...]  # the kinds that show more than one
 
 
 class SignUpReply(NamedTuple):
-    """What is answered; it names no other account.
+    """What is answered; it names no other account."""
 
-    Attributes:
-        answer: by the policy.
-        would: what it would be if the policy were in force; the same as the answer where it is.
-        reason, message: why, as the new customer may be told; "" where nothing is asked of them.
-        bits: of the ties to the campaign with the most.
-        ties: to all campaigns, those of the most bits first.
-        snapshot: number of the hunt that they rest on; 0 before the first.
-    """
-
-    answer: SignUpAnswer
-    would: SignUpAnswer
+    answer: SignUpAnswer  # by the policy
+    would: SignUpAnswer  # what it would be if the policy were in force; the same as the answer where it is
+    # reason, message: why, as the new customer may be told; "" where nothing is asked of them
     reason: ReasonCode | str
     message: str
-    bits: float
-    ties: tuple[CampaignTie, ...]
+    bits: float  # of the ties to the campaign with the most
+    ties: tuple[CampaignTie, ...]  # to all campaigns, those of the most bits first
     free_tiers: FreeTiers
-    snapshot: int
+    snapshot: int  # number of the hunt that they rest on; 0 before the first
 
 
 class SignUpDesk:
     """Answers sign-ups of one data folder.
 
-    Args:
-        policy: gives the policy that counts now.
+    `policy`: gives the policy that counts now.
     """
 
     def __init__(
@@ -112,8 +96,7 @@ class SignUpDesk:
     def answer(self, customer: NewCustomer, now: int) -> SignUpReply:
         """What is known of a new customer, who is remembered.
 
-        Args:
-            now: microseconds since 1970.
+        `now`: microseconds since 1970.
         """
         policy, known = self._policy(), self._known
         terms = policy.sign_up

@@ -4,8 +4,6 @@ Accounts belong to one person where they have a free tier and the same card, mai
 never looked at: an office, a campus or a mobile network has many people.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,21 +26,13 @@ _WORDS = {"card": "one card", "device": "one device", "mail": "one mail address"
 
 @dataclass(frozen=True)
 class FreeTierPerson:
-    """One person, as far as card, device and mail tell.
+    """One person, as far as card, device and mail tell."""
 
-    Attributes:
-        accounts: with a free tier, in order of their first request.
-        by: what they have in common.
-        requests: of all of them in the window.
-        in_turn: how many of the accounts began when the one before had ended, within an hour.
-        in_campaigns: how many are members of campaigns, which is another finding.
-    """
-
-    accounts: tuple[str, ...]
-    by: tuple[IdentifierKind, ...]
-    requests: int
-    in_turn: int
-    in_campaigns: int
+    accounts: tuple[str, ...]  # with a free tier, in order of their first request
+    by: tuple[IdentifierKind, ...]  # what they have in common
+    requests: int  # of all of them in the window
+    in_turn: int  # how many of the accounts began when the one before had ended, within an hour
+    in_campaigns: int  # how many are members of campaigns, which is another finding
 
     @property
     def statement(self) -> str:

@@ -1,7 +1,5 @@
 """Identifiers of a new customer under the keyed hashes that the accounts table has in a data folder."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple, get_args
 
 import pyarrow as pa
@@ -35,8 +33,7 @@ class NewCustomer(NamedTuple):
 class SignUpHasher:
     """Hashes identifiers as the hunts of a data folder do.
 
-    Args:
-        config: settings, with the key of the folder's hashes or none.
+    `config`: settings, with the key of the folder's hashes or none.
     """
 
     def __init__(self, folder: DataFolder, config: Config) -> None:

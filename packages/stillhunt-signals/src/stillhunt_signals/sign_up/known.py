@@ -1,7 +1,5 @@
 """What a hunt leaves for sign-ups: which values members of campaigns have, and how many free tiers have each value."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
@@ -33,38 +31,26 @@ from stillhunt_signals.sign_up.identifiers import (
 
 
 class CampaignTie(NamedTuple):
-    """What one value has in common with a campaign.
-
-    Attributes:
-        status: of the campaign: active, dormant, merged or ended.
-        bits: by how much more common the value is among its flagged members than elsewhere; at most 10.
-        members: flagged members with the value.
-        others: other accounts of the last hunt with it.
-    """
+    """What one value has in common with a campaign."""
 
     kind: IdentifierKind
     campaign_id: str
-    status: str
-    bits: float
-    members: int
-    others: int
+    status: str  # of the campaign: active, dormant, merged or ended
+    bits: float  # by how much more common the value is among its flagged members than elsewhere; at most 10
+    members: int  # flagged members with the value
+    others: int  # other accounts of the last hunt with it
 
 
 @dataclass(frozen=True)
 class KnownValues:
-    """What is known after a hunt; never changed once made, so that readers need no lock.
+    """What is known after a hunt; never changed once made, so that readers need no lock."""
 
-    Attributes:
-        ties: kind and value -> the strongest tie of it to each campaign.
-        campaigns: keyed hash of a flagged member's id -> campaign and its status.
-        trials: of cards and mails, the values that accounts with free tiers have, sorted, and how many have each.
-        trial_accounts: keyed hashes of the ids of these accounts, sorted.
-    """
-
+    # kind and value -> the strongest tie of it to each campaign
     ties: Mapping[tuple[IdentifierKind, int], tuple[CampaignTie, ...]]
-    campaigns: Mapping[int, tuple[str, str]]
+    campaigns: Mapping[int, tuple[str, str]]  # keyed hash of a flagged member's id -> campaign and its status
+    # of cards and mails, the values that accounts with free tiers have, sorted, and how many have each
     trials: Mapping[IdentifierKind, tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]]
-    trial_accounts: npt.NDArray[np.uint64]
+    trial_accounts: npt.NDArray[np.uint64]  # keyed hashes of the ids of these accounts, sorted
 
     def has_trial(self, account: int) -> bool:
         """Whether the hunt saw this account, by the keyed hash of its id, with a free tier."""

@@ -4,8 +4,6 @@ A file in the data folder has one line each, with keyed hashes and no names. It 
 disk: a power failure may lose the last ones, which the accounts table has at the next hunt.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import threading
@@ -33,27 +31,19 @@ _STORED: tuple[IdentifierKind, ...] = ("card", "device", "mail", "address", "net
 
 
 class SignUp(NamedTuple):
-    """One sign-up.
+    """One sign-up."""
 
-    Attributes:
-        at: microseconds since 1970.
-        account: keyed hash of its id; 0 where it had none yet.
-        trial: whether its plan is a free tier.
-    """
-
-    at: int
-    account: int
-    trial: bool
+    at: int  # microseconds since 1970
+    account: int  # keyed hash of its id; 0 where it had none yet
+    trial: bool  # whether its plan is a free tier
     hashes: Hashes
 
 
 class RegisteredSignUps:
     """The sign-ups of a data folder, in memory and in their file; used by several threads.
 
-    Args:
-        now: microseconds since 1970; older sign-ups than `REMEMBERED_DAYS` are forgotten.
-        keeps: whether the file may be written, by the one process that answers sign-ups. Another one would overwrite
-            what that process appends.
+    `now`: microseconds since 1970; older sign-ups than `REMEMBERED_DAYS` are forgotten. `keeps`: whether the file may
+    be written, by the one process that answers sign-ups. Another one would overwrite what that process appends.
     """
 
     def __init__(self, folder: DataFolder, now: int, *, keeps: bool = True) -> None:

@@ -37,43 +37,33 @@ _NEXT = "howto/signals.md describes the entries; `stillhunt signals ready` lists
 
 
 class Signal(BaseModel):
-    """One signal.
-
-    Attributes:
-        source: `from`: a file (CSV, Parquet, JSON lines of webhook bodies), a PostgreSQL address, "accounts" or "log".
-        table: of a database: table or view.
-        account: column, or dotted path in a body, with the id of the account.
-        column: column or dotted path with the value.
-        kind: form of the value.
-        about: what it says of a group.
-        label: what it is, as a noun phrase for sentences.
-        yes: values that count as yes, for a flag; compared in small letters.
-        time: column with when it became known, ISO 8601 or seconds since 1970; values known only after we decided about
-            an account are not learned from.
-        only: column -> values that a row must have: a webhook tells of other things, too.
-        via: a table with account_id and `via_key`, where the rows do not name the account, but its address or its
-            Stripe customer: then `account` names the column with that.
-        listed: the rows are a list, and an account that is not on it has the value no.
-        leaves: whether packs and shares may quote it.
-    """
+    """One signal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    # `from`: a file (CSV, Parquet, JSON lines of webhook bodies), a PostgreSQL address, "accounts" or "log"
     source: str = Field(alias="from", min_length=1, max_length=4096, repr=False)
-    table: str = Field("", pattern=r"^[A-Za-z0-9_.]{0,128}$")
+    table: str = Field("", pattern=r"^[A-Za-z0-9_.]{0,128}$")  # of a database: table or view
+    # column, or dotted path in a body, with the id of the account
     account: str = Field("account_id", min_length=1, max_length=256)
-    column: str = Field(min_length=1, max_length=256)
-    kind: SignalForm
-    about: About
-    label: str = Field("", max_length=120)
+    column: str = Field(min_length=1, max_length=256)  # column or dotted path with the value
+    kind: SignalForm  # form of the value
+    about: About  # what it says of a group
+    label: str = Field("", max_length=120)  # what it is, as a noun phrase for sentences
+    # values that count as yes, for a flag; compared in small letters
     yes: tuple[str, ...] = ("true", "yes", "1", "t", "y")
+    # column with when it became known, ISO 8601 or seconds since 1970; values known only after we decided about an
+    # account are not learned from
     time: str = Text
+    # column -> values that a row must have: a webhook tells of other things, too
     only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    # a table with account_id and `via_key`, where the rows do not name the account, but its address or its Stripe
+    # customer: then `account` names the column with that
     via: str = Field("", max_length=4096, repr=False)
     via_key: str = Field("", max_length=256)
-    listed: bool = False
-    leaves: bool = False
+    listed: bool = False  # the rows are a list, and an account that is not on it has the value no
+    leaves: bool = False  # whether packs and shares may quote it
 
     @model_validator(mode="after")
     def _check_source(self) -> Signal:
@@ -110,8 +100,7 @@ def ready_signals() -> dict[str, dict[str, Any]]:
 def declared_signals(config: Config) -> tuple[Signal, ...]:
     """The signals that the settings declare, by name.
 
-    Raises:
-        ConfigError: an entry is not known, missing or of the wrong type.
+    Raises ConfigError: an entry is not known, missing or of the wrong type.
     """
     tables = {name: entries for name, entries in config.signals.items() if name != "learned"}
     return tuple(signal_of(name, entries) for name, entries in sorted(tables.items()))
@@ -120,8 +109,7 @@ def declared_signals(config: Config) -> tuple[Signal, ...]:
 def signal_of(name: str, entries: object) -> Signal:
     """One signal from the entries of its table.
 
-    Raises:
-        ConfigError: as for `declared_signals`.
+    Raises ConfigError: as for `declared_signals`.
     """
     where = f"setting signals.{name}"
     if not isinstance(entries, Mapping):

@@ -1,7 +1,5 @@
 """The accounts of logs, for signals that are a column of the table of accounts or of the log."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,8 +17,7 @@ def known_accounts(
 ) -> pa.Table | None:
     """ACCOUNTS, and what each account mostly has in the logs; None where no signal needs them.
 
-    Raises:
-        InputError: a signal needs logs, and there are none.
+    Raises InputError: a signal needs logs, and there are none.
     """
     needing = [one for one in declared_signals(config) if one.source in ("accounts", "log")]
     if not needing:

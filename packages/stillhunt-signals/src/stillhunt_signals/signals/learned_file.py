@@ -1,7 +1,5 @@
 """The file of what was learned of signals: written by `stillhunt signals learn`, read before a hunt."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -24,8 +22,7 @@ def write_learned(path: Path, learned: list[LearnedSignal]) -> None:
 def read_learned(path: Path | None) -> dict[str, LearnedSignal]:
     """What was learned, by signal; nothing where there is no file.
 
-    Raises:
-        ConfigError: the file cannot be read, or is none of these.
+    Raises ConfigError: the file cannot be read, or is none of these.
     """
     if path is None:
         return {}

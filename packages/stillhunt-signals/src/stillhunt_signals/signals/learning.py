@@ -6,8 +6,6 @@ Dirichlet-multinomial), and the shares of harvests are drawn towards those of al
 made the difference (a positive-part James-Stein factor), so that noise, and a past of a few groups, earn nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,27 +36,20 @@ _FEWEST_KNOWN = 3  # members with a value from which a group is judged
 
 @dataclass(frozen=True)
 class LearnedSignal:
-    """What was learned of one signal.
-
-    Attributes:
-        digest: of the declaration that it was learned for.
-        honest, harvest: shares of the steps among accounts of honest groups and of harvests, these shrunk.
-        alike: correlation of values within a group, 0 to 1.
-        trust: part of the difference that was kept, 0 to 1; 0 where chance explains it.
-        confirmed, dismissed: groups that it was learned from.
-        accounts: accounts with a value.
-    """
+    """What was learned of one signal."""
 
     name: str
-    digest: str
+    digest: str  # of the declaration that it was learned for
     steps: Steps
+    # honest, harvest: shares of the steps among accounts of honest groups and of harvests, these shrunk
     honest: tuple[float, ...]
     harvest: tuple[float, ...]
-    alike: float
-    trust: float
+    alike: float  # correlation of values within a group, 0 to 1
+    trust: float  # part of the difference that was kept, 0 to 1; 0 where chance explains it
+    # confirmed, dismissed: groups that it was learned from
     confirmed: int
     dismissed: int
-    accounts: int
+    accounts: int  # accounts with a value
 
     def bits_of(self, counts: Any) -> float:
         """log2 likelihood ratio of a group's counts by step, a harvest against honest groups; 0 for too few values."""
@@ -78,8 +69,7 @@ def _log_chance(counts: Any, strengths: Any) -> float:
 def learn_signal(signal: Signal, values: SignalValues, past: Past) -> LearnedSignal:
     """Learn what a signal is worth.
 
-    Raises:
-        InputError: it was made of our own decisions.
+    Raises InputError: it was made of our own decisions.
     """
     refuse_leak(signal, values, past)
     steps = make_steps(signal, values)
@@ -163,8 +153,7 @@ def _trust_of(seen: Any, honest: Any, weight: float) -> float:
 def refuse_leak(signal: Signal, values: SignalValues, past: Past) -> None:
     """Refuse a signal that says the same as our own decisions.
 
-    Raises:
-        InputError: nearly all accounts we acted on have a value that nearly nobody else has.
+    Raises InputError: nearly all accounts we acted on have a value that nearly nobody else has.
     """
     if signal.kind == "shared":  # an identifier that one operation shares is what such a signal is for
         return

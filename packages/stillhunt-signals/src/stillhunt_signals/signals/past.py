@@ -23,18 +23,12 @@ _COLUMNS = ("account_id", "outcome")
 
 
 class PastAccount(NamedTuple):
-    """One account of the past.
-
-    Attributes:
-        outcome: confirmed or dismissed.
-        group: the campaign or customer it belonged to; accounts of one group are one observation, more or less.
-        decided_at: when somebody decided, seconds since 1970; NaN where that is not known.
-    """
+    """One account of the past."""
 
     account_id: str
-    group: str
-    outcome: str
-    decided_at: float = float("nan")
+    group: str  # the campaign or customer it belonged to; accounts of one group are one observation, more or less
+    outcome: str  # confirmed or dismissed
+    decided_at: float = float("nan")  # when somebody decided, seconds since 1970; NaN where that is not known
 
 
 @dataclass(frozen=True)
@@ -84,8 +78,7 @@ def _too_late(one: PastAccount, values: SignalValues, at: dict[str, int]) -> boo
 def read_past(path: Path) -> list[PastAccount]:
     """The past from a CSV file: account_id, outcome (confirmed, dismissed, honest) and, if you have it, group.
 
-    Raises:
-        InputError: a column is missing, or an outcome is another word.
+    Raises InputError: a column is missing, or an outcome is another word.
     """
     where = str(path)
     try:

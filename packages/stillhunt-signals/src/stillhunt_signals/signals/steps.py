@@ -1,7 +1,5 @@
 """Values of a signal as few steps, so that how often groups of accounts have each can be compared."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,15 +20,11 @@ _CHARS_SHOWN = 40
 
 @dataclass(frozen=True)
 class Steps:
-    """How values are cut into steps; codes count them from 0.
-
-    Attributes:
-        edges: of a score: the least number of each step but the first, ascending.
-        words: of a flag or category: the value of each step; the last step of a category is any other.
-    """
+    """How values are cut into steps; codes count them from 0."""
 
     kind: str
-    edges: tuple[float, ...] = ()
+    edges: tuple[float, ...] = ()  # of a score: the least number of each step but the first, ascending
+    # of a flag or category: the value of each step; the last step of a category is any other
     words: tuple[str, ...] = ()
 
     @property
@@ -79,9 +73,8 @@ def make_steps(signal: Signal, values: SignalValues) -> Steps:
 def count_steps(steps: Steps, own: Any, everyone: Any) -> Any:
     """How many members have a value of each step; those without a value are not counted.
 
-    Args:
-        own: codes of the members, -1 where they have no value.
-        everyone: of what is shared, how many accounts have each value, by code; unused elsewhere.
+    `own`: codes of the members, -1 where they have no value. `everyone`: of what is shared, how many accounts have each
+    value, by code; unused elsewhere.
     """
     own = own[own >= 0]
     if steps.kind != "shared":

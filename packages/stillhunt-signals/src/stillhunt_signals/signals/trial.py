@@ -1,7 +1,5 @@
 """What signals would have changed in a case: each group judged once more with what they say of it."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -16,11 +14,7 @@ from stillhunt_signals.signals.weighing import SignalsOfLog, UsedSignal
 
 
 class TriedGroup(NamedTuple):
-    """One campaign, or group left alone, without signals and with them.
-
-    Attributes:
-        said: what the signals say of it, with their bits before caps.
-    """
+    """One campaign, or group left alone, without signals and with them."""
 
     campaign_id: str
     accounts: int
@@ -28,17 +22,14 @@ class TriedGroup(NamedTuple):
     verdict: str
     score_with: float
     verdict_with: str
-    said: tuple[tuple[str, float], ...]
+    said: tuple[tuple[str, float], ...]  # what the signals say of it, with their bits before caps
 
 
 def try_used_signals(case: Case, config: Config, used: list[UsedSignal]) -> list[TriedGroup]:
     """Judge each group of a case with the signals; those about which they say nothing are left out.
 
-    Args:
-        config: settings, those of the case where the verdicts are to compare.
-
-    Raises:
-        ContractError: the case is damaged, or written by rules that this version does not have.
+    `config`: settings, those of the case where the verdicts are to compare. Raises ContractError: the case is damaged,
+    or written by rules that this version does not have.
     """
     names = case.accounts["account_id"].combine_chunks()
     signals = SignalsOfLog(used, names)

@@ -1,7 +1,5 @@
 """The signals that take part: declared, read, and with what was learned of them."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -29,11 +27,8 @@ def read_signals(
 ) -> list[UsedSignal]:
     """The signals that say something: values of those for which something was learned.
 
-    Args:
-        in_hunt: the columns of the log are not known yet, and `of_log` adds them.
-
-    Raises:
-        ConfigError, InputError: a declaration, or what it names, cannot be used.
+    `in_hunt`: the columns of the log are not known yet, and `of_log` adds them. Raises ConfigError, InputError: a
+    declaration, or what it names, cannot be used.
     """
     learned = read_learned(learned_file(config))
     used = []
@@ -51,8 +46,7 @@ def read_signals(
 def of_log(one: UsedSignal, log: Any) -> UsedSignal:
     """A signal with its values, where they are a column of the log: what each account mostly has.
 
-    Args:
-        log: `CandidateCase.log`.
+    `log`: `CandidateCase.log`.
     """
     if one.signal.source != "log":
         return one

@@ -1,7 +1,5 @@
 """Values of a signal by account, from files, a database, or the tables of a hunt or a case."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,19 +24,12 @@ _MOST_COLUMNS_SHOWN = 12
 
 @dataclass(frozen=True)
 class SignalValues:
-    """One row for each account that has a value.
+    """One row for each account that has a value."""
 
-    Attributes:
-        ids: accounts, ascending, each once.
-        texts: their values as text; of a flag "yes" or "no".
-        numbers: the same as numbers, of a score; NaN elsewhere.
-        known_at: when each became known, seconds since 1970; NaN where that is not said.
-    """
-
-    ids: pa.StringArray
-    texts: pa.StringArray
-    numbers: Any
-    known_at: Any
+    ids: pa.StringArray  # accounts, ascending, each once
+    texts: pa.StringArray  # their values as text; of a flag "yes" or "no"
+    numbers: Any  # the same as numbers, of a score; NaN elsewhere
+    known_at: Any  # when each became known, seconds since 1970; NaN where that is not said
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -63,11 +54,8 @@ def read_values(signal: Signal, accounts: pa.Table | None) -> SignalValues:
 def settle_values(signal: Signal, rows: pa.Table) -> SignalValues:
     """One value for each account.
 
-    Args:
-        rows: columns account, value and time, all of them text.
-
-    Raises:
-        InputError: no row can be used, or all values are the same.
+    `rows`: columns account, value and time, all of them text. Raises InputError: no row can be used, or all values are
+    the same.
     """
     where = f"signal {signal.name}"
     ids, raw = rows["account"], rows["value"]

@@ -1,7 +1,5 @@
 """What the signals say of one group of accounts, in bits and in a sentence."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -41,8 +39,7 @@ class GroupSignal(NamedTuple):
 class SignalsOfLog:
     """The signals of a hunt or of a case, with the values of its accounts.
 
-    Args:
-        accounts: all accounts, each once; members are given as positions in it.
+    `accounts`: all accounts, each once; members are given as positions in it.
     """
 
     def __init__(self, used: Sequence[UsedSignal], accounts: pa.StringArray) -> None:
@@ -58,9 +55,7 @@ class SignalsOfLog:
     def weigh(self, members: Any, about: About, *, leaves: bool) -> GroupSignal | None:
         """What the signals of one kind say of a group together; None where they say nothing.
 
-        Args:
-            members: positions of its accounts.
-            leaves: those that may be quoted to others, or those that may not.
+        `members`: positions of its accounts. `leaves`: those that may be quoted to others, or those that may not.
         """
         found = [
             said

@@ -1,7 +1,5 @@
 """What a hunt says of the terms beside each campaign: facts of its own label, in no sum and no verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +17,7 @@ LABEL = "breach of terms"
 def breaches_beside(config: Config) -> Callable[[Case], Mapping[str, list[tuple[str, str]]]] | None:
     """What adds breaches of the terms to a case; None where no terms are declared.
 
-    Raises:
-        ConfigError: the terms cannot be used; this is said before the hunt.
+    Raises ConfigError: the terms cannot be used; this is said before the hunt.
     """
     if not config.terms:
         return None

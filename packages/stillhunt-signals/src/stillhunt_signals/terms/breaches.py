@@ -1,7 +1,5 @@
 """Who breaks which clause, by what a case or a table of accounts says of them; this is no evidence of a harvest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,17 +19,12 @@ _NAMED_KEYS = ("account_id", "organization_id", "email_domain")
 
 @dataclass
 class ClauseBreach:
-    """What breaks one clause in one group of accounts.
-
-    Attributes:
-        facts: what was seen -> accounts; most first.
-        excepted: account -> who answers for the exception, and until when.
-    """
+    """What breaks one clause in one group of accounts."""
 
     clause: Clause
     accounts: set[str] = field(default_factory=set)
-    facts: dict[str, set[str]] = field(default_factory=dict)
-    excepted: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, set[str]] = field(default_factory=dict)  # what was seen -> accounts; most first
+    excepted: dict[str, str] = field(default_factory=dict)  # account -> who answers for the exception, and until when
 
     def words(self, looked_at: int, version: str) -> str:
         """The breach in a sentence."""
@@ -50,8 +43,7 @@ class ClauseBreach:
 class TermsChecker:
     """Terms with their lists read, to be held against accounts.
 
-    Raises:
-        ConfigError: a list that a clause names cannot be read.
+    Raises ConfigError: a list that a clause names cannot be read.
     """
 
     def __init__(self, terms: ProviderTerms, folder: Path) -> None:

@@ -4,8 +4,6 @@ An identifier (registration number, LEI) that is the same is proof; names are on
 name that is a little different may be another company: a person has to look.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,27 +30,19 @@ _FEWEST_LETTERS = (
 
 @dataclass(frozen=True)
 class OwnedCompany:
-    """A company on the list.
-
-    Attributes:
-        share: per cent that is owned; 100 where the list does not say.
-    """
+    """A company on the list."""
 
     name: str
     identifier: str = ""
-    share: float = 100.0
+    share: float = 100.0  # per cent that is owned; 100 where the list does not say
 
 
 @dataclass(frozen=True)
 class OwnedMatch:
-    """A company that a customer may be.
-
-    Attributes:
-        points: how alike the names are, 0 to 100; 100 where the identifier is the same.
-    """
+    """A company that a customer may be."""
 
     company: OwnedCompany
-    points: float
+    points: float  # how alike the names are, 0 to 100; 100 where the identifier is the same
     by_identifier: bool
 
     @property
@@ -115,8 +105,7 @@ def _plain_identifier(identifier: str) -> str:
 def read_owned(path: Path, least_share: float) -> OwnedCompanies:
     """The companies of a list that are owned to at least so many per cent.
 
-    Raises:
-        ConfigError: it cannot be read, or has no column name.
+    Raises ConfigError: it cannot be read, or has no column name.
     """
     rows = read_named_rows(path)
     companies = [
@@ -139,8 +128,7 @@ def _share_of(text: str | None, path: Path) -> float:
 def read_named_rows(path: Path) -> list[dict[str, Any]]:
     """Rows of a table with a column name, as text.
 
-    Raises:
-        ConfigError: it cannot be read, or has no such column.
+    Raises ConfigError: it cannot be read, or has no such column.
     """
     try:
         table = pa.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv_as_text(path)

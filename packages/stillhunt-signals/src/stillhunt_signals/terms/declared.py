@@ -31,31 +31,23 @@ class _Strict(BaseModel):
 
 
 class Clause(_Strict):
-    """Something that the terms forbid.
-
-    Attributes:
-        text: what a case says of it: the paragraph, in your words.
-        countries: ISO 3166 codes that are not supported; territories have none of their own, and cannot be told.
-        of: which countries count.
-        owned_list: `list`, a table of companies with name and, if you have them, identifier and share (per cent owned).
-        least_share: per cent from which a company counts as owned.
-        companies: a table that names customers: name and organization_id, account_id or email_domain, and identifier.
-        uses: words of a declared use that are forbidden.
-        models: names of models that `plans` may not use; everybody where there are none.
-        least_days: days that an account must be old at its first request in a campaign.
-    """
+    """Something that the terms forbid."""
 
     name: _Name
     kind: ClauseKind
-    text: _Text
+    text: _Text  # what a case says of it: the paragraph, in your words
+    # ISO 3166 codes that are not supported; territories have none of their own, and cannot be told
     countries: tuple[_Country, ...] = ()
-    of: tuple[CountryOf, ...] = ("requests", "card", "phone", "sign-up")
+    of: tuple[CountryOf, ...] = ("requests", "card", "phone", "sign-up")  # which countries count
+    # `list`, a table of companies with name and, if you have them, identifier and share (per cent owned)
     owned_list: str = Field("", alias="list", max_length=4096)
-    least_share: float = Field(50.0, ge=0, le=100)
+    least_share: float = Field(50.0, ge=0, le=100)  # per cent from which a company counts as owned
+    # a table that names customers: name and organization_id, account_id or email_domain, and identifier
     companies: str = Field("", max_length=4096)
-    uses: tuple[_Words, ...] = ()
-    models: tuple[_Words, ...] = ()
+    uses: tuple[_Words, ...] = ()  # words of a declared use that are forbidden
+    models: tuple[_Words, ...] = ()  # names of models that `plans` may not use; everybody where there are none
     plans: tuple[_Words, ...] = ()
+    # days that an account must be old at its first request in a campaign
     least_days: float = Field(0.0, ge=0, le=36_500)
 
     @model_validator(mode="after")
@@ -69,16 +61,11 @@ class Clause(_Strict):
 
 
 class Exemption(_Strict):
-    """Who may do what a clause forbids.
-
-    Attributes:
-        owner: who answers for it.
-        until: last day.
-    """
+    """Who may do what a clause forbids."""
 
     clause: _Name
-    owner: _Words
-    until: date
+    owner: _Words  # who answers for it
+    until: date  # last day
     why: _Text
     accounts: tuple[_Words, ...] = ()
     organizations: tuple[_Words, ...] = ()
@@ -107,8 +94,7 @@ class ProviderTerms(_Strict):
 def read_terms(path: Path) -> ProviderTerms:
     """The terms in a file.
 
-    Raises:
-        ConfigError: it cannot be read, or an entry is not known, missing or contradicts another.
+    Raises ConfigError: it cannot be read, or an entry is not known, missing or contradicts another.
     """
     try:
         return ProviderTerms(**tomllib.loads(path.read_text("utf-8")))
