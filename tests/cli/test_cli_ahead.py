@@ -15,7 +15,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
-from stillhunt.cli import ahead
+from stillhunt.cli import hunting
 from stillhunt.cli.hunting import duration, tell_forecast
 from stillhunt.collect.locate.catalog import find_inputs
 from stillhunt.collect.values.rejects import Rejects
@@ -105,7 +105,7 @@ def test_the_speed_of_a_machine_is_measured_with_the_same_prompts_everywhere() -
 
 def test_a_hunt_that_the_memory_will_not_do_for_is_refused_unless_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     told = HuntForecast(LogSize(4_012_345, 3e9, 0.0), 300.0, 180.0, 30e9)
-    monkeypatch.setattr(ahead, "container_memory", lambda: int(8e9))
+    monkeypatch.setattr(hunting, "container_memory", lambda: int(8e9))
     notes = Notes()
     with pytest.raises(
         InputError, match=r"needs about 30.0 GB of memory, and 8.0 GB is all that this container"
@@ -113,8 +113,8 @@ def test_a_hunt_that_the_memory_will_not_do_for_is_refused_unless_forced(monkeyp
         tell_forecast(notes, told, force=False)
     assert "--force-memory" in error.value.on_command_line()
     tell_forecast(notes, told, force=True)
-    monkeypatch.setattr(ahead, "container_memory", lambda: int(40e9))
-    monkeypatch.setattr(ahead.psutil.virtual_memory().__class__, "total", int(31e9))
+    monkeypatch.setattr(hunting, "container_memory", lambda: int(40e9))
+    monkeypatch.setattr(hunting.psutil.virtual_memory().__class__, "total", int(31e9))
     tell_forecast(notes, told, force=False)
     need = "about 3 minutes (5 minutes of a processor) and 30.0 GB of memory"
     assert notes.told == [f"some 4,000,000 requests with 3.0 GB of text: {need}"] * 3
