@@ -16,7 +16,7 @@ from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
 from stillhunt.cli import ahead
-from stillhunt.cli.ahead import duration, tell_forecast
+from stillhunt.cli.hunting import duration, tell_forecast
 from stillhunt.collect.locate.catalog import find_inputs
 from stillhunt.collect.values.rejects import Rejects
 from stillhunt.forecast import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stillhunt.base.config import Config
-from stillhunt.watch.subject.pack_names import names_in_packs
+from stillhunt.watch.subject.packs import names_in_packs
 from stillhunt_evidence.keys.folder import pseudonyms_key
 from stillhunt_evidence.packs.contents import Pseudonyms
 

@@ -4,8 +4,6 @@ Such a module imports the names for the type checker alone, and this reads them 
 The method is that of `attach_stub` in lazy_loader (Scientific Python, SPEC 1).
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable
 from importlib import import_module

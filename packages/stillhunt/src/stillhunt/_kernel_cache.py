@@ -4,8 +4,6 @@ numba looks for a place when a kernel is imported, and fails where there is none
 and without numba.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 import sys

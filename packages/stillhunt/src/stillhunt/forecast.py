@@ -4,8 +4,6 @@ The constants stand in `forecast.toml`, which `benchmarks/speed/estimate.py --wr
 shows in the time that the text pass takes for prompts that are always the same.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import tempfile

@@ -1,10 +1,8 @@
 """The spine: the rooms in the order in which data walks through them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import entry_points
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -29,7 +27,7 @@ from stillhunt.resolve import resolve_campaigns
 from stillhunt.run_record import findings_record, log_record, prepare_beside, start_clock, with_facts_beside
 from stillhunt.score import evidence_needs, prepare_evidence, score_campaigns
 from stillhunt.triage import Case
-from stillhunt.triage.excerpts import CampaignViews, campaign_views
+from stillhunt.triage.excerpts import campaign_views
 from stillhunt.triage.samples import Rereading
 
 AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config, pa.Table | None], None]
@@ -122,14 +120,16 @@ def hunt(
         with clock.stage("excerpts"):
             views = _campaign_views(linked, tables, harvested, log, customers, lasting)
         with clock.stage("phrases"):
-            known_by = _collect_campaign_phrases(sketches.dataset(_count_workers(config)), linked, tables, harvested)
+            known_by = campaign_phrases(
+                sketches.dataset(_count_workers(config)), linked.traffic, tables, harvested, linked.totals
+            )
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
                 after(sketches.dataset(_count_workers(config)), tables, config, customers)
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
-    return with_facts_beside(Case(tables, run=run, **views._asdict(), phrases=known_by), beside)
+    return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)
 
 
 def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:
@@ -139,20 +139,8 @@ def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tu
     return linked.traffic, sliced, candidates
 
 
-def _collect_campaign_phrases(
-    sketches: Dataset, linked: Linked, tables: dict[str, pa.Table], harvested: pa.Array
-) -> pa.Table:
-    """PHRASE_HASHES of the campaigns."""
-    return campaign_phrases(sketches, linked.traffic, tables, harvested, linked.totals)
-
-
 def _open_customer_tables(
-    log: HuntedLog,
-    named: Any,
-    mapping: Mapping[str, str] | None,
-    config: Config,
-    engine: Engine,
-    progress: Progress,
+    log: HuntedLog, named: Any, mapping: Mapping[str, str] | None, config: Config, engine: Engine, progress: Progress
 ) -> tuple[pa.Table | None, pa.Table]:
     """ACCOUNTS and their REJECTS, from what the user named and how its columns are mapped."""
     source = log.accounts_source(named)
@@ -166,7 +154,7 @@ def _campaign_views(
     log: HuntedLog,
     customers: pa.Table | None,
     config: Config,
-) -> CampaignViews:
+) -> dict[str, pa.Table]:
     """What readers need besides the findings."""
     traffic = linked.traffic.append_column("topic", linked.sliced["topic"])
     rereading = Rereading(log.prompts, languages_of, word_buckets)
@@ -265,7 +253,5 @@ def _open_log_and_accounts(
         log = open_requests(requests, mapping=mapping, config=config, engine=engine, progress=progress)
         source = customer_tables(accounts, log)
         customers, _ = open_accounts(source, mapping=accounts_mapping, config=config, engine=engine, progress=progress)
-        try:
+        with closing(log):
             yield log, customers
-        finally:
-            log.close()

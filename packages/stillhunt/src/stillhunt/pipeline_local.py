@@ -1,7 +1,5 @@
 """Logs on this machine: read by `collect`, sketched by `extract`; what earlier hunts sketched is not read again."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -71,9 +69,7 @@ class LocalLog:
     def sketch(self) -> tuple[Store, pa.Table]:
         """Sketches of all inputs, and REJECTS.
 
-        Raises:
-            InputError: no row can be used.
-            OutputError: there is no room for the sketches.
+        Raises InputError: no row can be used. Raises OutputError: there is no room for the sketches.
         """
         kept = self._kept_inputs() if self._config.state else frozenset()
         with ThreadPoolExecutor(self._workers, "stillhunt-extract") as pool:

@@ -1,7 +1,5 @@
 """What run.json records of a hunt: versions, inputs, settings, coverage, counts, and the cost of each stage."""
 
-from __future__ import annotations
-
 import resource
 import sys
 import threading
@@ -128,9 +126,8 @@ def findings_record(
 ) -> dict[str, Any]:
     """The evidence that the log demanded of a campaign, and how much was found.
 
-    Args:
-        totals: requests of all accounts by day, as `link_slices` gives them.
-        repeats: number of calls that share their id with other calls of the account, and number of exact repeats.
+    `totals`: requests of all accounts by day, as `link_slices` gives them. `repeats`: number of calls that share their
+    id with other calls of the account, and number of exact repeats.
     """
     shared, duplicates = repeats
     verdicts = tables["campaigns"]["verdict"].to_pylist()
@@ -165,8 +162,7 @@ hunt, when it may refuse them; it returns None, or what makes (label, words) for
 def prepare_beside(config: Config) -> list[MakesFacts]:
     """What adds facts to a case that are in no sum and no verdict, such as breaches of the terms.
 
-    Raises:
-        StillhuntError: what the settings name cannot be used.
+    Raises StillhuntError: what the settings name cannot be used.
     """
     points = sorted(entry_points(group=BESIDE_GROUP), key=lambda one: one.name)
     return [made for point in points if (made := point.load()(config)) is not None]

@@ -11,9 +11,9 @@ import jinja2
 
 from stillhunt import __version__
 from stillhunt.base import formatting
+from stillhunt.base.redaction import WHAT_IS_REPLACED
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.triage import charts
-from stillhunt.triage.redact import WHAT_IS_REPLACED
 from stillhunt_server.case_views.narrative_draft import split_sources
 from stillhunt_server.casework.in_force import ACTION_WORDS
 from stillhunt_server.people.form_tokens import masked_token

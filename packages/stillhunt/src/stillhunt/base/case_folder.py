@@ -1,7 +1,5 @@
 """The files of a case folder, and how one is told from a folder of the user."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -4,8 +4,6 @@ A client may send any header, so only its beginning is read, and of many differe
 through ua-parser's patterns.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping
@@ -42,12 +40,9 @@ _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9._-]{1,39}")
 def client_families(agents: Mapping[str, int]) -> dict[str, str]:
     """The family of each User-Agent header.
 
-    Args:
-        agents: header -> how many requests have it.
-
-    Returns:
-        header -> name of the software without its version: the package name of an SDK, ua-parser's name of a browser,
-        else the product at the beginning of the header; `OTHER` if there is none.
+    `agents`: header -> how many requests have it. Returns header -> name of the software without its version: the
+    package name of an SDK, ua-parser's name of a browser, else the product at the beginning of the header; `OTHER` if
+    there is none.
     """
     ranked = sorted(agents, key=lambda text: (-agents[text], text))
     unknown = [text for text in ranked if _of_table(text[:MAX_USER_AGENT_CHARACTERS]) is None]

@@ -1,7 +1,5 @@
 """String columns with few distinct values, stored as codes and a dictionary."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ as a result; numba hashes the variables that a function closes over, so a change
 A kernel that is compiled from one file alone takes every parameter as an argument, and needs no key.
 """
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

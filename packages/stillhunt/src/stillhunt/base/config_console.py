@@ -1,7 +1,5 @@
 """Settings of the console: how people sign in, and for how long."""
 
-from __future__ import annotations
-
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit

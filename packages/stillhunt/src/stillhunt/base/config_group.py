@@ -1,7 +1,5 @@
 """What every group of settings has in common."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict
 
 

@@ -1,7 +1,5 @@
 """Settings of what keeps running: hunts on a schedule, and the server that receives traffic."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """Settings of the report, and list prices."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from stillhunt.base.config_group import SettingsGroup

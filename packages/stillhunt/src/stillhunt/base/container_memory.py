@@ -3,8 +3,6 @@
 Source: the kernel's Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
 """
 
-from __future__ import annotations
-
 import ctypes
 import re
 import sys

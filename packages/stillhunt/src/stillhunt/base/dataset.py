@@ -14,8 +14,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-Function = Callable[[pa.Table, Any], pa.Table]
-"""(rows of one partition, context) -> rows; at module level."""
+Function = Callable[[pa.Table, Any], pa.Table]  # (rows of one partition, context) -> rows; at module level
 Source = Callable[[Sequence[str] | None], pa.Table]
 """Wanted columns (None for all) -> the rows of one partition, in the same order every time."""
 

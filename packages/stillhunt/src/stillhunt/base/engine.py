@@ -1,7 +1,5 @@
 """What a SQL engine must offer; only `engine_*.py` files use a real engine."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Protocol, Self
 

@@ -1,7 +1,5 @@
 """DuckDB behind the engine protocol; the only file that knows DuckDB."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import tempfile

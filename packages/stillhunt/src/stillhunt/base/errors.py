@@ -10,8 +10,6 @@ StillhuntError                  root; never raised itself
 └── ContractError               a table between rooms does not have its declared shape (a bug of ours)
 """
 
-from __future__ import annotations
-
 
 class StillhuntError(Exception):
     """Root of all errors that stillhunt raises on purpose.

@@ -5,8 +5,6 @@ prompt of them. Whether a prompt was sent before, by the same account or another
 sent: one exercise with new numbers each time is a new exercise each time.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """The explanations of a group beside a harvest in words, and what follows from the odds against each of them."""
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The six families of evidence, and the skills that a request asks for or an answer shows."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +38,7 @@ SKILLS = (
 )
 """Conduct flags that name a skill, of the request or of its answer, see `extract/text/conduct.py`; a test holds the two
 together."""
-NO_SKILL = "general instruction following"
-"""What is said of requests that name none."""
+NO_SKILL = "general instruction following"  # what is said of requests that name none
 
 
 @dataclass(frozen=True)
@@ -62,16 +59,12 @@ EVIDENCE_FAMILIES = tuple(
     for name, entries in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 )
 """In the order of all tables and pages."""
-PRIOR = "prior"
-"""Family of the rows that state the odds before any evidence."""
-BUDGET = "budget"
-"""Family of the rows that state what the false-alarm budget asks."""
-MEMBERSHIP = "members"
-"""Family of the rows that state that too few accounts are likelier members than not."""
+PRIOR = "prior"  # family of the rows that state the odds before any evidence
+BUDGET = "budget"  # family of the rows that state what the false-alarm budget asks
+MEMBERSHIP = "members"  # family of the rows that state that too few accounts are likelier members than not
 INDEPENDENCE = "independence"
 """Family of the rows that state that fewer than two families of evidence are strong."""
-FLAGGING = "flagging"
-"""Family of the rows that state that no account is surely enough a member."""
+FLAGGING = "flagging"  # family of the rows that state that no account is surely enough a member
 STANDING = "standing"
 """Family of the rows, about a campaign and about members of it, that state that a verdict of the look before stands."""
 OTHERS = "explanations"

@@ -4,8 +4,6 @@ Text from a log is hostile: ids and prompts may hold terminal escapes, invisible
 through `escape_controls` or `shorten` before anybody sees it.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Files of secrets: where they are, and that nobody but their owner may read them."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat

@@ -10,8 +10,6 @@ Settings (`config.py`) are what a user may change; parameters are what the metho
 decision, proof or alarm depends are constants beside their use.
 """
 
-from __future__ import annotations
-
 import math
 import sys
 import tomllib

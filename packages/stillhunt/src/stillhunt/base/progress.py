@@ -1,13 +1,10 @@
 """Progress of long steps: the command line shows bars, the library is silent."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Advance = Callable[[int], None]
-"""Called with the number of units done since the last call."""
+Advance = Callable[[int], None]  # called with the number of units done since the last call
 
 
 class Progress(Protocol):

@@ -5,8 +5,6 @@ prints them and `docs/tables.md` is generated from them; a column exists in one 
 The case tables (`CASE_TABLES`), a contract with the outside, are in `schema_case.py` and are named here too.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

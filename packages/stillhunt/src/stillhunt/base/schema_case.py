@@ -3,8 +3,6 @@
 Columns, types and meanings are in `tables_of_case.toml`; the rest of the program takes the tables from `schema.py`.
 """
 
-from __future__ import annotations
-
 from stillhunt.base.shape import Table, read_tables
 
 CASE_VERSION = 8

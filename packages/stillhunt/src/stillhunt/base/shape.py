@@ -1,7 +1,5 @@
 """What a table is: named, typed columns with a meaning, and the boundary check."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +8,7 @@ import pyarrow as pa
 
 from stillhunt.base.errors import ContractError
 
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-"""Type of every moment."""
+TIMESTAMP = pa.timestamp("us", tz="UTC")  # type of every moment
 CODED = pa.dictionary(pa.int32(), pa.string())
 """Strings of few distinct values beside the rows: kept once each, four bytes a row."""
 _TYPES = {

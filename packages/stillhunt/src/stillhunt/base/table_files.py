@@ -1,7 +1,5 @@
 """Files that are written completely or not at all, and tables as files that other programs read."""
 
-from __future__ import annotations
-
 import csv
 import io
 import os

@@ -11,8 +11,6 @@ A field is `{name:form}`, where the form is one of
 - nothing: text as it is.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import cache

@@ -1,7 +1,5 @@
 """The root of the command line: the table of its commands, those of other distributions, and its own options."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

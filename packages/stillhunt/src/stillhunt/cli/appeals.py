@@ -1,7 +1,5 @@
 """`stillhunt appeals`: list, show, file and decide appeals, and say how often rules were wrong."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any

@@ -6,8 +6,6 @@ a lock of the process, so it is spread over processes: one hunts a very small wo
 groups, which is the largest kernel by far. A wheel that brings machine code for this machine spares all that.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import subprocess

@@ -1,8 +1,6 @@
 """`stillhunt data`: keep, check and restore what a watch has."""
 
-from __future__ import annotations
-
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -53,12 +51,9 @@ def backup(
     traffic. A database on a server (watch.database) is not in it: dump it first.
     """
     folder, url = existing_folder(data), Config.load(file=settings_file).watch.database
-    database = open_database(folder.path, url)
-    try:
+    with closing(open_database(folder.path, url)) as database:
         made = back_up(folder, database, to, url)
         remember_backup(folder.path, to)
-    finally:
-        database.close()
     if not quiet:
         _print_backup_summary(made, "" if made.database else "; the database on the server is not in it")
 

@@ -1,9 +1,7 @@
 """`stillhunt data database`: the version of a database's tables; and the database of a data folder that is there."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -96,8 +94,5 @@ def opened_database(data: Path, settings_file: Path | None, *, as_it_is: bool = 
             next_step="name the data folder of a running watch",
             command_step="name the folder of 'stillhunt serve' or 'stillhunt watch' with --data",
         )
-    database = open_database(data, url, as_it_is=as_it_is)
-    try:
+    with closing(open_database(data, url, as_it_is=as_it_is)) as database:
         yield database
-    finally:
-        database.close()

@@ -1,7 +1,5 @@
 """`stillhunt decisions`: show the log and what was in force, check it, add and end decisions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict

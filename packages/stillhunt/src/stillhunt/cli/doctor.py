@@ -1,7 +1,5 @@
 """`stillhunt doctor`: whether this machine can hunt, and what to fix if not."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import os

@@ -1,7 +1,5 @@
 """Tables of commands: what a group shows of a command, and where its code is, without importing it."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
@@ -10,8 +8,7 @@ from stillhunt.base.errors import ConfigError
 
 COMMANDS_GROUP = "stillhunt.commands"
 """Entry points of other distributions: the name of a command, and where its `CommandEntry` is."""
-PARTS_GROUP = "stillhunt.parts"
-"""Entry points of functions that commands of other distributions call."""
+PARTS_GROUP = "stillhunt.parts"  # entry points of functions that commands of other distributions call
 COMES_WITH = {
     **dict.fromkeys(("attribute", "dossier", "keys", "match", "rebuild", "share", "verify"), "evidence"),
     **dict.fromkeys(("demo", "lab"), "lab"),
@@ -23,17 +20,11 @@ COMES_WITH = {
 
 
 class CommandEntry(NamedTuple):
-    """One row of a table of commands.
+    """One row of a table of commands."""
 
-    Attributes:
-        help: its line in the help of its group.
-        target: `module:attribute` of a function with Typer's annotations, or of a Typer app.
-        hidden: it works and is not shown.
-    """
-
-    help: str
-    target: str
-    hidden: bool = False
+    help: str  # its line in the help of its group
+    target: str  # `module:attribute` of a function with Typer's annotations, or of a Typer app
+    hidden: bool = False  # it works and is not shown
 
 
 @cache

@@ -1,7 +1,5 @@
 """`stillhunt export`: the member accounts of campaigns, with what is known of them, as CSV, JSON or Parquet."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """The findings of a hunt for scripts: the exit code, and the document of `--json`."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """`stillhunt history`: which campaigns a data folder knows, and what became of them from hunt to hunt."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any

@@ -1,9 +1,7 @@
 """`stillhunt data hold`: make, list and release legal holds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -85,11 +83,8 @@ def hold_release(
 @contextmanager
 def _open_hold_database(data: Path, settings: Path | None) -> Iterator[tuple[DataFolder, WatchDatabase]]:
     folder = existing_folder(data)
-    database = open_database(folder.path, Config.load(file=settings).watch.database)
-    try:
+    with closing(open_database(folder.path, Config.load(file=settings).watch.database)) as database:
         yield folder, database
-    finally:
-        database.close()
 
 
 def _encode_hold(hold: Hold) -> dict[str, object]:

@@ -1,17 +1,20 @@
-"""`stillhunt hunt`: checks that cost nothing first, then the hunt, the case folder, the findings."""
+"""`stillhunt hunt`: checks that cost nothing and a forecast, then the hunt, the case folder, the findings and costs."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import psutil
 import typer
+from rich.console import Console
 
 import stillhunt
+from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import ConfigError
-from stillhunt.cli.ahead import tell_forecast
+from stillhunt.base.container_memory import container_memory
+from stillhunt.base.errors import ConfigError, InputError
+from stillhunt.base.progress import Progress
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, as_document, code_fields, exit_code
 from stillhunt.cli.options import (
@@ -29,10 +32,13 @@ from stillhunt.cli.options import (
 )
 from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
-from stillhunt.cli.stage_table import print_stages
 from stillhunt.cli.terminal import message_console, output_console, print_json
-from stillhunt.forecast import forecast_logs
+from stillhunt.forecast import HuntForecast, forecast_logs
 from stillhunt.triage.folder import check_target
+
+_GB = 1e9
+_HEADS = ("stage", "wall s", "CPU s", "rows", "peak MB")
+_INDENT = "  "
 
 
 class EngineName(StrEnum):
@@ -141,3 +147,66 @@ def write_and_show(
         print_json(as_document(case.model, case_folder, limit))
     else:
         print_findings(output_console(), case.model, case_folder, limit)
+
+
+def tell_forecast(progress: Progress, told: HuntForecast, *, force: bool) -> None:
+    """Say what a hunt will need; an InputError if this machine's or container's memory will not do, unless forced."""
+    size = told.size
+    progress.note(
+        f"some {_rounded(round(size.requests))} requests with {_gigabytes(size.text_bytes)} of text: "
+        f"about {duration(told.seconds)} ({duration(told.cpu_seconds)} of a processor) "
+        f"and {_gigabytes(told.memory_bytes)} of memory"
+    )
+    machine = psutil.virtual_memory().total
+    most = min(machine, container_memory())
+    if told.memory_bytes > most and not force:
+        whose = "this container may take" if most < machine else "this machine has"
+        need, limit = _gigabytes(told.memory_bytes), _gigabytes(most)
+        raise InputError(
+            f"the hunt needs about {need} of memory, and {limit} is all that {whose}",
+            next_step="hunt in fewer files at a time, give it more memory, or hunt on Spark",
+            command_step="hunt in fewer files at a time, give it more memory, or use --engine spark; "
+            "--force-memory hunts all the same",
+        )
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it, with about two digits."""
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / _GB:.1f} GB" if size >= 0.1 * _GB else f"{max(size / 1e6, 1):.0f} MB"
+
+
+def _rounded(number: int) -> str:
+    """A number with two digits that say something."""
+    digits = max(len(str(number)) - 2, 0)
+    return formatting.number(round(number, -digits), 0)
+
+
+def print_stages(console: Console, timings: Sequence[Mapping[str, Any]]) -> None:
+    """Print the stages in run.json with their steps, and all of them together."""
+    rows = [_HEADS, *_stage_rows(timings)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADS))]
+    for name, *figures in rows:
+        cells = [name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(figures, widths[1:], strict=True))]
+        console.print("  ".join(cells).rstrip(), soft_wrap=True)
+
+
+def _stage_rows(timings: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for stage in timings:
+        yield _stage_cells(stage["stage"], stage, formatting.number(stage["rows"], 0) if stage["rows"] else "")
+        for step in stage["steps"]:
+            done = f"{formatting.number(step['done'], 0)} {step['unit']}" if step["done"] else ""
+            yield _stage_cells(_INDENT + step["step"], step, done)
+    whole = {key: sum(stage[key] for stage in timings) for key in ("seconds", "cpu_seconds")}
+    yield _stage_cells("all stages", {**whole, "peak_mb": max(stage["peak_mb"] for stage in timings)}, "")
+
+
+def _stage_cells(name: str, cost: Mapping[str, Any], rows: str) -> tuple[str, ...]:
+    wall, cpu = (f"{cost[key]:.2f}" for key in ("seconds", "cpu_seconds"))
+    return formatting.escape_controls(name), wall, cpu, rows, formatting.number(cost["peak_mb"], 0)

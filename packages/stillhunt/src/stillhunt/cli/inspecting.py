@@ -1,7 +1,5 @@
 """`stillhunt inspect`: which logs these are, which field fills which column, and what evidence they allow."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace

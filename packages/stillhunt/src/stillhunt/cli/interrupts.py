@@ -7,8 +7,6 @@ the thread removes the temporary folders and ends the process. Files with result
 renamed, so none is ever half there.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """Groups that import a command when it is asked for; their own help is read from a table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, MutableMapping
 from importlib import import_module
 from typing import Any, ClassVar, cast

@@ -3,8 +3,6 @@
 Neither has content of requests: sources were named by an administrator, and campaigns by a hunt.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time
@@ -63,13 +61,13 @@ class Screen:
 
     def started(self, listen: str, data: Path, parts: frozenset[str], first_lines: str = "") -> None:
         """Say where the server listens ("" where nothing is served), and what to paste, with the first token."""
-        self._print_event_line("started", listen=listen, data=str(data), parts=sorted(parts))
+        self._tell("started", listen=listen, data=str(data), parts=sorted(parts))
         if first_lines and not self._quiet:
             self._console.print(first_lines, soft_wrap=True)
 
     def console_ready(self, address: str, password: str) -> None:
         """Say where the console is; the first admin's password is shown this once."""
-        self._print_event_line("console", address=address)
+        self._tell("console", f"# Console: {address}", address=address)
         self._print_password(password)
 
     def _print_password(self, password: str) -> None:
@@ -79,68 +77,75 @@ class Screen:
     def warned(self, warnings: Sequence[str]) -> None:
         """Say what is weaker than it could be."""
         for text in warnings:
-            self._print_event_line("warning", text=text)
+            self._tell("warning", f"# Warning: {text}.", text=text)
 
     def waits(self, error: StillhuntError) -> None:
         """Say that the database is not there yet; records are received meanwhile."""
-        self._print_event_line(
-            "waiting for the database", failure=error.what, where=error.where, next_step=error.next_step
-        )
+        event = "waiting for the database"
+        self._tell(event, f"{event}: {error.what}", **_facts_of(error))
 
     def database_came(self, token: str, password: str) -> None:
         """Say that it is there now, with the first token and password, which are shown this once."""
-        self._print_event_line("the database answers")
-        self._print_token(token)
-        self._print_password(password)
-
-    def _print_token(self, token: str) -> None:
+        self._tell("the database answers", "the database answers")
         if token:
             self._console.print(f"# token, shown only now: {token}", markup=False)
+        self._print_password(password)
 
     def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         """Say how a hunt ended."""
         if outcome.damage:
-            self._print_event_line("spool damaged", failure=list(outcome.damage))
+            lines = [f"damaged  {one}" for one in outcome.damage]
+            self._tell("spool damaged", *lines, failure=list(outcome.damage))
         if outcome.failure:
+            where = f" [{outcome.where}]" if outcome.where else ""
+            line = f"hunt failed: {outcome.failure}{where}. Next: {outcome.next_step}"
             said = {"failure": outcome.failure, "where": outcome.where, "next_step": outcome.next_step}
-            self._print_event_line("hunt failed", **said, seconds=outcome.seconds)
+            self._tell("hunt failed", line, **said, seconds=outcome.seconds)
         elif outcome.sequence is None:
-            self._print_event_line("nothing to hunt in yet", seconds=outcome.seconds)
-        else:
-            self._print_event_line("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
+            self._tell("nothing to hunt in yet", seconds=outcome.seconds)
+        self._show_findings(outcome, folder)
+
+    def _show_findings(self, outcome: HuntOutcome, folder: DataFolder) -> None:
+        if outcome.sequence is not None and not outcome.failure:
+            self._tell("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
 
     def recovered(self, parts: Sequence[Recovered]) -> None:
         """Say what was found of parts that a process left open when it died."""
         for one in parts:
+            lines = [f"damaged  part {one.path.name}: {one.damage}"] if one.damage else []
             facts: dict[str, Any] = {"failure": one.damage} if one.damage else {}
-            self._print_event_line(
-                "part recovered", part=one.path.name, kept_bytes=one.size, cut_bytes=one.cut, **facts
-            )
+            self._tell("part recovered", *lines, part=one.path.name, kept_bytes=one.size, cut_bytes=one.cut, **facts)
 
     def decided(self, entries: Sequence[LogEntry]) -> None:
         """Say what the rules of the policy appended to the decision log."""
-        ended = sum(entry.kind == "undo" for entry in entries)
-        if entries:
-            self._print_event_line("decided", made=len(entries) - ended, undone=ended, dry_run=entries[-1].dry_run)
+        if not entries:
+            return
+        ended, dry_run = sum(entry.kind == "undo" for entry in entries), entries[-1].dry_run
+        made, mode = len(entries) - ended, " (dry run: nothing is in force)" if dry_run else ""
+        line = f"decided  {formatting.plural(made, 'decision')} made, {formatting.count(ended)} ended{mode}"
+        self._tell("decided", line, made=made, undone=ended, dry_run=dry_run)
 
     def undecided(self, error: StillhuntError) -> None:
         """Say why nothing was decided."""
-        self._print_event_line("nothing decided", failure=error.what, where=error.where, next_step=error.next_step)
+        line = f"nothing decided: {error.what} [{error.where}]. Next: {error.next_step}"
+        self._tell("nothing decided", line, **_facts_of(error))
 
     def fault(self, fault: ServiceFault, ended: bool) -> None:
         """Say what does not work any more, or works again."""
         if ended:
-            self._print_event_line("fault ended", fault=fault.name)
+            self._tell("fault ended", f"works again: {fault.name}", fault=fault.name)
         else:
-            self._print_event_line("fault", fault=fault.name, failure=fault.statement)
+            line = f"fault: {fault.name}: {fault.statement}"
+            self._tell("fault", line, fault=fault.name, failure=fault.statement)
 
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show what goes on from now on; lines of JSON show events only."""
         del schedule, folder, database
 
-    def _print_event_line(self, event: str, **facts: Any) -> None:
-        failed = "failure" in facts
-        if self._quiet and not failed:
+    def _tell(self, event: str, *lines: str, **facts: Any) -> None:
+        """Tell an event by its facts; `lines` tell it on the picture, where not all events are news."""
+        del lines
+        if self._quiet and "failure" not in facts:
             return
         line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **facts}
         self._console.print(json.dumps(line), soft_wrap=True)
@@ -160,70 +165,19 @@ class LiveScreen(Screen):
         self._linked_at, self._linked = 0.0, 0
         self._lock = threading.Lock()
 
-    def started(self, listen: str, data: Path, parts: frozenset[str], first_lines: str = "") -> None:
-        """Say where the server listens, and how to send to it."""
-        del listen, data, parts  # they are in the first lines
-        if first_lines:
-            self._console.print(first_lines, soft_wrap=True)
-
-    def warned(self, warnings: Sequence[str]) -> None:
-        """Say what is weaker than it could be."""
-        for text in warnings:
-            self._console.print(f"# Warning: {text}.", markup=False, soft_wrap=True)
-
-    def console_ready(self, address: str, password: str) -> None:
-        """Say where the console is, and the first admin's password, this once."""
-        self._console.print(f"# Console: {address}", markup=False)
-        self._print_password(password)
-
-    def waits(self, error: StillhuntError) -> None:
-        """Show that the database is not there yet."""
-        self._console.print(formatting.escape_controls(f"waiting for the database: {error.what}"))
-
-    def database_came(self, token: str, password: str) -> None:
-        """Show that it is there now."""
-        self._console.print("the database answers")
-        self._print_token(token)
-        self._print_password(password)
-
     def watch(self, schedule: HuntSchedule | None, folder: DataFolder, database: WatchDatabase) -> None:
         """Show these from now on."""
         self._schedule, self._database = schedule, database
         self._lines = campaign_lines(folder)
 
-    def hunted(self, outcome: HuntOutcome, folder: DataFolder) -> None:
-        """Show what the hunt found."""
-        for one in outcome.damage:
-            self._console.print(formatting.escape_controls(f"damaged  {one}"), markup=False)
-        if outcome.failure:
-            where = f" [{outcome.where}]" if outcome.where else ""
-            said = f"hunt failed: {outcome.failure}{where}. Next: {outcome.next_step}"
-            self._console.print(formatting.escape_controls(said))
+    def _show_findings(self, outcome: HuntOutcome, folder: DataFolder) -> None:
+        del outcome
         self._lines = campaign_lines(folder)
 
-    def recovered(self, parts: Sequence[Recovered]) -> None:
-        """Show what was lost of parts that a process left open when it died; what was kept is no news."""
-        for one in parts:
-            if one.damage:
-                self._console.print(f"damaged  part {one.path.name}: {one.damage}", markup=False)
-
-    def decided(self, entries: Sequence[LogEntry]) -> None:
-        """Show what the rules of the policy appended to the decision log."""
-        ended = sum(entry.kind == "undo" for entry in entries)
-        if entries:
-            mode = " (dry run: nothing is in force)" if entries[-1].dry_run else ""
-            made = formatting.plural(len(entries) - ended, "decision")
-            self._console.print(f"decided  {made} made, {formatting.count(ended)} ended{mode}")
-
-    def undecided(self, error: StillhuntError) -> None:
-        """Show why nothing was decided."""
-        said = f"nothing decided: {error.what} [{error.where}]. Next: {error.next_step}"
-        self._console.print(formatting.escape_controls(said))
-
-    def fault(self, fault: ServiceFault, ended: bool) -> None:
-        """Show what does not work any more, or works again."""
-        said = f"works again: {fault.name}" if ended else f"fault: {fault.name}: {fault.statement}"
-        self._console.print(formatting.escape_controls(said))
+    def _tell(self, event: str, *lines: str, **facts: Any) -> None:
+        del facts
+        for line in lines:  # a warning may hold what is pasted, so it is not broken
+            self._console.print(formatting.escape_controls(line), markup=False, soft_wrap=event == "warning" or None)
 
     def __rich__(self) -> RenderableType:
         """The picture now."""
@@ -274,6 +228,10 @@ class LiveScreen(Screen):
         return [
             f"linked   {who} {formatting.verb(self._linked, 'matches', 'match')} signatures; see 'stillhunt history'"
         ]
+
+
+def _facts_of(error: StillhuntError) -> dict[str, str]:
+    return {"failure": error.what, "where": error.where, "next_step": error.next_step}
 
 
 def verdicts(folder: DataFolder) -> dict[str, int]:

@@ -1,7 +1,5 @@
 """The commands that only look something up: explain, schema, config show."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

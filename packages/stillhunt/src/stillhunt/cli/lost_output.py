@@ -1,7 +1,5 @@
 """What stdout did not take: a full disk is an error, and a reader that has gone is none."""
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import IO

@@ -1,7 +1,5 @@
 """Moments as commands read and show them; elsewhere they are microseconds since 1970."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Options that several commands share, and their parsing."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any

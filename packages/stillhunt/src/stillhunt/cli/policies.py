@@ -1,7 +1,5 @@
 """`stillhunt policy`: what rules may do about findings: check, show and try a policy."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import asdict
 from pathlib import Path

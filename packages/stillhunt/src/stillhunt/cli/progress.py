@@ -1,7 +1,5 @@
 """Progress on stderr: bars with rates on a terminal, one line per finished step elsewhere."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The findings on the screen: what was found, how sure, why, what could not be checked, and what to type next."""
 
-from __future__ import annotations
-
 import shlex
 from collections import Counter
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ processor that compiled it. So they are copied, and their entries are given the 
 certain that they fit: the same kernels, the same numba and Python, and a processor that has all those instructions.
 """
 
-from __future__ import annotations
-
 import json
 import pickle
 import shutil

@@ -3,8 +3,6 @@
 Nothing here imports a library that takes long: `--version` is answered in the time that Python itself needs.
 """
 
-from __future__ import annotations
-
 import errno
 import signal
 import sys

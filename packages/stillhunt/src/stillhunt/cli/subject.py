@@ -1,7 +1,5 @@
 """`stillhunt data subject`: what is held on one account, as a table or JSON, and its erasure."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,10 +21,9 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.holds import existing_folder
 from stillhunt.watch.subject.copying import LEFT_OUT, copy_holdings
 from stillhunt.watch.subject.holdings import Erased, Holding, Search, account_holdings, erase_account
-from stillhunt.watch.subject.pack_names import names_in_packs
+from stillhunt.watch.subject.packs import names_in_packs
 
-ERASING, EXPORTING = "subject_erased", "subject_exported"
-"""What the audit calls an erasure, and a copy."""
+ERASING, EXPORTING = "subject_erased", "subject_exported"  # what the audit calls an erasure, and a copy
 
 
 def subject(
@@ -135,14 +132,7 @@ def _print_erased(erased: Erased, *, as_json: bool) -> None:
 def _format_holding_cells(holding: Holding) -> list[str]:
     hold = f"{holding.hold.hold_id}: {formatting.shorten(holding.hold.reason, 60)}" if holding.hold else "-"
     outcome = f"stays: {holding.stays}" if holding.stays else "stays: a hold covers it" if holding.hold else "erased"
-    return [
-        holding.store,
-        holding.where,
-        holding.amount or "-",
-        known_minute(holding.kept_until) or "-",
-        hold,
-        outcome,
-    ]
+    return [holding.store, holding.where, holding.amount or "-", known_minute(holding.kept_until) or "-", hold, outcome]
 
 
 def _encode_holding_fields(holding: Holding) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """`stillhunt support`: what helps whoever mends a fault, and nothing about customers."""
 
-from __future__ import annotations
-
 import json
 import platform
 import re

@@ -4,8 +4,6 @@ stdout carries data, stderr everything else. Nothing here interprets markup: ids
 adversary, and a `[link=...]` or an escape sequence in them must appear as plain characters.
 """
 
-from __future__ import annotations
-
 import getpass
 import json
 import os

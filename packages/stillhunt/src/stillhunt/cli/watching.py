@@ -1,7 +1,5 @@
 """`stillhunt watch`: hunts again and again in logs that grow; and the parts of it that `serve` has, too."""
 
-from __future__ import annotations
-
 import glob
 import os
 import signal

@@ -19,14 +19,3 @@ from stillhunt.collect.inspection import FamilyCoverage, coverage
 from stillhunt.collect.read.accounts import open_accounts
 from stillhunt.collect.read.input_stats import InputFacts, InputFile, LogFacts
 from stillhunt.collect.read.request_log import RequestLog, open_requests
-
-__all__ = [
-    "FamilyCoverage",
-    "InputFacts",
-    "InputFile",
-    "LogFacts",
-    "RequestLog",
-    "coverage",
-    "open_accounts",
-    "open_requests",
-]

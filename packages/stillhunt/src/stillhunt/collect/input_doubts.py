@@ -7,8 +7,6 @@ clients, though seldom the same number of calls of each. A hash chooses the clie
 bounded and the same clients are chosen from each log.
 """
 
-from __future__ import annotations
-
 import itertools
 import tomllib
 from collections import Counter
@@ -47,8 +45,7 @@ class ProxyCheck:
     """Counts the client addresses of one input, in bounded memory."""
 
     def __init__(self) -> None:
-        self.calls = 0
-        """Calls with an address."""
+        self.calls = 0  # calls with an address
         self._known: set[str] = set()
         self._of: Counter[str] = Counter()
 

@@ -132,8 +132,7 @@ class _Counts:
         """Index of an input -> column -> number of rows that have a value."""
         self.unknown_models: Counter[int] = Counter()
         self.accounts: set[str] = set()
-        self.times: list[int] = []
-        """First and last moment of each batch, microseconds since 1970."""
+        self.times: list[int] = []  # first and last moment of each batch, microseconds since 1970
         self._agents: Counter[str] = Counter()
 
     def add(self, batch: pa.Table) -> None:

@@ -1,7 +1,5 @@
 """Actions, from the weakest to the strongest, and the reasons that a customer may be told."""
 
-from __future__ import annotations
-
 import tomllib
 from importlib import resources
 from typing import Any, Literal, get_args
@@ -15,8 +13,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 ACTION_MEANINGS: dict[Action, str] = DECISION_TEXTS["actions"]
 WITHOUT_FLAG: Action = "tag"
 """The most that a rule may do to an account that is not flagged itself."""
-HIGHEST_CEILING: Action = "limit"
-"""The most that a policy may let rules do; only persons block."""
+HIGHEST_CEILING: Action = "limit"  # the most that a policy may let rules do; only persons block
 
 ReasonCode = Literal[
     "automated_collection", "linked_accounts", "resold_access", "several_free_tiers", "operator_decision"

@@ -1,7 +1,5 @@
 """Appeals: filed against a decision, decided by somebody else than who made it, granted where nobody decides."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -56,9 +54,8 @@ class Appeal:
 class AppealError(CaseError):
     """An appeal cannot be filed or decided.
 
-    Args:
-        why: unknown: there is no such decision or appeal. too_many: of this account. decided: somebody decided it.
-            same_person: who decides made a decision about the account.
+    `why`: unknown: there is no such decision or appeal. too_many: of this account. decided: somebody decided it.
+    same_person: who decides made a decision about the account.
     """
 
     def __init__(

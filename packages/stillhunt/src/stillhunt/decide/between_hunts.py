@@ -1,7 +1,5 @@
 """What is decided between two hunts: accounts that a signature links, and appeals whose deadline passed."""
 
-from __future__ import annotations
-
 import threading
 import time
 import traceback
@@ -34,9 +32,8 @@ AGAIN_SECONDS = 60.0
 class BetweenHunts:
     """A thread that decides about links and overdue appeals.
 
-    Args:
-        decided: called with what was appended to the log.
-        failed: called where nothing can be decided now, with why; once for each reason.
+    `decided`: called with what was appended to the log. `failed`: called where nothing can be decided now, with why;
+    once for each reason.
     """
 
     def __init__(

@@ -1,7 +1,5 @@
 """The work of analysts on campaigns as it stands."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

@@ -1,7 +1,5 @@
 """Entries of the decision log, each with the hash of the one before it, and what they say at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,8 +9,7 @@ from stillhunt.ledger.chain import LEDGER_START, LedgerPlace, placed, verified_e
 
 Kind = Literal["rule", "case", "override", "undo"]
 """A rule decided; a person decided a case; an operator decided whatever the rest says; an earlier one ends."""
-PRECEDENCE: tuple[Kind, ...] = ("rule", "case", "override")
-"""Who wins, the last one first."""
+PRECEDENCE: tuple[Kind, ...] = ("rule", "case", "override")  # who wins, the last one first
 
 
 @dataclass(frozen=True)
@@ -81,8 +78,7 @@ def made_until(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
 def has_begun(entry: LogEntry, at: int) -> bool:
     """Whether a decision of the log has begun; one without a delay has, also where a clock was ahead when it was made.
 
-    Args:
-        at: microseconds since 1970.
+    `at`: microseconds since 1970.
     """
     return entry.starts_at <= max(at, entry.made_at)
 
@@ -103,9 +99,7 @@ def standing(entries: Iterable[LogEntry], at: int) -> list[LogEntry]:
 def end_of(entry: LogEntry, author: str, note: str, now: int) -> LogEntry:
     """The entry that ends another one; without place and hash.
 
-    Args:
-        note: why, for colleagues, as `names.note_of` makes it.
-        now: microseconds since 1970.
+    `note`: why, for colleagues, as `names.note_of` makes it. `now`: microseconds since 1970.
     """
     return replace(
         entry, seq=0, made_at=now, kind="undo", author=author, starts_at=now, expires_at=now, snapshot=0,

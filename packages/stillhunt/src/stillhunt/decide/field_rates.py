@@ -1,7 +1,5 @@
 """How often rules were wrong in the field, as far as appeals tell."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

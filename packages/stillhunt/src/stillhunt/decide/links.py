@@ -1,7 +1,5 @@
 """What the policy decides about replacement accounts that a signature links between two hunts."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The decision log in the database of a data folder: appended under a lock, never changed, read in parts."""
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +22,7 @@ CHANGED_ROW = "decisions_changed"
 """Row of META with what is wrong with the log, where a server found that it was changed."""
 APPENDING = 0x5711_8048
 """Key of the lock under which PostgreSQL appends; SQLite has one writer at a time by itself."""
-DECISIONS_CHANNEL = "stillhunt_decisions"
-"""Channel on which PostgreSQL tells that something was appended."""
+DECISIONS_CHANNEL = "stillhunt_decisions"  # channel on which PostgreSQL tells that something was appended
 VERIFIED_AT_A_TIME = 10_000
 """Entries of the log read in one statement: some 10 MB of objects."""
 NAMED_AT_A_TIME = 1_000
@@ -38,8 +35,7 @@ LogCondition = ColumnElement[bool]
 class ChangedLogError(OutputError):
     """The decision log is not as it was written.
 
-    Args:
-        lost: entries that were there are gone or are others, and what is left is chained as it should be.
+    `lost`: entries that were there are gone or are others, and what is left is chained as it should be.
     """
 
     def __init__(self, broken: Broken, *, lost: bool = False) -> None:

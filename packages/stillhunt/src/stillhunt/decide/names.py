@@ -1,7 +1,5 @@
 """Names of those who decide, file or appeal, and texts as a database takes them."""
 
-from __future__ import annotations
-
 import unicodedata
 
 from stillhunt.base.errors import ConfigError
@@ -10,17 +8,14 @@ from stillhunt.base.formatting import escape_controls
 _NAME_CHARS, _NOTE_CHARS = 128, 2_000
 DEADLINE = "deadline"
 """Author of what follows from an appeal that nobody decided in time; no person may have this name."""
-RULE_PREFIX = "rule:"
-"""Begin of the author of what a rule decides; no person's name begins with it."""
-OWN_RULE_PREFIX = f"{RULE_PREFIX}own."
-"""The same of a rule of the provider's own."""
+RULE_PREFIX = "rule:"  # begin of the author of what a rule decides; no person's name begins with it
+OWN_RULE_PREFIX = f"{RULE_PREFIX}own."  # the same of a rule of the provider's own
 
 
 def name_of_person(by: str, what: str, where: str) -> str:
     """A name that a person or a token may have, without spaces around it.
 
-    Raises:
-        ConfigError: it is empty or too long, or it is one of those that stillhunt itself has in the log.
+    Raises ConfigError: it is empty or too long, or it is one of those that stillhunt itself has in the log.
     """
     name = storable(by).strip()
     key = name_key(name)

@@ -1,7 +1,5 @@
 """Rules of the provider's own, over columns and counts: another distribution keeps and evaluates them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cache
@@ -39,8 +37,7 @@ def _find_own_rules_opener() -> Callable[[DataFolder], OwnRules] | None:
 def open_own_rules(folder: DataFolder) -> OwnRules | None:
     """The rules of a data folder; None where nothing that is installed brings any.
 
-    Raises:
-        ConfigError: what was saved was changed, or cannot be used by this version.
+    Raises ConfigError: what was saved was changed, or cannot be used by this version.
     """
     opener = _find_own_rules_opener()
     return None if opener is None else opener(folder)

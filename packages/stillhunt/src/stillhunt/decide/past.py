@@ -1,7 +1,5 @@
 """What people decided about campaigns and accounts so far, for whoever learns from it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -29,8 +27,7 @@ class DecidedAccount(NamedTuple):
 def past_decisions(database: WatchDatabase, now: int) -> list[DecidedAccount]:
     """All accounts about which people decided; rules are nobody's judgement and take no part.
 
-    Args:
-        now: microseconds since 1970.
+    `now`: microseconds since 1970.
     """
     decided = {
         campaign: (work.status == "acted", work.changed_at)

@@ -1,7 +1,5 @@
 """Decisions of persons: on a case, over everything else, and the end of any decision."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from dataclasses import replace

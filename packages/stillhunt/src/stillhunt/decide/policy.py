@@ -1,7 +1,5 @@
 """The policy: a small declared file that says what rules may do, with the place of each error."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import Counter
@@ -239,9 +237,8 @@ def parse_declared(
 def place_of(text: str, path: Sequence[str | int]) -> tuple[int, int]:
     """Line and column, from 1, of what a path names; of what is around it where it is not found.
 
-    Args:
-        text: TOML as people write it: one key a line.
-        path: names, and numbers from 0 for tables that repeat and for items of a list.
+    `text`: TOML as people write it: one key a line. `path`: names, and numbers from 0 for tables that repeat and for
+    items of a list.
     """
     wanted, best = tuple(path), (1, 1)
     table: tuple[str | int, ...] = ()

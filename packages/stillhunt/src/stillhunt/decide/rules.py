@@ -1,7 +1,5 @@
 """What the rules of a policy decide about one snapshot: new decisions, and the end of those that no rule says."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections import Counter, defaultdict
@@ -25,8 +23,7 @@ OF_FEW = 0.1
 with one client, whose end users copy the prompts of twenty accounts, still do."""
 
 
-SHARED_ROLES = ("pool", "victim")
-"""Roles of accounts that other people use, whom no rule touches."""
+SHARED_ROLES = ("pool", "victim")  # roles of accounts that other people use, whom no rule touches
 
 
 def maybe_copied(facts: pa.Table, by_texts: AbstractSet[tuple[str, str]]) -> list[bool]:
@@ -90,8 +87,7 @@ class _Wish:
     author: str
 
 
-_Wishes = dict[tuple[str, bool], _Wish]
-"""Account, and whether it is a dry run -> what rules want for it."""
+_Wishes = dict[tuple[str, bool], _Wish]  # account, and whether it is a dry run -> what rules want for it
 
 
 def decide(policy: Policy, findings: Findings, log: Sequence[LogEntry], now: int, secret: bytes) -> list[LogEntry]:

@@ -1,7 +1,5 @@
 """The policy of a data folder, applied to its latest snapshot."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a policy would have done at the snapshots that are kept: all of it, and each of its rules alone."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

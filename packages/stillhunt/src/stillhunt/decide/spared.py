@@ -1,7 +1,5 @@
 """Whom nothing that a signature says may touch."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
@@ -74,8 +72,7 @@ def _by_the_table(
 def untouched_accounts(folder: DataFolder) -> set[str]:
     """Accounts of declared programmes, and those that customers or victims stand behind, as the latest hunt saw them.
 
-    Raises:
-        CaseError: the snapshot is damaged.
+    Raises CaseError: the snapshot is damaged.
     """
     tables = _latest_tables(folder)
     if tables is None:

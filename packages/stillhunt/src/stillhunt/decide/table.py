@@ -110,9 +110,8 @@ class DecisionTable:
     ) -> DecisionTable:
         """A table with further entries of the log.
 
-        Args:
-            now: microseconds since 1970; what expired long before is left out.
-            allowed: accounts of declared programmes, about which rules say nothing.
+        `now`: microseconds since 1970; what expired long before is left out. `allowed`: accounts of declared
+        programmes, about which rules say nothing.
         """
         if not entries:
             return self
@@ -181,8 +180,7 @@ def empty_table() -> DecisionTable:
 def table_of(rows: pa.Table, allowed: frozenset[str] = frozenset()) -> DecisionTable:
     """The table of rows that `DecisionTable.rows` gave.
 
-    Raises:
-        ValueError, KeyError: this version does not know what a row says.
+    Raises ValueError, KeyError: this version does not know what a row says.
     """
     said = zip(*(rows[name].to_pylist() for name in _NAMES), strict=True)
     codes = {code: number for number, code in enumerate(_CODES)}

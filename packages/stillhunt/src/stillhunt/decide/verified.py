@@ -4,8 +4,6 @@ The file has the place and the hash of the last entry, too, so that a log is not
 replaced by another one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

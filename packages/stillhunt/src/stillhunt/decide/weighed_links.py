@@ -1,7 +1,5 @@
 """Which links and members rest on more than texts: who sends an account's requests, its card and its sign-up."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence

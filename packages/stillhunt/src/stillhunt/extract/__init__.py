@@ -8,21 +8,3 @@ from stillhunt.extract.store.partials import KeptInput, Partials, names_in_use
 from stillhunt.extract.store.store import SHARED_ID, Store
 from stillhunt.extract.text.conduct import CONDUCT_FLAGS
 from stillhunt.extract.text.words import SCRIPTS, SKETCH_VERSION
-
-__all__ = [
-    "CONDUCT_FLAGS",
-    "SCRIPTS",
-    "SHARED_ID",
-    "SKETCH_VERSION",
-    "STATE_KEY",
-    "KeptInput",
-    "Partials",
-    "PhraseReader",
-    "Store",
-    "identity_key",
-    "languages_of",
-    "names_in_use",
-    "sketch_requests",
-    "warm_up",
-    "word_buckets",
-]

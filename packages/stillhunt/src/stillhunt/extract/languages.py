@@ -5,8 +5,6 @@ model is needed, and texts of code, figures or names tell no language, as they s
 as a close relative or not at all (Romanian as French); so are texts of a few words.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """REQUESTS -> SKETCHES: columns in, columns out, the kernels between."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

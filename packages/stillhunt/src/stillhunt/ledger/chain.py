@@ -4,8 +4,6 @@ Whoever can write a ledger can cut off its end, or write it anew with new hashes
 elsewhere, too.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Mapping

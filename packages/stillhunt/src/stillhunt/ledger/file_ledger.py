@@ -4,8 +4,6 @@ It is read from its end, so that appending takes one line however many there are
 and each line the one before it. A cut in one of the two files alone is found.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib

@@ -15,8 +15,6 @@ topics and the amount of work of one queue (`workload.work_queues`), which are d
 Requests are read one partition at a time; the searches use counts by slice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -39,8 +37,6 @@ from stillhunt.link.templates.recurring_phrases import find_shared_phrases
 from stillhunt.link.topics.topics import request_topics
 from stillhunt.link.workload.operators import Operator, find_operators
 from stillhunt.link.workload.untemplated_slices import TemplateAssignment, UntemplatedSlices, untemplated_slices
-
-__all__ = ["Linked", "link_slices"]
 
 
 @dataclass(frozen=True)

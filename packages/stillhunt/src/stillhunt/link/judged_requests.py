@@ -4,8 +4,6 @@ The search works on all requests and keeps counts by account, slice and phrase. 
 but only at those of accounts that a group holds, and of the background sample with which groups are compared.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +46,8 @@ CANONICAL_ORDER = (
 def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None) -> pa.Array:
     """Positions that bring requests into canonical order.
 
-    Args:
-        table: requests with the columns of `CANONICAL_ORDER`, strings also as codes; without account_id where `owner`
-            is given.
-        owner: account of each request as a number that ascends with its id; None to derive it from the ids.
+    `table`: requests with the columns of `CANONICAL_ORDER`, strings also as codes; without account_id where `owner` is
+    given. `owner`: account of each request as a number that ascends with its id; None to derive it from the ids.
     """
     ranks = one_dictionary(table.column("account_id")).indices.to_numpy() if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()
@@ -75,8 +71,7 @@ _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
 _PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
-_NOT_YET = "own_phrases"
-"""Column of SLICED that is known once there are candidates."""
+_NOT_YET = "own_phrases"  # column of SLICED that is known once there are candidates
 _OF_EACH = tuple(name for name in SLICED.names if name not in (_LATE, _NOT_YET))
 _DECIDING = list(dict.fromkeys([*SLICE_COLUMNS, *CANONICAL_ORDER[1:], "matched"]))
 """Columns by which the rows of a partition are chosen, ordered and cut into slices."""

@@ -7,8 +7,6 @@ found by its topics and its workload, so what its accounts say takes no part in 
 Each prompt counts once, so that public items that many send are no stock of sentences.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

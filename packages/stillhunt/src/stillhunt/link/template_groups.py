@@ -1,7 +1,5 @@
 """Groups of every content cluster, on both folds; fragments of one template are joined where that finds more."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -233,8 +231,7 @@ def links_table(
 ) -> pa.Table:
     """LINKS: first the groups of content clusters, then the operators among untemplated slices.
 
-    Args:
-        first_style: label of the first wording style; content clusters lie below.
+    `first_style`: label of the first wording style; content clusters lie below.
     """
     parts = [_template_links(log, found, number, first_style) for number in range(len(found))]
     for number, operator in enumerate(operators, len(found)):

@@ -4,8 +4,6 @@ Each registry of the program (log formats, kinds of evidence, ...) lists what is
 bring. A plugin that cannot be used is reported once and passed over; it stops nothing.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """LINKS -> CANDIDATES: campaigns as sets of slices; one account may belong to several."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Parameters of the step from groups to candidate campaigns."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.base.parameters import read_parameters

@@ -7,8 +7,6 @@ operator are tied to each other (`operators`). The results fill the case tables 
 know nothing of logs.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 from functools import partial
@@ -35,21 +33,6 @@ from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_b
 from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import judge
-
-__all__ = [
-    "Budget",
-    "RebuiltVerdict",
-    "evidence_needs",
-    "expected_false",
-    "false_alarm_budget",
-    "list_version",
-    "log_budget",
-    "prepare_evidence",
-    "rebuild_verdict",
-    "score_campaigns",
-    "verdict_differences",
-    "verdict_parameters",
-]
 
 
 def score_campaigns(
@@ -112,8 +95,7 @@ def score_campaigns(
 def prepare_evidence(config: Config, accounts: pa.Table | None) -> Config:
     """The settings with what kinds of evidence read before a hunt, by kind.
 
-    Raises:
-        StillhuntError: what the settings name cannot be used; nothing was read of the log yet.
+    Raises StillhuntError: what the settings name cannot be used; nothing was read of the log yet.
     """
     kinds = [(kind.name, kind.prepare) for kind in all_kinds().values()]
     return config.with_prepared({name: prepare(config, accounts) for name, prepare in kinds if prepare is not None})

@@ -1,7 +1,5 @@
 """Loops over the whole log that numpy could only do by sorting it; each has a plain twin in tests/score."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numba as nb

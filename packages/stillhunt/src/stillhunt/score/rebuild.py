@@ -4,8 +4,6 @@ A finding's bits before caps are measured; all else follows from them: caps, odd
 is flagged. So whoever has the case can tell whether one of these numbers was changed, without the logs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,36 +35,26 @@ from stillhunt.score.verdict.rules import (
 
 @dataclass(frozen=True)
 class RebuiltVerdict:
-    """What follows from what was measured about one campaign.
-
-    Attributes:
-        operation: what kind of operation the evidence is about, whatever the verdict.
-        families: evidence families above the floor, the strongest first.
-        kinds: kinds of its findings, in the order in which they are added.
-        bits: bits of each of these findings after caps.
-        rules: family, kind, bits and bits before caps of each row that states no finding: the prior, the explanations
-            beside a harvest, and what keeps the verdict lower than the probability says.
-        member_prior: log2 odds of a member before what is known of it.
-        member_bits: bits of each finding about each member after member caps, shape (findings, members); zeros for
-            findings without a row of their own about the campaign as for those that say nothing of the member.
-        member_kinds: kinds of the rows of `member_bits`.
-        member_verdicts: what this campaign makes of each member, allowed programmes taken into account.
-    """
+    """What follows from what was measured about one campaign."""
 
     score: float
     verdict: str
     kind: str
-    operation: str
-    families: list[str]
-    kinds: list[str]
-    bits: list[float]
+    operation: str  # what kind of operation the evidence is about, whatever the verdict
+    families: list[str]  # evidence families above the floor, the strongest first
+    kinds: list[str]  # kinds of its findings, in the order in which they are added
+    bits: list[float]  # bits of each of these findings after caps
+    # family, kind, bits and bits before caps of each row that states no finding: the prior, the explanations beside a
+    # harvest, and what keeps the verdict lower than the probability says
     rules: dict[tuple[str, str], tuple[float, float]]
-    member_prior: float
+    member_prior: float  # log2 odds of a member before what is known of it
     accounts: list[str]
     member_scores: Floats
+    # bits of each finding about each member after member caps, shape (findings, members); zeros for findings without a
+    # row of their own about the campaign as for those that say nothing of the member
     member_bits: Floats
-    member_kinds: list[str]
-    member_verdicts: list[str]
+    member_kinds: list[str]  # kinds of the rows of `member_bits`
+    member_verdicts: list[str]  # what this campaign makes of each member, allowed programmes taken into account
 
     @property
     def flagged(self) -> list[str]:
@@ -240,11 +228,7 @@ def _member_bits(rows: pa.Table, names: pa.StringArray) -> dict[str, Floats]:
 
 
 def verdict_differences(
-    rebuilt: RebuiltVerdict,
-    campaign: Mapping[str, Any],
-    evidence: pa.Table,
-    members: pa.Table,
-    accounts: pa.Table,
+    rebuilt: RebuiltVerdict, campaign: Mapping[str, Any], evidence: pa.Table, members: pa.Table, accounts: pa.Table
 ) -> list[str]:
     """What a case says of a campaign that does not follow from its evidence.
 

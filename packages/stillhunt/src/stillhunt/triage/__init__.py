@@ -8,23 +8,3 @@ from stillhunt.triage.redact import excerpt, personal_ids, personal_ids_sentence
 from stillhunt.triage.samples import sample_table
 from stillhunt.triage.set_aside import allowed_groups, changed_values, set_aside_facts, set_aside_sentence
 from stillhunt.triage.taken_summary import taken_summary
-
-__all__ = [
-    "ASPECTS",
-    "Case",
-    "CaseModel",
-    "Explanation",
-    "allowed_groups",
-    "case_model",
-    "changed_values",
-    "excerpt",
-    "origin_words",
-    "origins_table",
-    "personal_ids",
-    "personal_ids_sentence",
-    "sample_table",
-    "set_aside_facts",
-    "set_aside_sentence",
-    "taken_summary",
-    "timeline_table",
-]

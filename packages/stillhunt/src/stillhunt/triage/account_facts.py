@@ -1,7 +1,5 @@
 """What is known of a campaign's accounts: when and from where each sent, and the rows a person reads before acting."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,9 +17,8 @@ from stillhunt.triage.origins import ASPECTS, VALUE_CHARACTERS, as_families
 def redacted_texts(values: pa.ChunkedArray | pa.Array, longest: int) -> pa.Array:
     """A column of texts that people wrote, redacted; equal texts are read once.
 
-    Args:
-        values: strings; null stays null.
-        longest: characters of a text that are kept; what is read of it is as much again.
+    `values`: strings; null stays null. `longest`: characters of a text that are kept; what is read of it is as much
+    again.
     """
     texts = values.to_pylist()
     known = {text: redacted(text[: 2 * longest])[:longest] for text in dict.fromkeys(texts) if text is not None}
@@ -77,9 +74,7 @@ def row_of_member(
 ) -> pa.Array:
     """Row of a table for each pair of campaign and account; null where it has none.
 
-    Args:
-        table: campaign_id and account_id, each pair once.
-        accounts: its account, plain or coded.
+    `table`: campaign_id and account_id, each pair once. `accounts`: its account, plain or coded.
     """
     campaign, campaign_names = codes(campaigns)
     account, account_names = codes(accounts)
@@ -95,9 +90,8 @@ def row_of_member(
 def most_used_values(member: _Integers, value: _Integers, words: list[str], members: int) -> pa.ListArray:
     """The values of each member, the most used first, at most VALUES_OF_MEMBER.
 
-    Args:
-        member: number of the member of each request.
-        value: number of its value among the words; -1 where it is not known.
+    `member`: number of the member of each request. `value`: number of its value among the words; -1 where it is not
+    known.
     """
     known = value >= 0
     used = pa.table({"member": member[known], "value": value[known]}).group_by(["member", "value"])
@@ -115,9 +109,8 @@ def most_used_values(member: _Integers, value: _Integers, words: list[str], memb
 def account_facts(case: CaseModel, campaigns: Sequence[CampaignModel]) -> pa.Table:
     """The facts of the member accounts of some campaigns.
 
-    Returns:
-        An ACCOUNT_FACTS table: campaigns in the given order, in each the most probable account first, then the one
-        with the most requests, then by account id.
+    Returns an ACCOUNT_FACTS table: campaigns in the given order, in each the most probable account first, then the one
+    with the most requests, then by account id.
     """
     tables, names = case.tables, pa.array([one.row["campaign_id"] for one in campaigns], pa.string())
     members = tables["members"].filter(pc.is_in(tables["members"]["campaign_id"], value_set=names))

@@ -7,8 +7,6 @@ alike where the whole prompt is the same. A later turn of a conversation is only
 on what was said before. Misleads: items that differ in numbers and short symbols alone count as one.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,8 +72,7 @@ def sample_keys(traffic: pa.Table, rows: Ints) -> Hashes:
 def _later_turns(keys: Hashes, conversation: Hashes, turn: Ints) -> Flags:
     """True for requests that follow another one in their conversation; where the log has no turns, for other prompts.
 
-    Args:
-        turn: turn of each, below 0 where unknown.
+    `turn`: turn of each, below 0 where unknown.
     """
     later = turn > 0
     unknown = np.flatnonzero(turn < 0)

@@ -1,7 +1,5 @@
 """A case: the tables of one hunt, what explains them, and the folder they live in."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Geometry of the drawings: the evidence waterfall and the small timelines, as numbers that a template places."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

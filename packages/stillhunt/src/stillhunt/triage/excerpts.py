@@ -1,10 +1,8 @@
 """What a report shows of a campaign's requests: excerpts, timeline, origins, requests cited, and what was taken."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -157,19 +155,6 @@ SAMPLED_MOMENTS = 4
 """Moments of the log after which these requests are taken."""
 
 
-class CampaignViews(NamedTuple):
-    """Tables that readers need beside the findings; None without a campaign, or without excerpts."""
-
-    samples: pa.Table | None = None
-    timeline: pa.Table | None = None
-    origins: pa.Table | None = None
-    member_details: pa.Table | None = None
-    # ADDRESSES, keyed hashes of each member's addresses; None where the key of the hashes is kept nowhere
-    addresses: pa.Table | None = None
-    cited: pa.Table | None = None
-    taken: pa.Table | None = None
-
-
 def campaign_views(
     traffic: pa.Table,
     tables: Mapping[str, pa.Table],
@@ -178,8 +163,10 @@ def campaign_views(
     rereading: Rereading,
     config: Config,
     totals: pa.Table,
-) -> CampaignViews:
-    """What readers need of all harvested requests, and excerpts of a few of them.
+) -> dict[str, pa.Table]:
+    """Tables of `CASE_VIEWS` by name but the phrases, as far as they are made; they lack those without a campaign.
+
+    There are no addresses where the key of their hashes is kept nowhere, and no excerpts where none are wanted.
 
     Args:
         traffic: TRAFFIC with the column `topic` of SLICED.
@@ -193,23 +180,25 @@ def campaign_views(
     cited = cited_table(tables, traffic)
     details = member_details(tables["members"], campaigns, harvested, customers)
     if not harvest.num_rows:
-        return CampaignViews(member_details=details, cited=cited)
-    addresses = None
-    if config.collect.identity_key:  # under a key that is forgotten, nobody can ask for a hash, and each run has others
-        sent = traffic.select(["account_id", *ADDRESS_COLUMNS.values()]).take(rows)
-        addresses = member_addresses(tables["members"], campaigns, sent)
+        return {"member_details": details, "cited": cited}
     prompts = _read_again(traffic, harvest, rows, rereading, config)
     samples = sample_table(prompts, chars=config.report.excerpt_chars)
     others = other_requests(traffic, totals, tables["members"])
-    return CampaignViews(
-        samples=samples if config.report.excerpts else None,
-        timeline=timeline_table(campaigns, plain(harvested["account_id"]), harvested["timestamp"]),
-        origins=origins_table(campaigns, harvested),
-        member_details=details,
-        addresses=addresses,
-        cited=cited,
-        taken=taken_table(traffic, _by_campaign(campaigns, rows), prompts, samples, others, rereading, config.report),
-    )
+    views = {
+        "timeline": timeline_table(campaigns, plain(harvested["account_id"]), harvested["timestamp"]),
+        "origins": origins_table(campaigns, harvested),
+        "member_details": details,
+        "cited": cited,
+        "taken": taken_table(
+            traffic, _by_campaign(campaigns, rows), prompts, samples, others, rereading, config.report
+        ),
+    }
+    if config.report.excerpts:
+        views["samples"] = samples
+    if config.collect.identity_key:  # under a key that is forgotten, nobody can ask for a hash, and each run has others
+        sent = traffic.select(["account_id", *ADDRESS_COLUMNS.values()]).take(rows)
+        views["addresses"] = member_addresses(tables["members"], campaigns, sent)
+    return views
 
 
 def _read_again(traffic: pa.Table, harvest: pa.Table, rows: pa.Array, rereading: Rereading, config: Config) -> pa.Table:

@@ -1,7 +1,5 @@
 """An explanation of one score: as plain data, and as plain text for a terminal."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The case folder on disk: written completely or not at all, with the same bytes for the same findings."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -57,8 +55,7 @@ def check_target(folder: Path, *, force: bool) -> Path:
 def check_existing(target: Path, *, force: bool) -> None:
     """Refuse to replace anything but a case folder that holds its own files only, or an empty folder.
 
-    Raises:
-        OutputError: something is there that may not be replaced.
+    Raises OutputError: something is there that may not be replaced.
     """
     if not os.path.lexists(target):
         return

@@ -1,7 +1,5 @@
 """What is said of a campaign's kind and of a member's role, and what it means for whoever acts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

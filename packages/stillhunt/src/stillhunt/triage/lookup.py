@@ -1,7 +1,5 @@
 """Finds an account or campaign in the case tables and gathers what explains its score."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from typing import Any
@@ -20,8 +18,7 @@ from stillhunt.triage.model import ID_CHARS, NAME_CHARS, case_model, run_facts
 from stillhunt.triage.redact import personal_ids_note
 from stillhunt.triage.score_breakdown import Membership, ScoreSum, campaign_sum, member_sums
 
-ID_KINDS = ("campaign", "account")
-"""What an id may name; where both have the id, the campaign is meant."""
+ID_KINDS = ("campaign", "account")  # what an id may name; where both have the id, the campaign is meant
 _CANDIDATE_IDS = 5000
 _NEAREST_SHOWN = 3
 

@@ -1,7 +1,5 @@
 """What there is to say about a case and its campaigns; the screen, `explain` and the report only lay it out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,20 +46,16 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class CampaignModel:
-    """What there is to say about one campaign.
-
-    Attributes:
-        related: the campaigns of the same operator or pool: label and words.
-        skill_shares: skill -> share of its requests; empty where the case does not count them.
-    """
+    """What there is to say about one campaign."""
 
     row: Mapping[str, Any]
     total: ScoreSum
     origins: tuple[tuple[str, str], ...]
     roles: Mapping[str, int]
     sanctioned: int
-    related: tuple[tuple[str, str], ...]
+    related: tuple[tuple[str, str], ...]  # the campaigns of the same operator or pool: label and words
     run: RunFacts
+    # skill -> share of its requests; empty where the case does not count them
     skill_shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -353,8 +347,7 @@ def _count_rows(table: pa.Table, columns: list[str]) -> list[tuple[Any, ...]]:
 def run_facts(tables: Mapping[str, pa.Table], run: Mapping[str, Any]) -> RunFacts:
     """What a run's record adds to the tables; defaults for what it did not record.
 
-    Raises:
-        CaseError: its score settings are of the wrong kind or out of range.
+    Raises CaseError: its score settings are of the wrong kind or out of range.
     """
     settings = run.get("settings", {})
     recorded = settings.get("score", {})

@@ -4,8 +4,6 @@ An excerpt is there to show the shape of a request, so what looks like a secret,
 gives way to a label. What redaction does not find remains: docs/howto/privacy.md says how much that is.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -15,7 +13,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.formatting import ELLIPSIS, UNSAFE
-from stillhunt.base.redaction import REDACTIONS, WHAT_IS_REPLACED, Span, edited_with_spans, tidy_spans
+from stillhunt.base.redaction import REDACTIONS, Span, edited_with_spans, tidy_spans
 from stillhunt.base.redaction.edits import Edit
 
 _EMAIL = r"^\s*<?[^@\s<>]{1,64}@[^@\s<>]+\.[^@\s<>.]{2,63}>?\s*$"
@@ -61,8 +59,6 @@ def _is_address(text: str) -> bool:
         return False
     return True
 
-
-__all__ = ["WHAT_IS_REPLACED", "Span", "excerpt"]
 
 _MARGIN = 4096
 """Characters kept around the excerpt while redacting, so that no secret is cut in two and slips through."""

@@ -1,7 +1,5 @@
 """The report: one HTML page that needs no network, runs no script but its own, and can be printed."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
@@ -18,10 +16,10 @@ from markupsafe import Markup
 
 from stillhunt.base import formatting
 from stillhunt.base.families import family_label
+from stillhunt.base.redaction import WHAT_IS_REPLACED
 from stillhunt.triage import charts, sentences
 from stillhunt.triage.folder import DAMAGE
 from stillhunt.triage.model import NAME_CHARS, CampaignModel, CaseModel
-from stillhunt.triage.redact import WHAT_IS_REPLACED
 from stillhunt.triage.report_campaigns import CAMPAIGNS_IN_DETAIL, CampaignView, campaign_views
 from stillhunt.triage.set_aside import changed_values, set_aside_sentence
 

@@ -1,7 +1,5 @@
 """What the report shows of each campaign beside the model: evidence, members, excerpts and drawings, bounded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +18,12 @@ from stillhunt.triage.model import FULL_ID_CHARS, CampaignModel, CaseModel
 from stillhunt.triage.report_excerpts import CampaignExcerpts, campaign_excerpts
 from stillhunt.triage.score_breakdown import log2_odds_of
 
-_ALLOWED = "allowed"
-"""Shown instead of a verdict for accounts whose programme the settings declare."""
+_ALLOWED = "allowed"  # shown instead of a verdict for accounts whose programme the settings declare
 
 _TEXT, _CHOICE, _FIGURE = "text", "choice", "figure"
 """Kinds of columns: free text; few values, offered as a filter; numbers, ordered by value and set right."""
 
-_BETWEEN_VALUES = "; "
-"""Stands between the values of one cell; the page's script cuts there."""
+_BETWEEN_VALUES = "; "  # stands between the values of one cell; the page's script cuts there
 
 _VALUES_SHOWN = 3
 _VALUE_CHARS = 40

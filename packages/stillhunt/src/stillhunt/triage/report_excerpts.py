@@ -1,7 +1,5 @@
 """The excerpts of a campaign's requests as the report shows them: whole, as the template, and as the work list."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,8 +24,7 @@ _END_CHARS = 24
 """The end of the template is found again by so many characters."""
 _PUNCTUATION = " .,:;!?)]}-|"
 
-Pieces: TypeAlias = tuple[tuple[str, bool], ...]
-"""An excerpt in pieces, each with True where it is marked."""
+Pieces: TypeAlias = tuple[tuple[str, bool], ...]  # an excerpt in pieces, each with True where it is marked
 
 
 @dataclass(frozen=True)
@@ -150,8 +147,7 @@ def _beginning_of(text: str) -> str:
 def _find_item(pieces: Pieces, template: Mapping[str, str]) -> str:
     """What an excerpt says beside the template; empty where that is next to nothing.
 
-    Args:
-        template: first words of each phrase -> the phrase. A mark may run on into words that only few requests share.
+    `template`: first words of each phrase -> the phrase. A mark may run on into words that only few requests share.
     """
     runs = [""]
     for text, marked in pieces:

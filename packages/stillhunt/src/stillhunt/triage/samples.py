@@ -1,7 +1,5 @@
 """Texts of the log that are read again, and redacted excerpts of them with the phrases marked that accounts share."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.formatting import ELLIPSIS
+from stillhunt.base.redaction import Span
 from stillhunt.base.schema_case import SAMPLES
-from stillhunt.triage.redact import Span, excerpt
+from stillhunt.triage.redact import excerpt
 
 ReadPrompts = Callable[[pa.Table], list[str | None]]
 """Rows of TRAFFIC -> the prompt of each, read again from the log."""
@@ -73,8 +72,7 @@ def sample_table(prompts: pa.Table, *, chars: int, per_campaign: int = 20) -> pa
 def _squeeze_excerpt(text: str, marks: list[Span], chars: int) -> tuple[str, list[Span]]:
     """At most `chars` characters of a redacted text, cut far before its first mark, in its longest mark, at its end.
 
-    Args:
-        text: redacted, so that no cut leaves half of a secret.
+    `text`: redacted, so that no cut leaves half of a secret.
     """
     first = marks[0][0] if marks else 0
     if first > chars // 2:

@@ -6,8 +6,6 @@ evidence rows that name both. An account in several campaigns has the score of i
 Bits are stored after caps, so nothing but addition happens here.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,8 +31,7 @@ STATEMENT_CHARS = 400
 LEAST_BITS = 0.05
 """Fewer bits than these, either way, are shown as 0.0 with one decimal."""
 
-NEGLIGIBLE = "negligible"
-"""Kind of the one line that stands for all findings of 0.0 bits."""
+NEGLIGIBLE = "negligible"  # kind of the one line that stands for all findings of 0.0 bits
 
 _KINDS_SHOWN = 12
 _KIND_CHARS = 32
@@ -237,8 +234,7 @@ def campaign_sum(evidence: pa.Table, campaign_id: str) -> ScoreSum:
 def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = None) -> dict[str, ScoreSum]:
     """What the memberships of a campaign are made of, account by account.
 
-    Args:
-        account_id: only this account, with the ids of its requests; None: all, without those ids.
+    `account_id`: only this account, with the ids of its requests; None: all, without those ids.
     """
     wanted = pc.and_(pc.equal(evidence["campaign_id"], campaign_id), pc.is_valid(evidence["account_id"]))
     if account_id is not None:

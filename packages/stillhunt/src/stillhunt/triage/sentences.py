@@ -4,8 +4,6 @@ The wording is careful on purpose. Evidence indicates; it does not convict. No c
 claimed, and volumes are those of the logs at hand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -104,9 +102,8 @@ def campaign_claim(
 ) -> str:
     """What is claimed of a campaign, and why its verdict is not act, in some sentences.
 
-    Args:
-        why_review: as `why_not_act` says.
-        skill_shares: skill -> share of the harvested requests; None or without a skill where they are not counted.
+    `why_review`: as `why_not_act` says. `skill_shares`: skill -> share of the harvested requests; None or without a
+    skill where they are not counted.
     """
     said, harvest = _SAID["claim"], is_harvest(campaign)
     shared = formatting.join_words([FAMILY_OF[name].shared for name in FAMILIES if name in campaign["families"]])
@@ -147,8 +144,7 @@ _EXPLANATIONS_SHOWN = 2
 def other_explanations(total: ScoreSum) -> tuple[str, ...]:
     """Whether one operator stands behind the accounts, and the best of the other explanations with what settles them.
 
-    Returns:
-        Sentences; none for a case of version 7.
+    Returns sentences; none for a case of version 7.
     """
     if total.one_operator is None:
         return ()
@@ -176,9 +172,8 @@ def case_headline(
 ) -> str:
     """The case in one sentence, or two where campaigns wait for review.
 
-    Args:
-        members: different accounts that are members of campaigns to act on.
-        flagged: those of them that are flagged; said where it is not all of them.
+    `members`: different accounts that are members of campaigns to act on. `flagged`: those of them that are flagged;
+    said where it is not all of them.
     """
     said = _SAID["claim"]
     if not act:
@@ -203,9 +198,7 @@ def case_headline(
 def left_alone(accounts: int, resembling: int, review: int, sanctioned: int, weak: int, reached: Sequence[str]) -> str:
     """What was looked at and not accused, in sentences.
 
-    Args:
-        weak: groups below the review threshold.
-        reached: of each group that reached it, why it has no verdict.
+    `weak`: groups below the review threshold. `reached`: of each group that reached it, why it has no verdict.
     """
     said = _SAID["left_alone"]
     reasons = list(dict.fromkeys(reached))[:_REASONS_NAMED]

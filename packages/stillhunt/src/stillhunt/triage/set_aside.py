@@ -1,7 +1,5 @@
 """What was set aside or left out: rows, values, groups of declared programmes; and what is said beside the findings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,9 +31,8 @@ _NAMES_IN_SENTENCE, _NAME_CHARACTERS = 3, 64
 def set_aside_facts(set_aside: Mapping[str, int], accounts: pa.Table) -> dict[str, Any]:
     """Accounts most of whose rows were set aside, for run.json.
 
-    Returns:
-        Number of accounts that lost rows; of those most of whose rows were set aside the number, and the ones with most
-        such rows, with these and with their requests. Empty where no account lost rows.
+    Returns number of accounts that lost rows; of those most of whose rows were set aside the number, and the ones with
+    most such rows, with these and with their requests. Empty where no account lost rows.
     """
     if not set_aside:
         return {}

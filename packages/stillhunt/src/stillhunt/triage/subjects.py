@@ -5,8 +5,6 @@ up: the words of the redacted excerpts of the campaign are the candidates, and t
 them tell a subject. A name holds no word that the excerpts do not show.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -66,8 +64,7 @@ class WordCounts:
 def word_counts(traffic: pa.Table, rows: Ints, topics: int, buckets: Ints) -> WordCounts:
     """How many of some requests of each topic hold a word of each bucket.
 
-    Args:
-        rows: positions of requests; at most `counted_requests` of them, evenly spread, are looked at.
+    `rows`: positions of requests; at most `counted_requests` of them, evenly spread, are looked at.
     """
     rows = evenly(rows, _COUNTED_REQUESTS)
     own = traffic.select(["account_id", "topic"]).take(pa.array(rows))

@@ -5,8 +5,6 @@ stands for all. So samples of models and of subjects add up to those of the camp
 log, named by words (`subjects.py`); the languages are those of a few requests that are read again, as shares of all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """What a campaign took, in sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,11 +78,8 @@ def _say_subjects(rows: Sequence[dict[str, Any]], total: int) -> str:
         for row in named
     ]
     rest = f" {formatting.share_of(unnamed, total)} of the requests are on subjects without a name." if unnamed else ""
-    return f"Subjects, by their most telling words: {'; '.join(words[:_SHOWN])}{_say_rest(len(words) - _SHOWN)}.{rest}"
-
-
-def _say_rest(left: int) -> str:
-    return f"; and {formatting.count(left)} more" if left > 0 else ""
+    more = f"; and {formatting.count(len(words) - _SHOWN)} more" if len(words) > _SHOWN else ""
+    return f"Subjects, by their most telling words: {'; '.join(words[:_SHOWN])}{more}.{rest}"
 
 
 def _say_range(rows: Sequence[dict[str, Any]]) -> str:

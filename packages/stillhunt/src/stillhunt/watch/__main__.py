@@ -1,7 +1,5 @@
 """One scheduled hunt as a process of its own: the order on stdin, the outcome as one line of JSON on stdout."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -5,8 +5,6 @@ at least what those snapshots were made of. Meanwhile nothing old is deleted. Ke
 anew, but not its key, without which hashes of addresses could not be compared with earlier ones.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -152,9 +150,7 @@ def _entries_of_copy(
 ) -> Iterator[PartEntry]:
     """The ledger of a copy: what was copied open is as it was copied, and what was missing before stays missing.
 
-    Args:
-        before: names of those that it had before.
-        still_open: of those, the parts that were open.
+    `before`: names of those that it had before. `still_open`: of those, the parts that were open.
     """
     for name in still_open:
         yield PartEntry(name.removeprefix(f"{SPOOL}/"), files[name]["size"], sha256=files[name]["sha256"])

@@ -1,7 +1,5 @@
 """The time by which old things are deleted: that of the clock, unless it jumped ahead."""
 
-from __future__ import annotations
-
 from sqlalchemy import insert, select, update
 
 from stillhunt.base.units import DAY
@@ -37,8 +35,7 @@ def believed_time(database: WatchDatabase, now: int, interval: int) -> int:
 def last_believed(database: WatchDatabase, now: int) -> int:
     """The time for what cannot be taken back: that of the clock, but not beyond what was believed after the last hunt.
 
-    Returns:
-        Microseconds since 1970; at most as late as hunts are apart.
+    Returns microseconds since 1970; at most as late as hunts are apart.
     """
     rows = database.read(select(META.c.value).where(META.c.name == BELIEVED_ROW))
     return min([now, *(int(row["value"]) for row in rows)])

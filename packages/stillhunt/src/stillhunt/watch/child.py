@@ -1,7 +1,5 @@
 """A hunt in a child process: what is sent to it, its memory limit, and what comes back."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The data folder: where its parts lie, who may read it, and which process has which role in it."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import Iterator
@@ -34,22 +32,15 @@ class DataFolder:
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path.absolute()
-        self.spool = self.path / SPOOL
-        """Raw records as they came: `SOURCE/HOUR/part-*`."""
+        self.spool = self.path / SPOOL  # raw records as they came: `SOURCE/HOUR/part-*`
         self.dead_letters = self.path / DEAD_LETTERS
         """What a fault kept from being stored in the spool; absent before the first."""
-        self.state = self.path / STATE
-        """What hunts keep for each file."""
-        self.snapshots = self.path / SNAPSHOTS
-        """One case folder a hunt, named by its number."""
-        self.scratch = self.path / SCRATCH
-        """Temporary files of the hunt that runs; whoever begins to hunt clears it."""
-        self.latest = self.snapshots / LATEST
-        """Link to the newest snapshot; absent before the first."""
-        self.database = self.path / DATABASE
-        """The SQLite database, where no other is named."""
-        self.tokens = self.path / TOKENS_FILE
-        """Digests of the tokens, for a start while the database is away."""
+        self.state = self.path / STATE  # what hunts keep for each file
+        self.snapshots = self.path / SNAPSHOTS  # one case folder a hunt, named by its number
+        self.scratch = self.path / SCRATCH  # temporary files of the hunt that runs; whoever begins to hunt clears it
+        self.latest = self.snapshots / LATEST  # link to the newest snapshot; absent before the first
+        self.database = self.path / DATABASE  # the SQLite database, where no other is named
+        self.tokens = self.path / TOKENS_FILE  # digests of the tokens, for a start while the database is away
         if not make and not self.spool.is_dir():
             step = "see whether its disk is still mounted"
             raise OutputError("the data folder is gone", where=str(self.path), next_step=step)

@@ -1,7 +1,5 @@
 """How often members of campaigns ask again within a conversation, kept beside the case of a snapshot."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ Hunts see a new account at the next hunt; this sees it within seconds. What it f
 an alert says so. It also counts what arrives, so that a hunt may begin before its time.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -13,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -49,8 +47,7 @@ beyond them is left out. It bounds time. Judgement: 500 requests of 8 KB."""
 class SpoolTail:
     """Reads what is new in every part of a spool; a part is known by its name without the ending of open parts.
 
-    Args:
-        spool: the spool folder; what is there already is passed over.
+    `spool`: the spool folder; what is there already is passed over.
     """
 
     def __init__(self, spool: Path) -> None:
@@ -100,9 +97,8 @@ _IN_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 class Follower:
     """Follows the records that are committed to the spool.
 
-    Args:
-        config: the settings of the hunt, with its `state`, so that hashes and seed are the same.
-        mapping: as for `stillhunt.pipeline.hunt`.
+    `config`: the settings of the hunt, with its `state`, so that hashes and seed are the same. `mapping`: as for
+    `stillhunt.pipeline.hunt`.
     """
 
     def __init__(self, matcher: Matcher, config: Config, mapping: Mapping[str, str] | None = None) -> None:
@@ -115,10 +111,8 @@ class Follower:
     def sketch(self, records: bytes, ending: str) -> pa.Table | None:
         """SKETCHES of records; None where none can be used.
 
-        Args:
-            records: whole records, as a part of the spool holds them. Those that no reader can use are counted in
-                `unreadable`, and the next hunt says why.
-            ending: of that part's name: jsonl or pb.
+        `records`: whole records, as a part of the spool holds them. Those that no reader can use are counted in
+        `unreadable`, and the next hunt says why. `ending`: of that part's name: jsonl or pb.
         """
         folder = _IN_MEMORY if _IN_MEMORY.is_dir() else None
         with tempfile.TemporaryDirectory(prefix="stillhunt-", dir=folder) as made:
@@ -145,8 +139,7 @@ class Follower:
         self._engine.__exit__(None, None, None)
 
 
-FOLLOW = "follow"
-"""Word behind `python -m stillhunt.watch` for this process."""
+FOLLOW = "follow"  # word behind `python -m stillhunt.watch` for this process
 LOOK_SECONDS = 1.0
 """How often the spool is looked at. Judgement: a link within seconds, and little work where nothing arrives."""
 RESTART_SECONDS = 5.0
@@ -221,26 +214,21 @@ class SpoolFollower:
 
 def follow(plan: HuntPlan, stop: threading.Event) -> None:
     """Follow the spool until told to stop, and write what arrives to stdout; the body of the process."""
-    database = open_database(plan.data.path, plan.config.watch.database)
-    follower = SpoolFollower(plan, database)
-    try:
+    opened = closing(open_database(plan.data.path, plan.config.watch.database))
+    with opened as database, closing(SpoolFollower(plan, database)) as follower:
         while not stop.wait(LOOK_SECONDS):
             with suppress(StillhuntError, OSError):  # busy database, or a snapshot just went: the next look comes
                 follower.look()
             sys.stdout.write(json.dumps(follower.arrivals) + "\n")
             sys.stdout.flush()
-    finally:
-        follower.close()
-        database.close()
 
 
 @contextmanager
 def following(plan: HuntPlan, faults: ServiceFaults, arrived: Callable[[Arrivals], None]) -> Iterator[None]:
     """Run a process that follows the spool; it is started again where it dies.
 
-    Args:
-        faults: where it is said that it dies again and again.
-        arrived: called with what has arrived, some times a minute or more often.
+    `faults`: where it is said that it dies again and again. `arrived`: called with what has arrived, some times a
+    minute or more often.
     """
     stop = threading.Event()
     thread = KeptThread("following", partial(_supervise_follower, plan, stop, faults, arrived), stop.is_set)

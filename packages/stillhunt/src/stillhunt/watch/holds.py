@@ -1,7 +1,5 @@
 """Legal holds: what was received or made in their time is not deleted until they are released."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

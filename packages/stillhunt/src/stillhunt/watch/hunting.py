@@ -1,14 +1,12 @@
 """One scheduled hunt: from the parts in the window to a snapshot that readers see."""
 
-from __future__ import annotations
-
 import json
 import re
 import resource
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -65,13 +63,7 @@ from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.signatures.queues import linked_by_queue
 from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
-from stillhunt.watch.signatures.signature import (
-    SIGNATURES_FILE,
-    SignatureSet,
-    as_json,
-    no_signatures,
-    read_signatures,
-)
+from stillhunt.watch.signatures.signature import SIGNATURES_FILE, SignatureSet, as_json, no_signatures, read_signatures
 from stillhunt.watch.snapshots import (
     WATCH_FILE,
     Snapshot,
@@ -93,8 +85,7 @@ _POLL_SECONDS = 0.05
 def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
     """Closed parts of the spool from the start of the window on; what is open is closed first.
 
-    Args:
-        wait: seconds to wait for writers in other processes.
+    `wait`: seconds to wait for writers in other processes.
     """
     waited_for = set(open_parts(folder.spool))
     if waited_for:
@@ -135,8 +126,7 @@ def _is_recent(path: Path, start: int) -> bool:
 
 SNAPSHOTS_TRIED = 8
 """Snapshots in which signatures are looked for where those of the latest one cannot be read. Judgement: two hours."""
-_KEPT = re.compile(r"[0-9a-f]{64}")
-"""Name of a folder of the state that holds what was made of one input."""
+_KEPT = re.compile(r"[0-9a-f]{64}")  # name of a folder of the state that holds what was made of one input
 
 
 @dataclass(frozen=True)
@@ -160,8 +150,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
     with folder.role(HUNT_ROLE):
         shutil.rmtree(folder.scratch, ignore_errors=True)
         folder.scratch.mkdir(mode=0o700, exist_ok=True)
-        database = open_database(folder.path, config.watch.database)
-        try:
+        with closing(open_database(folder.path, config.watch.database)) as database:
             if (store := shared_store(config)) is not None:
                 share_state_key(folder, store)
                 fetch_shared_snapshot(folder, database, store)
@@ -177,8 +166,6 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             damage = damage_said(folder.spool)
             found = replace(_healing_hunt(plan, inputs, known_campaigns(database), progress), damage=damage)
             return _publish_snapshot(plan, database, found, following, start)
-        finally:
-            database.close()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """The database that a data folder belongs to. The folder remembers which one, so that a lost one is not made anew."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shlex

@@ -1,7 +1,5 @@
 """Entering accounts that are linked to a campaign: by its signature while they write, by its queue after a hunt."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Sequence

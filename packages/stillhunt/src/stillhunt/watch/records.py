@@ -1,7 +1,5 @@
 """What the database records of hunts, and what it tells of campaigns over time."""
 
-from __future__ import annotations
-
 import difflib
 import json
 from collections.abc import Mapping, Sequence
@@ -126,8 +124,7 @@ def record_hunt(
 ) -> None:
     """Enter a snapshot, its campaigns and what happened to them; a snapshot that is recorded already stays as it is.
 
-    Args:
-        found: what the hunt found, under the ids that it gave.
+    `found`: what the hunt found, under the ids that it gave.
     """
     sequence, at = snapshot["sequence"], snapshot["made_at"]
     if connection.execute(select(SNAPSHOT_ROWS.c.sequence).where(SNAPSHOT_ROWS.c.sequence == sequence)).first():
@@ -224,8 +221,7 @@ def all_campaigns(database: WatchDatabase) -> list[dict[str, Any]]:
 def resolve_campaign(database: WatchDatabase, wanted: str) -> str:
     """The lasting id that is meant: the full one, or the only one that begins so.
 
-    Raises:
-        CaseError: no campaign has this id or begins with it, or several do.
+    Raises CaseError: no campaign has this id or begins with it, or several do.
     """
     names: list[str] = [row["campaign_id"] for row in database.read(select(CAMPAIGN_ROWS.c.campaign_id))]
     found = [name for name in sorted(names) if wanted and name.startswith(wanted)]
@@ -257,8 +253,7 @@ def history(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
 def members_over_time(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
     """Every account that ever was a member: requests, flagged, the first and the last snapshot that has it as one.
 
-    Returns:
-        Rows of CAMPAIGN_MEMBERS, those that came first before the others.
+    Returns rows of CAMPAIGN_MEMBERS, those that came first before the others.
     """
     member = CAMPAIGN_MEMBERS.c
     statement = select(CAMPAIGN_MEMBERS).where(member.campaign_id == campaign)
@@ -268,8 +263,7 @@ def members_over_time(database: WatchDatabase, campaign: str) -> list[dict[str, 
 def linked_accounts(database: WatchDatabase, campaign: str) -> list[dict[str, Any]]:
     """Accounts that match the signature of a campaign and were no members of it then, the latest first.
 
-    Returns:
-        Rows of LINKED_ACCOUNTS without the campaign; `reasons` is a list. A match is no verdict.
+    Returns rows of LINKED_ACCOUNTS without the campaign; `reasons` is a list. A match is no verdict.
     """
     linked = LINKED_ACCOUNTS.c
     columns = linked.account_id, linked.at, linked.bits, linked.requests, linked.reasons

@@ -10,8 +10,6 @@ take its place, and of those that recur only so many are counted. Accounts share
 hides a recurring text at worst; scheduled hunts see it all the same.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 
@@ -71,8 +69,7 @@ class RecurringTexts:
     def add_requests(self, sketches: pa.Table) -> int:
         """Count further requests.
 
-        Returns:
-            Times that accounts of a recurring key have sent so much that another hunt should see them.
+        Returns times that accounts of a recurring key have sent so much that another hunt should see them.
         """
         keys, accounts, counts = count_keys(sketches)
         owners = (values(sketches, "account_key") % _PLACES).astype(np.int64)

@@ -4,8 +4,6 @@ Only what has exactly the name and the form of our own files is deleted; links a
 the data folder stays.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re
@@ -46,8 +44,7 @@ CLOSEST = 15 * MINUTE
 longer than a day, and those that first showed a campaign or a change. Judgement: as many as hunts by the clock make."""
 _LATE = 2 * HOUR
 """A part that was begun in an hour may grow into the next one."""
-Held = Callable[[int, int], bool]
-"""Whether a hold covers any moment between two, in microseconds since 1970."""
+Held = Callable[[int, int], bool]  # whether a hold covers any moment between two, in microseconds since 1970
 
 
 @dataclass(frozen=True)
@@ -219,8 +216,7 @@ def _expire_snapshots(
 ) -> int:
     """Snapshots but for the newest one; a hold covers one if it was made, or its traffic was received, in its time.
 
-    Args:
-        spare: names of those that go whatever their age.
+    `spare`: names of those that go whatever their age.
     """
     made = {name_of(row["sequence"]): row for row in database.read(select(SNAPSHOT_ROWS))}
     keep = {max(made, key=int, default=""), _target_of(folder.latest)}

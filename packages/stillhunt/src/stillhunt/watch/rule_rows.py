@@ -1,7 +1,5 @@
 """What rules of the provider's own look at, kept beside the case of a snapshot: accounts, and their last busy hours."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
@@ -68,10 +66,7 @@ class RuleRows(NamedTuple):
 
 
 def collect_rule_rows(
-    sketches: Dataset,
-    tables: Mapping[str, pa.Table],
-    customers: pa.Table | None,
-    flagged_before: Collection[str] = (),
+    sketches: Dataset, tables: Mapping[str, pa.Table], customers: pa.Table | None, flagged_before: Collection[str] = ()
 ) -> RuleRows:
     """What rules see of a hunt.
 

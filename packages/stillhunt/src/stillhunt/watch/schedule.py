@@ -5,8 +5,6 @@ before its time as soon as enough is new: recurring texts have grown (`recurring
 of all that is there. Such hunts wait until the last one has cost no more than a share of the machine since it began.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -167,8 +165,7 @@ class HuntSchedule:
             self._after(plan, outcome, self.progress.failures)
 
 
-DAMAGE_FAULT = "spool damage"
-"""Fault: something of what was acknowledged is missing or damaged."""
+DAMAGE_FAULT = "spool damage"  # fault: something of what was acknowledged is missing or damaged
 
 
 def after_hunt(plan: HuntPlan, database: WatchDatabase, outcome: HuntOutcome, failures: int) -> Expired:

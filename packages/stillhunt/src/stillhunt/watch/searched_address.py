@@ -1,7 +1,5 @@
 """Addresses that somebody looks for, as the hashes that a case holds of them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from stillhunt.base.config import Config

@@ -3,8 +3,6 @@
 Health pages, metrics and alerts all read them here.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -34,8 +32,7 @@ class ServiceFaults:
     def begin(self, name: str, statement: str) -> None:
         """Report a fault; one that is known keeps the time at which it began.
 
-        Args:
-            statement: what is wrong, in one sentence without a full stop; what a library adds in lines becomes one.
+        `statement`: what is wrong, in one sentence without a full stop; what a library adds in lines becomes one.
         """
         statement = " ".join(statement.split())
         with self._lock:

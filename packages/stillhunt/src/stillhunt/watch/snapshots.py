@@ -1,7 +1,5 @@
 """Snapshots: one folder for each hunt, complete before it is visible, never changed afterwards."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil
@@ -105,8 +103,7 @@ def write_checksums(path: Path) -> None:
 def checksums_of(snapshot: Snapshot) -> dict[str, str]:
     """Name of each file of a snapshot -> its checksum when it was written; empty for one of an earlier version.
 
-    Raises:
-        CaseError: the file with the checksums is damaged, or the snapshot is gone.
+    Raises CaseError: the file with the checksums is damaged, or the snapshot is gone.
     """
     path = snapshot.path / CHECKSUMS_FILE
     if snapshot.path.is_dir() and not path.exists():

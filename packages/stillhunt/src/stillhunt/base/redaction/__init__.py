@@ -9,15 +9,12 @@ form, then for numbers that the words before them explain, then for other number
 names.
 """
 
-from __future__ import annotations
-
 from stillhunt.base.redaction.contacts import CONTACT_RULES, PHONE_RULES, POSTAL_RULES
 from stillhunt.base.redaction.credentials import CREDENTIAL_RULES, ENCODED_RULES, LONG_NUMBER_RULES, NUMBER_RULES
 from stillhunt.base.redaction.edits import FindEdits, Span, edited, edited_with_spans, tidy_spans
 from stillhunt.base.redaction.people import NAME_RULES
 from stillhunt.base.redaction.people_without_capitals import OTHER_NAME_RULES
 
-__all__ = ["REDACTIONS", "WHAT_IS_REPLACED", "Span", "edited_with_spans", "redacted", "tidy_spans"]
 REDACTIONS: tuple[tuple[str, FindEdits], ...] = (
     *CREDENTIAL_RULES,
     *CONTACT_RULES,

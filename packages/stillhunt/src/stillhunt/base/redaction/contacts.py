@@ -1,7 +1,5 @@
 """Postal addresses in the forms of many countries, and e-mail addresses, network addresses and phone numbers."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What opens something or names one person: keys, passwords, and numbers of cards, bank accounts and papers."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

@@ -1,18 +1,13 @@
 """Spans of a text, and what takes their place."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-Span = tuple[int, int]
-"""Start and end in characters; end is exclusive."""
-Edit = tuple[int, int, str]
-"""A span and the text that takes its place."""
-FindEdits: TypeAlias = Callable[[str], list[Edit]]
-"""Edits of a text, ascending."""
+Span = tuple[int, int]  # start and end in characters; end is exclusive
+Edit = tuple[int, int, str]  # a span and the text that takes its place
+FindEdits: TypeAlias = Callable[[str], list[Edit]]  # edits of a text, ascending
 NO_WORD_BEFORE = r"(?<![^\W\u3040-\uffff])"
 NO_WORD_BEHIND = r"(?![^\W\u3040-\uffff])"
 """Where a word may begin, and where it may end; Chinese, Japanese and Korean put no space there."""

@@ -1,7 +1,5 @@
 """Names of people in several scripts, from `names.txt`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path

@@ -4,8 +4,6 @@ A full name is found by a known given name, and any name after a title, a greeti
 the end of a letter. A given name without all of these stays: it names nobody, and questions about apples need theirs.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -273,5 +271,4 @@ def _name_edits(text: str) -> list[Edit]:
     return non_overlapping((start, end, "[name]") for start, end in (*_after_context(text), *_known_names(text)))
 
 
-NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)
-"""Label and rule."""
+NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)  # label and rule

@@ -1,7 +1,5 @@
 """Names of people in Chinese, Japanese, Korean and Arabic, whose scripts have no capital letters."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from functools import cache
@@ -148,5 +146,4 @@ def _name_edits(text: str) -> list[Edit]:
     return labelled("[name]", *patterns)(text)
 
 
-OTHER_NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)
-"""Label and rule."""
+OTHER_NAME_RULES: tuple[tuple[str, FindEdits], ...] = (("[name]", _name_edits),)  # label and rule

@@ -4,8 +4,6 @@ A number of rows is no bound if one prompt has 10 MB and its neighbours 600 byte
 group can decode to: the bytes of its pages, and the longest value in its dictionaries, which every row may refer to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 

@@ -61,8 +61,7 @@ class Reader(Protocol):
 
     name: str
     index: int
-    rewindable: bool
-    """Whether reading it again is quick and gives the same rows."""
+    rewindable: bool  # whether reading it again is quick and gives the same rows
     rows_expected: int | None
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:

@@ -3,8 +3,6 @@
 Loggers, container runtimes and exports wrap a record in one or two such envelopes.
 """
 
-from __future__ import annotations
-
 import codecs
 import functools
 import re

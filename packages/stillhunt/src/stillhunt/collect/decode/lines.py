@@ -47,8 +47,7 @@ class TextFile:
     batch_rows: int
     longest: int
     account: str = ""
-    envelope: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None
-    """Removes envelopes: content -> content."""
+    envelope: Callable[[Iterator[bytes]], Iterator[bytes]] | None = None  # removes envelopes: content -> content
 
     def content(self, source: HashedFile) -> Iterator[bytes]:
         """Decompressed content, without envelopes."""

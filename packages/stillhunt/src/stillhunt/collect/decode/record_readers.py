@@ -3,8 +3,6 @@
 Messages of a protobuf file are cut out and not decoded, within bounded memory.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain

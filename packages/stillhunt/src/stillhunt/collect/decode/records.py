@@ -70,14 +70,11 @@ class RecordReader:
         self.rows_expected: int | None = None
         self.passed_over: Counter[str] = Counter()
         """Records that are not model calls, by reason; complete after the last batch."""
-        self.found = 0
-        """Records read."""
-        self.joined = False
-        """Whether rows will be joined with those of other inputs, which may name account and model."""
+        self.found = 0  # records read
+        self.joined = False  # whether rows will be joined with those of other inputs, which may name account and model
         self.by_address = 0
         """Calls whose account is the client's address because the log names none; only if rows are not joined."""
-        self.handed_on = 0
-        """Rows given to the join."""
+        self.handed_on = 0  # rows given to the join
         self._file, self._framing, self._context = file, framing, context
         self._digest: HashedFile | None = None
         self._changed: int | None = None

@@ -1,7 +1,5 @@
 """Bytes of a file: hashed, decompress_pieces piece by piece, cut into lines of bounded length."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 from collections.abc import Iterator

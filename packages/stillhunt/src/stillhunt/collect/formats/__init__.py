@@ -1,7 +1,5 @@
 """Log formats that are read without a mapping, in the order in which they are tried on a file."""
 
-from __future__ import annotations
-
 import difflib
 from functools import cache
 
@@ -15,7 +13,6 @@ from stillhunt.collect.formats.source import Sample, Source
 from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helicone, kong, langfuse, vertex
 from stillhunt.plugins.groups import READERS, load_plugins
 
-__all__ = ["CANONICAL_FORMAT", "SOURCES", "Sample", "Source", "all_sources", "recognise", "source_named"]
 SOURCES: tuple[Source, ...] = (
     *calls.SOURCES,
     *customers.SOURCES,

@@ -1,7 +1,5 @@
 """What the reader knows of a log format: how its files are recognised, and how a record becomes rows of REQUESTS."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -15,8 +15,6 @@ Memory: 41 bytes for each prompt of a file that is read, 30 for each prompt that
 with a resent prefix.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections import defaultdict

@@ -6,8 +6,6 @@ may be set in error; then the search in the table of prompts finds nothing. A th
 search at once for most texts.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -16,8 +16,6 @@ or more calls, nothing for other rows; 12 bytes more if rows do not come in time
 a continuation.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 
@@ -90,8 +88,7 @@ class KeySurvey:
         self.secret = random_words(KEYS)
         self._once = np.zeros(SEEN_BITS // 64, np.uint64)
         self._twice = np.zeros(SEEN_BITS // 64, np.uint64)
-        self.grouped_rows = 0
-        """Number of rows in groups that have several rows."""
+        self.grouped_rows = 0  # number of rows in groups that have several rows
         self.spans: dict[int, tuple[int, int, bool]] = {}
         """Index of an input -> (first order, last order, whether its rows come in order)."""
 

@@ -5,8 +5,6 @@ one call, and the SQL engine joins the files, spilling to disk if memory runs ou
 earlier one in `SOURCES` wins, except for what only the edge sees at first hand.
 """
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ A name of a call is an id that several logs write down: of the answer, the trace
 Names are compared by keyed hashes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 

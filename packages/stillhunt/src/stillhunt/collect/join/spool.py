@@ -3,8 +3,6 @@
 Small amounts stay in memory; larger ones go to an unnamed temporary file, which vanishes with the process.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO, Self

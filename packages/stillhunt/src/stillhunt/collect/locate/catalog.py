@@ -1,7 +1,5 @@
 """Find all inputs (files, folders, patterns, tables of databases and in memory) and give them one fixed order."""
 
-from __future__ import annotations
-
 import glob
 import os
 import re

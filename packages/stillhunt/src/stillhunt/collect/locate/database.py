@@ -7,8 +7,6 @@ service file) work too.
 Source: PostgreSQL documentation, "Connection URIs" and "Transaction Isolation"; Apache Arrow ADBC, its driver.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import weakref

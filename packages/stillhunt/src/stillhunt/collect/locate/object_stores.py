@@ -4,8 +4,6 @@ Credentials come from where pyarrow finds them (environment, profile, instance r
 no name that is shown or written.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,8 +58,7 @@ class RemoteFile:
         return True
 
 
-Place = Path | RemoteFile | StoredTable
-"""Place of a file, or of a table that is read like one."""
+Place = Path | RemoteFile | StoredTable  # place of a file, or of a table that is read like one
 
 
 def size_of(place: Place) -> int:

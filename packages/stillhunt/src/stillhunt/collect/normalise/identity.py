@@ -5,8 +5,6 @@ The hash is SipHash-2-4 under keys that are derived from the user's by HMAC-SHA2
 providers commonly assign addresses. Which values are equal does not depend on the key, and no result may depend on it.
 """
 
-from __future__ import annotations
-
 import hmac
 import ipaddress
 import secrets
@@ -99,9 +97,8 @@ def email_domain(text: str) -> str:
 class IdentityHasher:
     """Keyed hashes of identity values; may be used by several threads.
 
-    Args:
-        key: the user's secret; empty for a random one that lives as long as the process, so that the addresses of
-            requests and of accounts still compare.
+    `key`: the user's secret; empty for a random one that lives as long as the process, so that the addresses of
+    requests and of accounts still compare.
     """
 
     def __init__(self, key: str) -> None:

@@ -3,8 +3,6 @@
 SipHash: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); why it is used here: docs/adr/0013.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt.base.arrays import I64, U8, U64

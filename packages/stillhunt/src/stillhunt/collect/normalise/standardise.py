@@ -212,9 +212,8 @@ def standardise_requests(
 ) -> pa.Table:
     """REQUESTS rows of one batch; prompts still contain resent history and have their full length.
 
-    Args:
-        required: columns without which a row cannot be used. Calls without an id get one in any case, and calls without
-            a model are of an unknown model if it is required.
+    `required`: columns without which a row cannot be used. Calls without an id get one in any case, and calls without a
+    model are of an unknown model if it is required.
     """
     build = _Build(raw, rules)
     config = rules.config

@@ -1,7 +1,5 @@
 """Read customer tables in any form as ACCOUNTS, one row per account."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ Times of object stores are not reliable. Their ETag is: it changes with the cont
 without a body. A store that gives none has its objects hashed each time.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

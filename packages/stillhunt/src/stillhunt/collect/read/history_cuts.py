@@ -1,7 +1,5 @@
 """Resent history of a log: what is cut off the prompts, and prompts of a few rows, read again with the same cuts."""
 
-from __future__ import annotations
-
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence

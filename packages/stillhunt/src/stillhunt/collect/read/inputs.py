@@ -1,7 +1,5 @@
 """The inputs of a log: found, opened, and sorted into those that can be used and those that cannot."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

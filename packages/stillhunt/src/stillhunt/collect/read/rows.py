@@ -43,8 +43,7 @@ class RowReader:
         self._rules.formats = {i: r.source.name for i, r in opened.readers.items() if isinstance(r, RecordReader)}
         self.threads = rules.config.threads or os.cpu_count() or 1
         self.held = HeldInputs(opened, rules, stats, engine, progress)
-        self.inputs = sorted(opened.readers)
-        """Indices of all inputs that can be read."""
+        self.inputs = sorted(opened.readers)  # indices of all inputs that can be read
 
     def can_read_again(self, index: int) -> bool:
         """Whether an input is read afresh each time, and not held."""
@@ -139,8 +138,7 @@ def _held_rows(index: int, held: HeldInputs) -> Iterator[CheckedRows]:
         yield index, table, Rejects()
 
 
-SeeRows = Callable[[int, pa.Table], None]
-"""Called with the index of an input and some of its rows."""
+SeeRows = Callable[[int, pa.Table], None]  # called with the index of an input and some of its rows
 
 
 class HeldInputs:
@@ -153,8 +151,7 @@ class HeldInputs:
         self._rules, self._stats, self._engine, self._progress = rules, stats, engine, progress
         self._spools: dict[int, Spool] = {}
         self._looked_at: frozenset[int] = frozenset()
-        self.joined = joinable(opened.readers)
-        """Inputs whose calls may be recorded in other inputs as well."""
+        self.joined = joinable(opened.readers)  # inputs whose calls may be recorded in other inputs as well
 
     def __contains__(self, index: int) -> bool:
         return index in self._spools

@@ -1,7 +1,5 @@
 """Chat messages in a log: the new content of a call, and its system instructions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Names of a log's fields, and which of them may hold a column of REQUESTS: for advice, never for a silent guess."""
 
-from __future__ import annotations
-
 import difflib
 import ipaddress
 import json

@@ -160,9 +160,8 @@ def from_object(record: Mapping[str, Any], path: str) -> Any:
 def step_down(value: Any, steps: Sequence[str]) -> Any:
     """Value that is reached by following steps into nested values; text on the way is read as JSON.
 
-    Args:
-        steps: keys of objects, or positions in lists. A key may itself contain dots (`attributes` with the key
-            `gen_ai.request.model`): steps are joined to the longest key that exists.
+    `steps`: keys of objects, or positions in lists. A key may itself contain dots (`attributes` with the key
+    `gen_ai.request.model`): steps are joined to the longest key that exists.
     """
     if not steps or value is None:
         return value

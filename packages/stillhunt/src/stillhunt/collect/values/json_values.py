@@ -4,8 +4,6 @@ JSON, Parquet and CSV give values in different forms. No client can hide a call 
 read: what servers accept is read.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -7,8 +7,6 @@ the beginning of another one takes one step per 64 bytes instead of one step per
 Assumes a little-endian machine, as all of numba's CPU targets are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 

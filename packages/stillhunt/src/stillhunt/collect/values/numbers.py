@@ -3,8 +3,6 @@
 Clients choose sampling parameters, and servers take more than makes sense: a wrong number is null and costs no row.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

@@ -5,8 +5,6 @@ sound only if it knows all of them: with a fixed `seed`, all answers of a campai
 Therefore a field is harmless only if it is in a list of `other_settings.toml`, and every other one is named.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.resources import files

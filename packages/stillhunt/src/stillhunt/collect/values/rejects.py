@@ -96,15 +96,13 @@ class Rejects:
 
     rows: int = 0
     first: str = ""
-    replaced_texts: int = 0
-    """Values (in text files: records) that were kept with broken UTF-8 replaced."""
+    replaced_texts: int = 0  # values (in text files: records) that were kept with broken UTF-8 replaced
     changed: Counter[str] = field(default_factory=Counter)
     """"COLUMN: what became of the value" -> values of kept rows that could not be kept as they were."""
     by_account: AccountCounts = field(default_factory=AccountCounts)
     """Rejected rows by account, where the account can be read."""
     _kept: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in REJECTS.names})
-    _shown: int = 0
-    """Rejects from the first one on whose rows are as they are shown."""
+    _shown: int = 0  # rejects from the first one on whose rows are as they are shown
 
     def add(
         self, source: str, place: str, reason: str, raw: str = "", *, rows: int = 1, account: str | None = None

@@ -3,8 +3,6 @@
 Clients choose most of these values, so none of them costs its row: what cannot be kept as it is becomes something else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable
@@ -199,9 +197,7 @@ def cut_at(data: bytes, limit: int) -> str:
 def bounded_texts(text: pa.Array, limit: int, seed: int) -> pa.Array:
     """Long texts, sampled at the beginning, the end and a keyed place between them, so that padding hides nothing.
 
-    Args:
-        limit: bytes kept of one text.
-        seed: for the place in the middle, which also depends on the text.
+    `limit`: bytes kept of one text. `seed`: for the place in the middle, which also depends on the text.
     """
     offsets, data = text_buffers(text)
     sizes = np.diff(offsets)

@@ -4,8 +4,6 @@ The unit of a number since 1970 is inferred from its size: below 1e11 seconds, b
 microseconds, above nanoseconds. Each range covers 1973 to 5138 at least, so that no date of a log is ambiguous.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

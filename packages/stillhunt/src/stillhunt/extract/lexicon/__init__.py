@@ -1,7 +1,5 @@
 """Words and phrases that show conduct, and stop words, both by language; read from the files in this folder."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Collection
 from functools import cache

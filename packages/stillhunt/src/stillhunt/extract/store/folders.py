@@ -4,8 +4,6 @@ Temporary and state folders are shared with other programs, so only what is ours
 folder has a name of exactly one form and a marker file inside. A folder that lacks either of them stays.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

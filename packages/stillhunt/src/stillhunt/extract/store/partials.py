@@ -11,8 +11,6 @@ A file beside the folders records which of them the latest hunts used together, 
 history was found among those inputs.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -7,8 +7,6 @@ they fit; columns without any value are left out. A segment is written beside it
 checksum of each stream, verified when it is first read, and one of itself: a flipped bit is an error.
 """
 
-from __future__ import annotations
-
 import os
 import zlib
 from collections.abc import Sequence
@@ -34,8 +32,7 @@ TEXT = ("phrases", "system_phrases")
 WORDS = ("topic_words",)
 REPEATS = ("request_key",)
 """Key by which repeats are found; it is read for all requests, before any other column."""
-NAMES = ("request_id", "content_hash")
-"""Columns that are read only for repeats and for judged requests."""
+NAMES = ("request_id", "content_hash")  # columns that are read only for repeats and for judged requests
 ORIGIN_COLUMN = "origin_file"
 """Not in a segment of one input file, whose place in the sorted order of names changes from hunt to hunt."""
 _APART = (*TEXT, *WORDS, *REPEATS, *NAMES, ORIGIN_COLUMN)

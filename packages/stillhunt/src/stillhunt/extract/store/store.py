@@ -4,8 +4,6 @@ Nothing that is learned from the log enters a segment. Its content depends only 
 reading, so the segments of a file can be kept under the file's digest and joined with those of any other files.
 """
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 from collections import Counter

@@ -5,8 +5,6 @@ feature and its eight weights, which are added four at a time. Pairs are looked 
 window reach a part of a bar, as they do in one window out of many.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

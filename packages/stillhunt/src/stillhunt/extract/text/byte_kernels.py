@@ -6,8 +6,6 @@ tokens start and end, so that a second loop can hash tokens without caring which
 little-endian machine, as all CPUs that numba compiles for are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar, cast
 

@@ -4,8 +4,6 @@ Phrases of the lexicon show *features*; the rules below say which flags follow f
 place or from two features close together. Single verbs and nouns are everyday words, so alone they mean nothing.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

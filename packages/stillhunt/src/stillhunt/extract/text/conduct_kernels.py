@@ -1,7 +1,5 @@
 """Conduct flags of one text: phrases of the lexicon, found in a trie over word ids."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

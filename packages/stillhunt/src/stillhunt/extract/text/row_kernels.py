@@ -1,7 +1,5 @@
 """The entry points of the text pass: batches of rows, one after the other."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

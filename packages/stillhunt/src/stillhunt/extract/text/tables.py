@@ -1,7 +1,5 @@
 """The constant tables that kernels read, built once a process from words, stop words and the conduct lexicon."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Splitting of a text into hashed tokens, chunk by chunk."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt.base.arrays import U8, U32

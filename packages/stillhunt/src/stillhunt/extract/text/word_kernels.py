@@ -1,7 +1,5 @@
 """Known words of one text, its topic words, and its phrases: winnowed shingles of tokens."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ ships unchanged, so the same text gives the same hashes on every interpreter. Co
 letters outside the symbol blocks; they take part in words unfolded.
 """
 
-from __future__ import annotations
-
 import tomllib
 import unicodedata
 from functools import cache

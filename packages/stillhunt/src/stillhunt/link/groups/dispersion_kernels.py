@@ -7,8 +7,6 @@ fixed prompt) gives no bits: sharing is judged elsewhere, by rarity.
 Loops over slices run innermost, over contiguous memory, so that no sum needs another order to fit vector registers.
 """
 
-from __future__ import annotations
-
 from math import exp, lgamma, log
 
 import numpy as np

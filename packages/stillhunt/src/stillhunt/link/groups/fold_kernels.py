@@ -1,7 +1,5 @@
 """What a fold of a content cluster shows, slice by slice and over sets of its slices, in the form that is searched."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import lgamma, log
 from typing import NamedTuple, TypeVar, cast

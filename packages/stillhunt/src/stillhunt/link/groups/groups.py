@@ -5,8 +5,6 @@ by their bits until nothing moves, and the rest is searched again. All groups of
 The other fold judges: what formed a group earns no bits on the same fold. Then the folds change places.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

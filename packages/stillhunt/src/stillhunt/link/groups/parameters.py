@@ -3,8 +3,6 @@
 Their values are compiled into the kernels of this folder; `base/compiled.py` says how a moved value reaches them.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.base.parameters import read_parameters

@@ -1,7 +1,5 @@
 """The search of `groups.py` on one fold of a content cluster, compiled as one call without Python in it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numba as nb

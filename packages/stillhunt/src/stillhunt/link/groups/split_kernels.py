@@ -5,8 +5,6 @@ rounds) if, and only if, the fold that did not choose the split agrees: the squa
 fall by more bits than a chance split could gain, which is below zero on held-out data.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt.base.schema import SLICE_PARAMETERS

@@ -1,7 +1,5 @@
 """Arrow columns as numpy arrays: the form in which this room computes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

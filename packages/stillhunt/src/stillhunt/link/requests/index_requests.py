@@ -6,8 +6,6 @@ account, its requests in order of time, whether a request is the first of the ac
 them (`fold`), and whether it sets a sampling parameter (`request_style`).
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -132,9 +130,8 @@ def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
 def account_runs(table: pa.Table) -> tuple[npt.NDArray[np.int32], Ints, Ints]:
     """The rows of a partition, account by account.
 
-    Returns:
-        The rows in order of account and time, where each account's rows begin among them (one more than accounts), and
-        the code of each account.
+    Returns the rows in order of account and time, where each account's rows begin among them (one more than accounts),
+    and the code of each account.
     """
     order, owner = values(table, "order"), values(table, "owner")
     edges = np.flatnonzero(np.diff(owner[order], prepend=-1, append=-1))
@@ -232,8 +229,7 @@ def _number_rows(table: pa.Table, context: Any) -> pa.Table:
 def background_accounts(log: IndexedLog, seed: int, most_accounts: int, most_requests: int) -> npt.NDArray[np.bool_]:
     """True for the accounts of the background sample: a keyed random sample, or all accounts of a small log.
 
-    Args:
-        most_requests: requests of these accounts together; the account that exceeds it stays out, with all after it.
+    `most_requests`: requests of these accounts together; the account that exceeds it stays out, with all after it.
     """
     if log.accounts <= most_accounts and int(log.requests.sum()) <= most_requests:
         return np.ones(log.accounts, bool)

@@ -4,8 +4,6 @@ Words are the topic words of the sketches. Requests that belong to a template wi
 out, as are later turns of a conversation, which keep its words.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ search for groups asks, on one fold, which of them have the same mix of its word
 fold. Accounts that merely share a language or a trade have mixes of their own.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,10 +65,9 @@ class Styles:
 def learned_styles(sample: WordSample, recurring: sp.csr_array, divisions: list[Flags], least: int) -> Styles:
     """Styles of the blocks that have one.
 
-    Args:
-        divisions: accounts x blocks of each division; they are learned apart, or blocks of the same accounts would
-            count each other's requests as those of others.
-        least: accounts that a style needs, and requests that each of them needs.
+    `divisions`: accounts x blocks of each division; they are learned apart, or blocks of the same accounts would count
+    each other's requests as those of others. `least`: accounts that a style needs, and requests that each of them
+    needs.
     """
     learned = [_learn_styles(sample, recurring, inside, least) for inside in divisions]
     weights, thresholds, inside = (np.concatenate(parts, axis=-1) for parts in zip(*learned, strict=True))

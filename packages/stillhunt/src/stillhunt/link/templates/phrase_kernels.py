@@ -1,7 +1,5 @@
 """Loops over the phrases of the requests of one partition; the plain twin of each is in tests/oracle."""
 
-from __future__ import annotations
-
 import numba as nb
 import numpy as np
 

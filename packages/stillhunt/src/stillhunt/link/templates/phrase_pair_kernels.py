@@ -1,7 +1,5 @@
 """Loops over pairs of phrases and over fragments of templates; plain twins are in tests/oracle."""
 
-from __future__ import annotations
-
 import numba as nb
 import numpy as np
 import numpy.typing as npt

@@ -7,8 +7,6 @@ that rarely use it, so that a campaign cannot raise the rate against which it is
 There are two passes: which phrases recur in enough accounts, and where these phrases stand in the log.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

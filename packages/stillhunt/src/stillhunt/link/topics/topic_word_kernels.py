@@ -1,7 +1,5 @@
 """Loops of the search for topics, and over the topic words of one partition; plain twins are in tests/oracle."""
 
-from __future__ import annotations
-
 import numba as nb
 import numpy as np
 import numpy.typing as npt

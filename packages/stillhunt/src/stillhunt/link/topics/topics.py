@@ -11,8 +11,6 @@ part of the cluster's accounts; accounts are counted and not requests, so that o
 topic a template.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -86,8 +84,7 @@ TOPIC = pa.schema([("topic", pa.int8())])
 def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int) -> Dataset:
     """The requests with the `topic` of each, 0 to `TOPICS` - 1; -1 where the words of a request do not show it.
 
-    Args:
-        least: distinct prompts from which an account has a say in what the template words of its cluster are.
+    `least`: distinct prompts from which an account has a say in what the template words of its cluster are.
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())

@@ -7,8 +7,6 @@ the slices of one load and rate stand together in a cell, and the work of each c
 Source: the Dirichlet-multinomial as law of individual preferences (Mosimann 1962).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,8 +96,7 @@ def rows_of(counts: npt.NDArray[Any], chosen: Ints) -> Rows:
 def own_preferences(rows: Rows, common: Floats) -> Floats:
     """Log-likelihood of each row under a topic preference of the account's own, in nats.
 
-    Args:
-        common: common topic mixture around which preferences lie, shape (TOPICS,).
+    `common`: common topic mixture around which preferences lie, shape (TOPICS,).
     """
     alpha = np.append(common, 1.0)[:, None] * np.array(P.preference_concentrations)
     rising = gammaln(np.arange(SMALL)[None, :, None] + alpha[:, None]) - gammaln(alpha)[:, None]

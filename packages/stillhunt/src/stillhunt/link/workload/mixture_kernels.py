@@ -4,8 +4,6 @@ Most of a slice's topics are empty, so each row lists the topics that are not. Q
 every loop over lanes is free of branches: the sums of each lane run in one fixed order, whatever stands beside it.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -7,8 +7,6 @@ account with two programs serves two customers. (Where one operator does rotate 
 divide the work of each account alike, and the step `resolve` makes one campaign of them again.)
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Parameters of the search for work queues among untemplated slices."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.base.parameters import read_parameters

@@ -6,8 +6,6 @@ another. An untemplated slice is one account's single-turn questions outside con
 one client fingerprint.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

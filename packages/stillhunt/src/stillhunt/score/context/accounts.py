@@ -1,7 +1,5 @@
 """The accounts of the log: which may serve as comparison accounts, and what the customer table says of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 

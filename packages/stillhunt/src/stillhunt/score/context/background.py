@@ -1,7 +1,5 @@
 """What the background sample does, and the traits of the log's content clusters, counted once for every candidate."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -104,8 +102,7 @@ class Launch:
 def find_launches(account: Ints, time: Ints, model: Ints, background: Flags) -> tuple[Launch, ...]:
     """Models that appear in the log while it runs, and who took them up within a day.
 
-    Returns:
-        The launches with the most adopters, at most `LaunchParameters.max_launches`, by time.
+    Returns the launches with the most adopters, at most `LaunchParameters.max_launches`, by time.
     """
     if not len(time):
         return ()

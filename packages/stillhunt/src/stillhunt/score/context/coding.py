@@ -1,7 +1,5 @@
 """Columns of the tables as small whole numbers."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,8 +30,6 @@ def whole_numbers(column: pa.ChunkedArray) -> Ints:
 def commonest(owner: Ints, value: Ints, owners: int) -> Ints:
     """Most frequent known value of each owner; the smaller code on ties, -1 where none.
 
-    Args:
-        owner: owner of each entry, equal ones side by side.
-        value: value code of each entry, -1 unknown.
+    `owner`: owner of each entry, equal ones side by side. `value`: value code of each entry, -1 unknown.
     """
     return kernels.commonest_in_runs(owner, value, int(value.max(initial=-1)) + 1, owners)[0]

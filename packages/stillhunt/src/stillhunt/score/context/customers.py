@@ -5,8 +5,6 @@ domain may have few in one log, and so look like a firm's own; only a list knows
 (stillhunt[enrich]); without it no domain is known to be disposable. `run.json` says which list was used.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.metadata
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The log as evidence sees it: requests, accounts, slices, keys and the background sample."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The requests of the judged accounts and of the background sample, as arrays in canonical order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 

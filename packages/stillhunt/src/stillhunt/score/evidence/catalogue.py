@@ -4,8 +4,6 @@ Adding a kind is adding one module to `kinds` that declares `KIND` (or several a
 bring theirs by entry points of the group `stillhunt.evidence`.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """All findings about one candidate: every kind looks at it, and samples claim no more than they can."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -8,8 +8,6 @@ The distance is the Kullback-Leibler divergence of the group's topics from those
 bias for a sample of that size (Miller 1955). It misleads for a harvester who samples prompts from all customers.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -141,8 +141,7 @@ class EvidenceKind:
     def insufficient(self, figures: dict[str, Any] | None = None, member_bits: Floats | None = None) -> Finding:
         """A finding that says what the log lacks.
 
-        Args:
-            member_bits: bits for each member account, where these can be had all the same.
+        `member_bits`: bits for each member account, where these can be had all the same.
         """
         statement = fill(self.wording.insufficient, **(figures or {}))
         return Finding(self.family, self.name, statement, 0.0, member_bits=member_bits, insufficient=True)
@@ -157,8 +156,7 @@ def declared_kind(
 ) -> EvidenceKind:
     """A kind whose words and needs `kinds.toml` holds: the fields of `EvidenceKind` and of what it is made of.
 
-    Raises:
-        ContractError: the file has no such kind, or it lacks an entry or has one that is not known.
+    Raises ContractError: the file has no such kind, or it lacks an entry or has one that is not known.
     """
     said = dict(_declared_kinds().get(name, {}))
     try:

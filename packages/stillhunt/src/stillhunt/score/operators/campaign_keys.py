@@ -4,8 +4,6 @@ Two campaigns are compared by the accounts that only one of them has. Nearly all
 what a whole campaign draws is counted once for all of them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -134,8 +132,7 @@ class Comparison:
     def draws_of(self, name: str, campaign: CampaignKeys, own_places: Ints | None = None) -> OwnDraws | None:
         """What accounts of a campaign draw of a kind; None where too few of them have a known value.
 
-        Args:
-            own_places: positions of the accounts that count; None: all.
+        `own_places`: positions of the accounts that count; None: all.
         """
         if own_places is not None:
             return self._count_draws(name, campaign, own_places)

@@ -8,8 +8,6 @@ reseller's accounts share cards, too; what they send is their customers', each w
 Neither fold took part in forming such a group, so both of them judge its topics.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -38,9 +36,8 @@ def find_holder_groups(
 ) -> list[Judged]:
     """Groups of holders with a verdict, the one with the most holders first.
 
-    Args:
-        judged: what was found before, farms and relays too; those accounts are not looked at again.
-        min_slice_requests: requests in a content cluster from which an account uses the template.
+    `judged`: what was found before, farms and relays too; those accounts are not looked at again. `min_slice_requests`:
+    requests in a content cluster from which an account uses the template.
     """
     account, cluster = log.slices.account, log.slices.cluster
     number = max((one.candidate.number for one in judged), default=-1) + 1

@@ -7,8 +7,6 @@ parts are judged anew. A card says nothing of that kind: accounts that are paid 
 their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -175,8 +173,7 @@ def _differences_of(words: _Words, group: Ints, sides: Ints) -> Floats:
 def _by_words(words: _Words, side: Ints) -> Flags:
     """True for the members whose words are likelier on the first side; each is compared with the others of both sides.
 
-    Args:
-        side: 1 first side, 0 second, -1 not known: what the client fingerprints say.
+    `side`: 1 first side, 0 second, -1 not known: what the client fingerprints say.
     """
     for _ in range(_ROUNDS):
         likelier = np.zeros(len(side))

@@ -4,8 +4,6 @@ Two campaigns without a common value have no bits, and a value adds no more bits
 draws it most were the other one. Sums of these bounds for all pairs are a product of two sparse matrices.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What may tie two campaigns, and how much of it makes one operator of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -9,8 +9,6 @@ Two tenants of one pool of accounts stay apart. How the requests of an account d
 to account, since each account serves one, the other, or both; one operation has the same mix on all accounts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -33,8 +31,7 @@ _COMMON_SHARE = 0.45  # Share of the smaller group's accounts in common from whi
 # 0.14, two tenants of one pool from 0.36, a campaign and a chance group from 0.22; no script repeats it)
 _MIX_CORRELATION = 0.15
 
-Pairs = list[tuple[int, int]]
-"""Numbers of the candidates of two groups."""
+Pairs = list[tuple[int, int]]  # numbers of the candidates of two groups
 
 
 def join_wholes(
@@ -46,8 +43,7 @@ def join_wholes(
 ) -> tuple[list[Judged], list[Split]]:
     """The judged candidates with each operation whole, and the mixtures that were taken apart.
 
-    Args:
-        splits: mixtures that were taken apart; their parts are not joined again.
+    `splits`: mixtures that were taken apart; their parts are not joined again.
     """
     groups = {one.candidate.number: one for one in judged}
     apart = list(splits)

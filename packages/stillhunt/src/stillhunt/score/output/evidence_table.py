@@ -1,7 +1,5 @@
 """Findings -> EVIDENCE, rows that rebuild every probability; operators, pools and split groups -> CASE_OPERATORS."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -101,8 +99,7 @@ MEMBER_PRIOR = (PRIOR, PRIOR, "Odds that an account of the group is part of it, 
 
 _FLAGGED_BEFORE = (STANDING, FLAGGED_BEFORE, "The look before flagged it")
 
-Text = tuple[str, str, str]
-"""Family, kind and statement."""
+Text = tuple[str, str, str]  # family, kind and statement
 
 
 @dataclass

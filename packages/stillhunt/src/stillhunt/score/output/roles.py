@@ -6,8 +6,6 @@ hands; the pair that sends most of the harvest is the harvester's. Its own cover
 of hands, at work before the harvest began, is a customer whose key was taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -79,20 +77,17 @@ def member_roles(log: ScoredLog, campaigns: Sequence[Candidate], flagged: Sequen
 
 
 class _Traffic:
-    """All requests of the members of one campaign; one entry a request unless said otherwise.
-
-    Attributes:
-        client, network: its client fingerprint and network; -1 unknown.
-        other_hands: True where not the hands send it that send most of the member's harvest.
-    """
+    """All requests of the members of one campaign; one entry a request unless said otherwise."""
 
     def __init__(self, log: Requests, members: Ints, harvested: Flags, network: Ints) -> None:
         self._log, self._rows = log, log.of_accounts(members)
         self.members = len(members)
         self.owner = log.owners(members)
         self.harvest = harvested[self._rows]
+        # its client fingerprint and network; -1 unknown
         self.client, self.network = log.client_fingerprint[self._rows], network[self._rows]
         self.time = log.time[self._rows]
+        # True where not the hands send it that send most of the member's harvest
         self.other_hands = self._other_hands()
 
     def count(self, chosen: Flags) -> Ints:

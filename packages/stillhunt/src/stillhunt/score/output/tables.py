@@ -1,7 +1,5 @@
 """Judged candidates -> the case tables."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Names of numpy array types, and runs of whole numbers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -7,8 +7,6 @@ ratio has mean 1 over honest groups (it is an e-value), a group without trials e
 more than log2(1 - part).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,9 +37,7 @@ class BetaPrior:
 def share_ratio(hits: float, trials: float, honest: BetaPrior, harvest: BetaPrior) -> float:
     """Likelihood ratio of hits among trials, operations against honest groups.
 
-    Args:
-        hits: requests, accounts or events that show the trait.
-        trials: all of them; none give 1.
+    `hits`: requests, accounts or events that show the trait. `trials`: all of them; none give 1.
     """
     if trials <= 0:
         return 1.0
@@ -61,9 +57,8 @@ def least_bits(part: float) -> float:
 def rank_ratio(rank: float, power: float) -> float:
     """Likelihood ratio of a rank that is uniform among honest groups and tends to be high among operations.
 
-    Args:
-        rank: share of the other groups below this one, 0 to 1.
-        power: how strong the tendency is: the density is power * rank^(power - 1), with mean 1.
+    `rank`: share of the other groups below this one, 0 to 1. `power`: how strong the tendency is: the density is power
+    * rank^(power - 1), with mean 1.
     """
     return float(power * np.clip(rank, 0.0, 1.0) ** (power - 1.0))
 

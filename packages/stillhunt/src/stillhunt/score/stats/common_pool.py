@@ -9,8 +9,6 @@ weekends and outages of the provider are none of these: silence counts only by w
 expect, less what the silence of comparison accounts explains, and a pause only up to a length that no weekend has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,9 +39,8 @@ class Schedule:
 def schedule_of(active: Ints, others: Floats) -> Schedule:
     """Beginning, end and pauses of a group.
 
-    Args:
-        active: accounts of the group that are active in each hour of the log.
-        others: activity of comparison accounts in each hour over what is usual at that hour of the day; about 1.
+    `active`: accounts of the group that are active in each hour of the log. `others`: activity of comparison accounts
+    in each hour over what is usual at that hour of the day; about 1.
     """
     seen = np.flatnonzero(active)
     if not len(seen):
@@ -123,9 +120,8 @@ class Draws:
 def common_pool_bits(first: Draws, second: Draws, *, cap: float, one_coincidence: bool = False) -> float:
     """Bits that two groups draw from one pool: those of the direction that says less; 0 where chance does as well.
 
-    Args:
-        cap: most bits, of one value and in all.
-        one_coincidence: all values together are one coincidence, as the dates of one operation are.
+    `cap`: most bits, of one value and in all. `one_coincidence`: all values together are one coincidence, as the dates
+    of one operation are.
     """
     if not len(first.values) or not len(second.values):
         return 0.0
@@ -139,8 +135,7 @@ def common_pool_bits(first: Draws, second: Draws, *, cap: float, one_coincidence
 def drawn_from(own: Draws, held: Floats, *, cap: float, one_coincidence: bool) -> Floats:
     """Bits that a group's values come from each of several pools, against from what everybody has.
 
-    Args:
-        held: share of each pool that each of the group's values has, shape (pools, values).
+    `held`: share of each pool that each of the group's values has, shape (pools, values).
     """
     ratio = np.minimum(held / np.clip(own.chance, 1e-12, 1.0), 2.0**cap)
     likelier = np.log2((1.0 - _SHARES) + _SHARES * ratio[:, None, :])
@@ -151,8 +146,7 @@ def drawn_from(own: Draws, held: Floats, *, cap: float, one_coincidence: bool) -
 def most_bits(own: Draws, most_held: Floats, *, cap: float, one_coincidence: bool) -> Floats:
     """Bits to which each value can add at most, for whoever has it, in place of all that others take away.
 
-    Args:
-        most_held: largest share of any pool that each of the group's values has.
+    `most_held`: largest share of any pool that each of the group's values has.
     """
     ratio = np.clip(most_held / np.clip(own.chance, 1e-12, 1.0), 1.0, 2.0**cap)
     return np.asarray(own.weights(one_coincidence) * np.log2(ratio), np.float64)

@@ -5,8 +5,6 @@ truncated law, Johnson, Kemp and Kotz 2005, chapter 5). For each variation r the
 hypotheses are lognormal distributions of r, those of `honest_reference.py`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import gammaln
 
@@ -21,8 +19,7 @@ _MEANS = np.exp(np.linspace(-1.6, 0.15, 36))
 def cut_volume_bits(volumes: Ints, least: int, reference: Overdispersion) -> float:
     """log2 likelihood ratio of volumes that are at least so large, one work queue against honest accounts.
 
-    Args:
-        volumes: requests of each account; smaller ones than `least` are left out.
+    `volumes`: requests of each account; smaller ones than `least` are left out.
     """
     seen = volumes[volumes >= least]
     if not len(seen):

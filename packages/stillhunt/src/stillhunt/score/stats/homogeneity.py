@@ -223,8 +223,7 @@ def volume_evenness(volumes: Ints) -> Homogeneity:
 def volume_fit(volumes: Ints, spread: float) -> Floats:
     """Bits of each account's volume: near the group's middle, or as far from it as customers' are (lognormal).
 
-    Args:
-        spread: standard deviation of the logarithm of volumes in one operation.
+    `spread`: standard deviation of the logarithm of volumes in one operation.
     """
     away = np.log(np.maximum(volumes, 1) / max(float(np.median(volumes)), 1.0))
     bits: Floats = (

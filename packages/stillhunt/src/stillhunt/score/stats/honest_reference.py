@@ -5,8 +5,6 @@ seeded worlds of two generators. A log's own traffic enters only where the compa
 these say, and then only in the group's favour (`homogeneity.py`).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.base.parameters import read_parameters

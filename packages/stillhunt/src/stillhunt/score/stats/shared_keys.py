@@ -138,9 +138,7 @@ class SharedKey:
 def shared_value(own: Ints, members: Ints, key: KeyFrequencies, *, passed_over: int = 0) -> SharedKey:
     """Sharing of a key of which every account has one value.
 
-    Args:
-        passed_over: accounts among which the members were selected by this very key; they count as having shared
-            nothing.
+    `passed_over`: accounts among which the members were selected by this very key; they count as having shared nothing.
     """
     known = own >= 0
     values, place, holders = np.unique(own[known], return_inverse=True, return_counts=True)

@@ -12,8 +12,6 @@ measured by hunting every hour. Both figures enter as upper 95 % bounds. `benchm
 again and prints the constants below.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import exp, log
 from typing import NamedTuple

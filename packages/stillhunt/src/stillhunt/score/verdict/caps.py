@@ -1,7 +1,5 @@
 """Caps: how many bits one family, and the linkage families together, may add or take."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple

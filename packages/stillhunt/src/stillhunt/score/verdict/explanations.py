@@ -10,8 +10,6 @@ Everything that says why an honest group looks like a harvest is in the table. T
 rows of a case (`score/rebuild.py`) and every page read the same odds.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -7,8 +7,6 @@ one after another, as when each has its free credits, or many programs behind ea
 verdict review, and nothing of it is counted as harvested.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple

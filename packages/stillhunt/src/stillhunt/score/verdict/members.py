@@ -7,8 +7,6 @@ s are learned from the members, each with its probability as its weight and each
 follow, and all is learned anew (expectation maximisation, Dempster et al. 1977).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple

@@ -5,8 +5,6 @@ member's bits are those of its own slices and of what the confident core shares 
 verdict follows from them are in `rules.py`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from functools import partial
 

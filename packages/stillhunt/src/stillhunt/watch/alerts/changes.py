@@ -3,8 +3,6 @@
 An alert never says more of a campaign than the act shows: no prompt, no address, no account id.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -138,8 +136,7 @@ class Alert:
 def alerts_of(events: Sequence[Event], case: Case, snapshot: Mapping[str, Any], settings: AlertSettings) -> list[Alert]:
     """The alerts of one hunt: at most one for each campaign, about its most important change.
 
-    Args:
-        events: what happened to the campaigns at this hunt.
+    `events`: what happened to the campaigns at this hunt.
     """
     if not events:
         return []
@@ -206,8 +203,7 @@ def recovered_alert(sequence: int, at: int, settings: AlertSettings) -> Alert:
 def limit_alert(kind: AlertKind, statement: str, at: int, settings: AlertSettings) -> Alert:
     """A limit of the disk or of the false-alarm budget was reached; once in each quiet period while it lasts.
 
-    Args:
-        statement: what was reached and what follows, in one sentence.
+    `statement`: what was reached and what follows, in one sentence.
     """
     period = max(int(settings.quiet_hours * HOUR), 1)
     title = "A limit of the disk is reached" if kind == "disk_limit" else "The false-alarm budget is spent"

@@ -1,7 +1,5 @@
 """Alerts as JSON lines in a file that a SIEM follows."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """Alerts as e-mail: plain text, through one SMTP server."""
 
-from __future__ import annotations
-
 import smtplib
 import ssl
 from email.message import EmailMessage

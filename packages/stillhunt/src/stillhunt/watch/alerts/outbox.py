@@ -1,7 +1,5 @@
 """The outbox: alerts are recorded in the transaction of what they tell, with one delivery for each receiver."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """How long the sender of alerts waits, and when it gives up."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

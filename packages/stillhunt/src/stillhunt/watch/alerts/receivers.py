@@ -1,7 +1,5 @@
 """Everybody who gets alerts: through the channels that are built in, and those of plugins."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Sends what waits in the outbox, with one thread for each receiver, so that a slow one holds up no other."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -51,9 +49,7 @@ def send_due(
 class Sender:
     """Sends alerts until it is stopped; of several processes with one data folder, only one sends.
 
-    Args:
-        limits: waits and number of tries.
-        clock: seconds since 1970.
+    `limits`: waits and number of tries. `clock`: seconds since 1970.
     """
 
     def __init__(

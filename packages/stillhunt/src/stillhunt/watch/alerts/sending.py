@@ -1,7 +1,5 @@
 """What every way out has in common."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Alerts in the schemas of SIEMs: OCSF Detection Finding, and Elastic Common Schema."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Alerts as HTTP posts, signed; and as text that Slack, Mattermost and others take."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """The audit: who looked at personal data, signed in, or changed people and settings; rows are added, never changed."""
 
-from __future__ import annotations
-
 import re
 import time
 

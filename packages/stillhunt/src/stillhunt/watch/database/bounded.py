@@ -1,7 +1,5 @@
 """A connection to PostgreSQL that gives up a server that stays silent; psycopg itself would wait for ever."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Generator
 from typing import Any, TypeVar

@@ -73,8 +73,7 @@ def keep_patience(engine: Engine) -> None:
 def wait_for_migration(connection: Connection) -> None:
     """Let the statements of a transaction take as long as they need to bring tables to another version.
 
-    Args:
-        connection: in a transaction, after which the usual limits hold again.
+    `connection`: in a transaction, after which the usual limits hold again.
     """
     if connection.dialect.name != "postgresql":
         return

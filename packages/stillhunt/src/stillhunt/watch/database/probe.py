@@ -1,7 +1,5 @@
 """Whether the database answers, asked once a second: its silence is a fault, and whoever needs it is told at once."""
 
-from __future__ import annotations
-
 import logging
 import threading
 from collections.abc import Callable
@@ -42,8 +40,7 @@ class DatabaseProbe:
         self._database, self._faults, self._refresh, self._meanwhile = database, faults, refresh, meanwhile
         self._opened, self._answers_again = opened, answers_again
         self._was_opened, self._silent = False, False
-        self.failure: StillhuntError | None = None
-        """Why the latest look failed; None where it did not."""
+        self.failure: StillhuntError | None = None  # why the latest look failed; None where it did not
         self._stop = threading.Event()
         self._looking: threading.Thread | None = None
         self.thread = KeptThread("database", self._probe_database_until_stopped, self._stop.is_set)

@@ -1,7 +1,5 @@
 """Opening the database: made when it is missing, migrated when it is older, refused when it is newer."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import secrets
@@ -23,10 +21,8 @@ from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_RO
 
 VERSION = 7
 """Version of the tables; `migrations/versions` says what each has."""
-IDENTITY_ROW = "identity"
-"""Name of the row of META by which this database is told from others."""
-READS_ONLY = "stillhunt_reads_only"
-"""Option of a connection that writes nothing, so that it waits for nobody."""
+IDENTITY_ROW = "identity"  # name of the row of META by which this database is told from others
+READS_ONLY = "stillhunt_reads_only"  # option of a connection that writes nothing, so that it waits for nobody
 MAKING = 0x5711_8047
 """Key of the lock under which the tables are made on PostgreSQL."""
 BUSY_SECONDS = 30
@@ -83,8 +79,7 @@ class WatchDatabase:
     def open_now(self) -> None:
         """Connect, and make the tables or bring them up to date; nothing happens where that was done.
 
-        Raises:
-            OutputError: it cannot be opened, or a newer version of stillhunt made it.
+        Raises OutputError: it cannot be opened, or a newer version of stillhunt made it.
         """
         if self._opened:
             return

@@ -3,8 +3,6 @@
 It never holds content of requests. Times are microseconds since 1970, UTC.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,15 +20,9 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-VERSION_ROW = "version"
-"""Name of the row of META that holds the version of the tables."""
+VERSION_ROW = "version"  # name of the row of META that holds the version of the tables
 
-META = Table(
-    "meta",
-    METADATA,
-    Column("name", String(64), primary_key=True),
-    Column("value", Text, nullable=False),
-)
+META = Table("meta", METADATA, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
 """Version of the tables, and what else is one value for the whole folder."""
 
 REVISION = Table(

@@ -3,8 +3,6 @@
 Times are microseconds since 1970, UTC. The narrative and comments are what analysts write; excerpts stay in snapshots.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from stillhunt.watch.database.tables import METADATA

@@ -1,7 +1,5 @@
 """The version of a database's tables, and the way back to an older one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, inspect, select
@@ -52,9 +50,8 @@ def database_version(database: WatchDatabase) -> int:
 def lost_by_downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
     """What a downgrade would delete.
 
-    Raises:
-        ConfigError: there is no such version below the present one.
-        OutputError: the database cannot be used now, or is newer than this stillhunt.
+    Raises ConfigError: there is no such version below the present one. Raises OutputError: the database cannot be used
+    now, or is newer than this stillhunt.
     """
     with database.changing_tables() as (connection, found):
         _check_target_version(database, found, version)

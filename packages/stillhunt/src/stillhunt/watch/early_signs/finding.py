@@ -193,8 +193,7 @@ class _Move:
 def unusual_moves(sketches: Dataset, groups: Mapping[str, frozenset[str]], aside: pa.Array) -> Iterator[Seen]:
     """Groups whose members moved to a model together, to one that is new to all or that few of them had tried.
 
-    Args:
-        aside: ids of accounts of any group, which are not compared with.
+    `aside`: ids of accounts of any group, which are not compared with.
     """
     large = {group: own for group, own in groups.items() if len(own) >= _LEAST_MEMBERS}
     accounts = sorted(frozenset[str]().union(*large.values()))
@@ -227,8 +226,7 @@ def unusual_moves(sketches: Dataset, groups: Mapping[str, frozenset[str]], aside
 def _moves_of(group: str, use: _Use, models: list[str], starts: Mapping[str | None, int]) -> Iterator[_Move]:
     """Moves of one group to models that were new to all or to the group.
 
-    Args:
-        starts: first hour of each model in the log, and under None that of the log.
+    `starts`: first hour of each model in the log, and under None that of the log.
     """
     began = int(use.hour.min(initial=np.iinfo(np.int64).max))
     names, row = np.unique(use.model, return_inverse=True)
@@ -273,8 +271,7 @@ def _find_burst_move(
 ) -> _Move | None:
     """The move of one burst; None where too few members began with the model in it.
 
-    Args:
-        kind: as of a move, like the group, the burst and the figures.
+    `kind`: as of a move, like the group, the burst and the figures.
     """
     end, size = burst.hour + burst.hours, int(use.account.max()) + 1
     there = np.zeros(size, bool)

@@ -1,7 +1,5 @@
 """What an early sign is, and how it is kept from hunt to hunt."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """What lineage compares: campaigns as one hunt found them and as they are known, their overlap, the best assignment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

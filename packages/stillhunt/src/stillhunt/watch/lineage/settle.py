@@ -7,8 +7,6 @@ all pairs that may be, the assignment with the largest sum of weighted Jaccard i
 became two, or two became one, the larger part keeps the id.
 """
 
-from __future__ import annotations
-
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -65,8 +63,7 @@ P = read_parameters(LineageParameters, "watch.lineage")
 def settle(known: Sequence[KnownCampaign], found: Sequence[FoundCampaign], window_start: int) -> Settled:
     """Give each campaign of a hunt its lasting id, and say what changed.
 
-    Args:
-        window_start: begin of its window, microseconds since 1970; what was last seen before it has ended.
+    `window_start`: begin of its window, microseconds since 1970; what was last seen before it has ended.
     """
     known = sorted(known, key=lambda one: one.campaign_id)
     # By content first, so that ties between equal weights do not depend on the ids that the hunt gave.

@@ -4,8 +4,6 @@ The lease is a row with an end by the database's clock. Whoever publishes compar
 nothing is published by one that was cut off and did not notice. On SQLite the lock of the data folder does this.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import threading
@@ -113,8 +111,7 @@ class LeaseKeeper:
     ) -> None:
         self._database, self._holder, self._begin, self._lost = database, holder, begin, lost
         self._meanwhile, self._pace, self._idle_at = meanwhile, pace, time.monotonic()
-        self.term: int | None = None
-        """The term of this process; None while it waits."""
+        self.term: int | None = None  # the term of this process; None while it waits
         self._stopping = threading.Event()
         self.thread = KeptThread("lease", self._keep_lease_until_stopped, self._stopping.is_set)
 

@@ -3,8 +3,6 @@
 An object is written once under a name of its own and never changed. So nothing needs locks, and NFS will do.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets
@@ -53,8 +51,7 @@ class ObjectStore(Protocol):
 def open_object_store(address: str) -> ObjectStore:
     """The store at an address: file:///FOLDER, s3://BUCKET/PREFIX, gs://... or abfss://..., with pyarrow's options.
 
-    Raises:
-        ConfigError: it cannot be read as one.
+    Raises ConfigError: it cannot be read as one.
     """
     try:
         if address.startswith(_LOCAL):

@@ -1,7 +1,5 @@
 """Snapshots in the shared store: the hunter puts them there, and consoles, deciders and other hunters fetch them."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -17,8 +15,7 @@ from stillhunt.watch.folder import OWNER_ONLY, DataFolder, sync_folder, write_sy
 from stillhunt.watch.shared.objects import ObjectStore, is_object_store, open_object_store
 from stillhunt.watch.snapshots import Snapshot, damaged_files, latest_snapshot, name_of
 
-SHARED_ROW = "shared_snapshot"
-"""Row of META with the name under which the latest snapshot is in the store."""
+SHARED_ROW = "shared_snapshot"  # row of META with the name under which the latest snapshot is in the store
 SNAPSHOT_OBJECTS, KEY_OBJECT = "snapshots", "identity.key"
 KEPT_SNAPSHOTS = 3
 """Snapshots that stay in the store. Judgement: who fetches one has time until two more are made."""
@@ -96,8 +93,7 @@ def _copy_snapshot_files(store: ObjectStore, prefix: str, target: Path) -> None:
 def share_state_key(folder: DataFolder, store: ObjectStore) -> None:
     """Have the same key of hashes as the other hunters: that of the store, or else this folder's own, put there.
 
-    Raises:
-        OutputError: the store cannot be used now.
+    Raises OutputError: the store cannot be used now.
     """
     path = folder.state / STATE_KEY
     try:

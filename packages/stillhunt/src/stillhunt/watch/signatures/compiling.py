@@ -1,7 +1,5 @@
 """From a hunt's findings and its sketches to signatures, with the rate of false matches on traffic set aside for it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import msgspec

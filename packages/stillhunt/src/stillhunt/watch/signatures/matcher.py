@@ -10,8 +10,6 @@ phrases again. Somebody who floods the table with accounts that show more of a t
 therefore delay its link, and shows the template in thousands of accounts by doing so. `forgotten` counts them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -24,13 +22,7 @@ from stillhunt.link.requests.arrays import Ints, values
 from stillhunt.watch.signatures.parameters import FIRST_REQUESTS, MOST_FOLLOWED_ACCOUNTS
 from stillhunt.watch.signatures.parameters import MATCHING as P
 from stillhunt.watch.signatures.signature import MICRO, Signature, fill_sentence
-from stillhunt.watch.signatures.weighing import (
-    PHRASE_COLUMNS,
-    SENDER_COLUMNS,
-    WeighedMatch,
-    WeighedRequests,
-    Weigher,
-)
+from stillhunt.watch.signatures.weighing import PHRASE_COLUMNS, SENDER_COLUMNS, WeighedMatch, WeighedRequests, Weigher
 
 # Requests of different conversations, with different prompts, that must carry the template (one quoted template in one
 # chat links nobody)
@@ -113,23 +105,16 @@ class _Shown:
 
 
 class FollowedAccount:
-    """One account that is followed, and what it has shown so far.
-
-    Attributes:
-        seen: its requests, from the first with a phrase of a signature on.
-        shown: number of a signature -> what the account has shown of it.
-        linked: number of a signature -> time of the request that linked the account.
-        sent: numbers of the signatures to which it is linked and whose senders its own are like.
-    """
+    """One account that is followed, and what it has shown so far."""
 
     __slots__ = ("account_id", "linked", "seen", "sent", "shown")
 
     def __init__(self, account_id: str) -> None:
         self.account_id = account_id
-        self.seen = 0
-        self.shown: dict[int, _Shown] = {}
-        self.linked: dict[int, int] = {}
-        self.sent: set[int] = set()
+        self.seen = 0  # its requests, from the first with a phrase of a signature on
+        self.shown: dict[int, _Shown] = {}  # number of a signature -> what the account has shown of it
+        self.linked: dict[int, int] = {}  # number of a signature -> time of the request that linked the account
+        self.sent: set[int] = set()  # signatures to which it is linked and whose senders its own are like
 
     def show(self, number: int, weighed: WeighedMatch, request: tuple[int, int, int], bar: int) -> bool:
         """Add one of the account's first requests.
@@ -226,12 +211,9 @@ class Matcher(FollowedAccounts[int]):
     def match(self, sketches: pa.Table) -> list[LinkedAccount]:
         """Take further requests.
 
-        Args:
-            sketches: SKETCHES, or their `MATCHED_COLUMNS`; in any order, but the accounts' first requests count.
-
-        Returns:
-            Accounts that these requests link, by account and campaign; once for a campaign, and once more where later
-            requests show that the account's sender is like the campaign's.
+        `sketches`: SKETCHES, or their `MATCHED_COLUMNS`; in any order, but the accounts' first requests count. Returns
+        accounts that these requests link, by account and campaign; once for a campaign, and once more where later
+        requests show that the account's sender is like the campaign's.
         """
         self.requests += sketches.num_rows
         new = self._match_sketches(sketches)
@@ -242,9 +224,8 @@ class Matcher(FollowedAccounts[int]):
     def scores(self) -> list[tuple[int, int, int, int, int]]:
         """What each followed account shows of each signature, linked or not.
 
-        Returns:
-            Key of the account, number of the signature, bits in millionths (0 where too few requests carry the
-            template), all its requests that carry it, and the most bits of the phrases of one of its requests.
+        Returns key of the account, number of the signature, bits in millionths (0 where too few requests carry the
+        template), all its requests that carry it, and the most bits of the phrases of one of its requests.
         """
         return [
             (key, number, shown.total() if shown.carried() else 0, shown.matched + shown.later, shown.most)

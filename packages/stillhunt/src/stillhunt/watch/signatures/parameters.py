@@ -1,7 +1,5 @@
 """Numbers of signatures: which phrases tell a campaign, and when a request or an account matches."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from stillhunt.base.parameters import read_parameters

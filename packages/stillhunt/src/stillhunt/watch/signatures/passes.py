@@ -3,8 +3,6 @@
 All requests of an account are in one partition, so counts of accounts add up over partitions.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

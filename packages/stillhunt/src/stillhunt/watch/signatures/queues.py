@@ -94,9 +94,8 @@ def queue_profiles(
 ) -> list[QueueProfile]:
     """Profiles of the queues of campaigns to act on, where their members can be told from honest accounts by them.
 
-    Args:
-        found: harvested requests, as `harvested_requests` gives them.
-        others: the honest accounts, and what was counted in their requests.
+    `found`: harvested requests, as `harvested_requests` gives them. `others`: the honest accounts, and what was counted
+    in their requests.
     """
     honest, counts = others
     profiles = []
@@ -120,9 +119,7 @@ def queue_profiles(
 def linked_by_queue(sketches: Dataset, earlier: SignatureSet, known: AbstractSet[str]) -> list[LinkedAccount]:
     """Newcomers that go on with the queue of an earlier campaign, by account and campaign.
 
-    Args:
-        earlier: profiles that are in force, under lasting ids.
-        known: accounts that were members of any known campaign.
+    `earlier`: profiles that are in force, under lasting ids. `known`: accounts that were members of any known campaign.
     """
     profiles = earlier.queues
     if not profiles:
@@ -277,8 +274,7 @@ class _Requests:
 def _measure_queue(requests: _Requests, model: QueueModel, place: tuple[int, int], half: Ints, every: bool) -> pa.Table:
     """MEASURED of the accounts with enough requests about one queue among their first ones, or of every account.
 
-    Args:
-        place: number of the queue, and how many first requests count.
+    `place`: number of the queue, and how many first requests count.
     """
     number, stage = place
     bits = model.bits[requests.words]

@@ -5,8 +5,6 @@ strangers. The kinds of evidence are capped, and a stranger that only repeats a 
 of the template; settings, client, queue and timing add to it where they were kept and count against it where not.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -71,10 +69,9 @@ class ReturnEvidence:
 def tie(old: Signature, harvested: pa.Table) -> ReturnEvidence:
     """Weigh a new campaign's harvested requests under the signature of an old one.
 
-    Args:
-        harvested: the new campaign's harvested requests: `MATCHED_COLUMNS` and topic_words of SKETCHES, as
-            `fetch_harvested` gives them; requests of accounts that were members of the old campaign should be left
-            out, since they are no news.
+    `harvested`: the new campaign's harvested requests: `MATCHED_COLUMNS` and topic_words of SKETCHES, as
+    `fetch_harvested` gives them; requests of accounts that were members of the old campaign should be left out, since
+    they are no news.
     """
     if not harvested.num_rows:
         return ReturnEvidence(old.campaign_id, 0.0, {}, ())
@@ -187,8 +184,7 @@ def harvested_requests(
 ) -> pa.Table:
     """Harvested requests of campaigns, of each at most `most_harvested`, in `harvested_schema`.
 
-    Args:
-        campaigns: whose; the column `campaign` gives the place in this list.
+    `campaigns`: whose; the column `campaign` gives the place in this list.
     """
     number = {campaign.name: at for at, campaign in enumerate(campaigns)}
     harvest = tables["harvest"]

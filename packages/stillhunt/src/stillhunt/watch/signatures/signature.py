@@ -143,16 +143,11 @@ class Unsigned(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All signatures of one snapshot.
-
-    Attributes:
-        seed: by which the middle of long prompts was chosen, as in the settings.
-        signatures, queues: one for each campaign that has one.
-    """
+    """All signatures and queues of one snapshot, one for each campaign that has one."""
 
     version: int
     sketch_version: int
-    seed: int
+    seed: int  # by which the middle of long prompts was chosen, as in the settings
     signatures: Annotated[list[Signature], msgspec.Meta(max_length=MOST_SIGNATURES)]
     without: Annotated[list[Unsigned], msgspec.Meta(max_length=100_000)]
     queues: Annotated[list[QueueProfile], msgspec.Meta(max_length=MOST_SIGNATURES)] = []
@@ -175,8 +170,7 @@ class SignatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def with_earlier(self, earlier: SignatureSet) -> SignatureSet:
         """These, and those of the snapshot before that are still in force: a banned campaign leaves the window.
 
-        Args:
-            earlier: signatures of the snapshot before that are in force, under lasting ids, as these are.
+        `earlier`: signatures of the snapshot before that are in force, under lasting ids, as these are.
         """
         newer = {one.campaign_id for one in self.signatures}
         newer |= {one.campaign_id for one in self.without if one.withdraws}

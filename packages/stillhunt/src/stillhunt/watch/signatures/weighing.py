@@ -1,7 +1,5 @@
 """What signatures read of requests and how they weigh it, in whole millionths so that no order of adding matters."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,8 +31,7 @@ _UNSET = np.uint64(0x9E3779B97F4A7C15)
 def known_phrases_of(table: pa.Table, known: Hashes) -> tuple[Ints, Ints]:
     """Where known phrases stand in requests, each once a request, whether in the prompt or the system prompt.
 
-    Returns:
-        Row and place in `known` of each, ascending by both.
+    Returns row and place in `known` of each, ascending by both.
     """
     if not len(known):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)

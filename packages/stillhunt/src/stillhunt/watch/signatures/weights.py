@@ -99,8 +99,7 @@ class Counts:
     def of(self, kind: int, keys: Hashes) -> tuple[Ints, Ints]:
         """Requests and accounts with each key in the half that sets weights.
 
-        Args:
-            kind: PHRASE, STYLE or one of those that follow it.
+        `kind`: PHRASE, STYLE or one of those that follow it.
         """
         own = np.flatnonzero((self._kind == kind) & (self._half == CHOOSING))
         if not len(own):
@@ -131,8 +130,7 @@ class Material:
 def material_of(harvested: pa.Table) -> Material:
     """Count phrases, values of style and topic words of a campaign's requests.
 
-    Args:
-        harvested: requests of one campaign, as `fetch_harvested` gives them.
+    `harvested`: requests of one campaign, as `fetch_harvested` gives them.
     """
     rows, phrases = [], []
     for name in PHRASE_COLUMNS:

@@ -3,8 +3,6 @@
 A steady spool costs a look at the size and the change time of each file; only what is new, or was touched, is read.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Parts that are closed: by whoever wrote them, or later, where their process died."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os
@@ -30,8 +28,7 @@ class Recovered:
 def close_left_behind(spool: Path) -> list[Recovered]:
     """Close the parts that no process holds any more: cut each back to what was acknowledged, and rename it.
 
-    Returns:
-        What was closed, but for empty ones; a part that cannot be read or written now is left for a later look.
+    Returns what was closed, but for empty ones; a part that cannot be read or written now is left for a later look.
     """
     recovered = []
     for path in open_parts(spool):

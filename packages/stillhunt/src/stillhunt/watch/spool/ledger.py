@@ -4,8 +4,6 @@ It lies beside the spool, so that whoever removes the spool does not remove it. 
 checksum; the last line of a part counts.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os
@@ -18,12 +16,10 @@ from stillhunt.watch.folder import sync_folder, write_synced
 from stillhunt.watch.spool.parts import closed_parts
 from stillhunt.watch.spool.sums import checked_line, read_checked, sums_path
 
-LEDGER_ENDING = ".ledger"
-"""What follows the name of the spool in that of its ledger."""
+LEDGER_ENDING = ".ledger"  # what follows the name of the spool in that of its ledger
 HAS_LEDGER = ".ledger"
 """File in the spool which says that there was a ledger: without it, the spool comes from an older version."""
-EXPIRED, PART_ERASED, SAVED = "expired", "erased", "saved in another part"
-"""Why a part is rightly gone."""
+EXPIRED, PART_ERASED, SAVED = "expired", "erased", "saved in another part"  # why a part is rightly gone
 _HEADER = json.dumps({"version": 1})
 _TAIL_BYTES = 1 << 16
 _SPARE_LINES = 1000
@@ -70,8 +66,7 @@ class SpoolLedger:
     def append(self, entries: Iterable[PartEntry] = ()) -> None:
         """Enter parts, synced. A spool without a ledger gets one with the parts that are there, as they are.
 
-        Raises:
-            OSError: it cannot be written; it is as it was.
+        Raises OSError: it cannot be written; it is as it was.
         """
         entries = list(entries)
         with self._hold_ledger_file() as handle:

@@ -1,7 +1,5 @@
 """Parts of the spool: their names, and where their records end."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import re
@@ -12,10 +10,8 @@ from pathlib import Path
 
 from stillhunt.watch.folder import sync_folder
 
-OPEN = ".open"
-"""Ending of a part that may still grow; no hunt reads it."""
-CLOSE_REQUEST = ".close"
-"""File in the spool that a hunt touches when it wants all open parts closed."""
+OPEN = ".open"  # ending of a part that may still grow; no hunt reads it
+CLOSE_REQUEST = ".close"  # file in the spool that a hunt touches when it wants all open parts closed
 HOUR_NAME = "%Y-%m-%dT%H"
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HOUR_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
@@ -45,9 +41,7 @@ def is_source_name(text: str) -> bool:
 def closed_parts(spool: Path, since: datetime | None = None, now: datetime | None = None) -> list[Path]:
     """Closed parts, ascending by source and name.
 
-    Args:
-        since: leave out those that were begun in hours that ended before it.
-        now: the time; see `arrivals`.
+    `since`: leave out those that were begun in hours that ended before it. `now`: the time; see `arrivals`.
     """
     first = "" if since is None else (since - timedelta(hours=1)).strftime(HOUR_NAME)
     sources = sorted(_iterate_visible_folders(spool))

@@ -1,7 +1,5 @@
 """Whether the disk and the spool have room for more, and why something could not be written."""
 
-from __future__ import annotations
-
 import errno
 import shutil
 import time

@@ -7,8 +7,6 @@ they were about is then known by its form: entries of OTLP have lengths, and lin
 were not written yet (zero bytes of senders are escaped).
 """
 
-from __future__ import annotations
-
 import os
 import zlib
 from collections.abc import Sequence
@@ -40,8 +38,7 @@ def read_checked(data: bytes) -> tuple[list[str], int]:
     return whole, len(lines) - len(whole)
 
 
-SUMS = ".sums"
-"""Ending of the file; its name begins with a dot, so that nothing takes it for a part."""
+SUMS = ".sums"  # ending of the file; its name begins with a dot, so that nothing takes it for a part
 _PIECE_BYTES = 1 << 20
 _FIELDS = 4
 
@@ -95,8 +92,7 @@ def sums_path(part: Path) -> Path:
 def read_sums(part: Path) -> PartSums:
     """What was acknowledged in a part; nothing where it has no such file, as one of an older version.
 
-    Raises:
-        OSError: the file is there and cannot be read.
+    Raises OSError: the file is there and cannot be read.
     """
     try:
         data = sums_path(part).read_bytes()

@@ -1,7 +1,5 @@
 """A copy of what a data folder holds on one account, for its owner: of this account alone, without names of staff."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What a data folder holds on one account: what, where, how much, until when, and which hold keeps it."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

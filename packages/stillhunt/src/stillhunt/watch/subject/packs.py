@@ -1,7 +1,7 @@
-"""Evidence packs in a data folder: which of them name somebody, and until when they are kept."""
+"""Evidence packs in a data folder: what they call an account, which of them name it, and until when they are kept."""
 
-from __future__ import annotations
-
+import hashlib
+import hmac
 import re
 import stat
 import zipfile
@@ -14,14 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
+from stillhunt.base.key_files import PSEUDONYMS_FILE, keys_folder, read_secret
 from stillhunt.base.table_files import table_of_parquet
 from stillhunt.base.units import DAY, SECOND
 
-PACKS = "packs"
-"""Folder of the data folder in which packs lie."""
+PACKS = "packs"  # folder of the data folder in which packs lie
 PACK_FILE = re.compile(r"[\w.-]{1,100}-(\d{8}T\d{6})Z\.zip")
 _STAMP = "%Y%m%dT%H%M%S"
 _LONGEST_ENTRY = 1 << 30
+_DIGITS = 16
+"""Hexadecimal digits of a pseudonym; stillhunt-evidence makes them, and its tests compare both."""
 
 
 def packs_of(data: Path) -> Iterator[tuple[Path, int]]:
@@ -41,10 +43,21 @@ def packs_of(data: Path) -> Iterator[tuple[Path, int]]:
 def pack_span(made: int, config: Config) -> tuple[int, int]:
     """The time that a pack may be about: the window of a snapshot that was as old as snapshots may be, to its making.
 
-    Args:
-        config: settings; watch.window_days and watch.snapshot_days.
+    `config`: settings; watch.window_days and watch.snapshot_days.
     """
     return made - int((config.watch.window_days + config.watch.snapshot_days) * DAY), made
+
+
+def names_in_packs(config: Config, account: str) -> tuple[str, ...] | None:
+    """What packs call an account: its id in full ones, its pseudonym in others, for which the key must be here.
+
+    Raises ConfigError: the key cannot be read, or others may read it.
+    """
+    path = keys_folder(config) / PSEUDONYMS_FILE
+    if not path.is_file():
+        return None
+    text = f"account\0{account}".encode("utf-8", "surrogatepass")
+    return account, "a-" + hmac.new(read_secret(path), text, hashlib.sha256).hexdigest()[:_DIGITS]
 
 
 def pack_names(path: Path, names: Collection[str]) -> bool:

@@ -6,8 +6,6 @@ such a record: a gateway's log may hold the text of a call, and another one its 
 looked for in fields that name somebody, for it may as well be a number.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -33,8 +31,7 @@ ERASED = "[erased account]"
 class Mentions:
     """Finds one account's id in texts, as a word of its own.
 
-    Args:
-        account: its id; one of few characters is not looked for inside texts, where it may be a number or a word.
+    `account`: its id; one of few characters is not looked for inside texts, where it may be a number or a word.
     """
 
     def __init__(self, account: str) -> None:

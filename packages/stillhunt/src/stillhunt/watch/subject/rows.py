@@ -4,8 +4,6 @@ The decision log stays whole: each entry has the hash of the one before, so that
 is the record by which a customer can contest what was done to them. The audit stays: it says who looked at whom.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import shutil
@@ -63,12 +61,10 @@ class RowOfAccount:
 @dataclass(frozen=True)
 class _Kind:
     table: Table
-    columns: tuple[str, ...]
-    """Texts that may name the account; empty where account_id says it."""
+    columns: tuple[str, ...]  # texts that may name the account; empty where account_id says it
     span: Callable[[Row], tuple[int, int]]
     stays: Callable[[Row], str] = lambda _row: ""
-    holds: Callable[[Row], bool] = lambda _row: True
-    """Whether there is anything left to erase."""
+    holds: Callable[[Row], bool] = lambda _row: True  # whether there is anything left to erase
 
 
 def _make_moment_span(column: str) -> Callable[[Row], tuple[int, int]]:

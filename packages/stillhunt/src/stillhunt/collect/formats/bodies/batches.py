@@ -4,8 +4,6 @@ Sources: platform.openai.com/docs/api-reference/batch, docs.anthropic.com/en/api
 docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html (November 2026).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,8 +21,7 @@ from stillhunt.collect.formats.source import (
 )
 from stillhunt.collect.values.json_values import at, decoded, first, is_list, number, text
 
-BATCH = "batch"
-"""Value of the column `channel`."""
+BATCH = "batch"  # value of the column `channel`
 _PLAIN_REQUEST = record_type(
     "_PLAIN_REQUEST",
     ("custom_id",),

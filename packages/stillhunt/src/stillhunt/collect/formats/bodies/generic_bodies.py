@@ -3,8 +3,6 @@
 This source is tried last: it knows the shape of the bodies, and guesses the other fields by common names.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

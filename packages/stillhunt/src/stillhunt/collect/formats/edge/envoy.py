@@ -3,8 +3,6 @@
 Source: aigateway.envoyproxy.io/docs/capabilities/observability/accesslogs (2026), envoyproxy.io access log operators.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Fields are named as nginx's variables (nginx.org/en/docs/varindex.html), as is usual in such formats.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import datetime

@@ -4,8 +4,6 @@ Source: BerriAI/litellm, `litellm/types/utils.py` (StandardLoggingPayload), `sch
 `proxy/spend_tracking/spend_tracking_utils.py`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -341,9 +339,8 @@ SOURCES = (
 def customer_of(user: Any, key: Any) -> tuple[Any, Any]:
     """Account and key of a call: the user of the key, else the key's hash; never the team, which may be many customers.
 
-    Args:
-        user: `user_api_key_user_id` as LiteLLM gives it.
-        key: `user_api_key_hash`, or the key itself where it was not hashed.
+    `user`: `user_api_key_user_id` as LiteLLM gives it. `key`: `user_api_key_hash`, or the key itself where it was not
+    hashed.
     """
     if isinstance(key, str) and key.startswith("sk-"):  # LiteLLM hashes keys; one that it did not hash is hashed here
         key = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -4,8 +4,6 @@ Source: BerriAI/litellm, `schema.prisma` (LiteLLM_UserTable, LiteLLM_Verificatio
 LiteLLM_OrganizationTable).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any

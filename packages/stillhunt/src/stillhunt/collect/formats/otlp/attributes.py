@@ -4,8 +4,6 @@ Values may be text: JSON, or the `repr` of Python lists and dictionaries. Lists 
 each item, such as `gen_ai.prompt.0.role`.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -7,8 +7,6 @@ LangfuseOtelSpanAttributes), LiteLLM 1.108 (integrations/opentelemetry.py), Verc
 (ai-sdk.dev/docs/ai-sdk-core/telemetry).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from stillhunt.collect.formats.otlp.attributes import (

@@ -4,8 +4,6 @@ JSON names: opentelemetry-proto 1.9 in the JSON mapping of opentelemetry.io/docs
 are hex, 64-bit integers are strings).
 """
 
-from __future__ import annotations
-
 from binascii import unhexlify
 from collections.abc import Iterator
 from typing import Any

@@ -6,8 +6,6 @@ UTF-8. What may nest without limit, or is seldom needed, is declared as bytes an
 the decoder would otherwise refuse a whole message for one deeply nested value.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

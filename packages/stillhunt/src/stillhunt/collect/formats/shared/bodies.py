@@ -5,8 +5,6 @@ completions, responses and embeddings; Anthropic messages; Gemini generateConten
 (whose body is that of the model's vendor). Field names are those of the vendors' API references.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any

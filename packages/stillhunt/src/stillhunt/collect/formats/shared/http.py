@@ -1,7 +1,5 @@
 """HTTP as logs keep it: headers, client addresses (what a client may have written is trusted last), and errors."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -10,8 +8,7 @@ from typing import Any, TypeAlias
 
 from stillhunt.collect.values.json_values import decoded, is_list
 
-NOT_A_POST = "not a POST, so no model call"
-"""Why an entry of an access log is skipped."""
+NOT_A_POST = "not a POST, so no model call"  # why an entry of an access log is skipped
 
 
 def user_agent(value: Any) -> Any:
@@ -156,8 +153,7 @@ _CHARACTERS_READ = 400
 def error_code(text: Any) -> int | None:
     """HTTP status in an error message, or of the error class that it names; None if there is none.
 
-    Args:
-        text: such as "RateLimitError: Error code: 429 - ...", "openai.BadRequestError" or "503 Service Unavailable".
+    `text`: such as "RateLimitError: Error code: 429 - ...", "openai.BadRequestError" or "503 Service Unavailable".
     """
     if not isinstance(text, str):
         return None

@@ -6,8 +6,6 @@ request with a field that is not declared is refused, since it may be a setting 
 fields that would change the meaning are declared as null, so that one with such a field is refused.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec

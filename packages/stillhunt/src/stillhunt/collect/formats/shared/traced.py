@@ -1,7 +1,5 @@
 """Input, output, token usage and tags of a call as tracers and gateways keep them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -7,8 +7,6 @@ Source: learn.microsoft.com/azure/azure-monitor/reference/tables/apimanagementga
 learn.microsoft.com/azure/api-management/gateway-log-schema-reference (2026).
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ Source: docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.ht
 the inference parameters pages (2026).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

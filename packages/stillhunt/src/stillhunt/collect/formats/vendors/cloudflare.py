@@ -3,8 +3,6 @@
 Source: developers.cloudflare.com/api/resources/ai_gateway/subresources/logs, .../ai-gateway/observability (2026).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Source: Helicone/helicone clickhouse/migrations (2025) and docs.helicone.ai/rest/request (2026).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

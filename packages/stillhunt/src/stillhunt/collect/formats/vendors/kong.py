@@ -3,8 +3,6 @@
 Source: developer.konghq.com/ai-gateway/ai-audit-log-reference and .../policies/http-log (2026).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -17,8 +17,7 @@ from stillhunt.collect.formats.source import PassedOverError, Row, Sample, load_
 from stillhunt.collect.values.json_values import as_json, first, items, mapping, number, text
 from stillhunt.collect.values.other_settings import named, other_settings
 
-CALLS = ("GENERATION", "EMBEDDING")
-"""Types of observations that are model calls."""
+CALLS = ("GENERATION", "EMBEDDING")  # types of observations that are model calls
 NO_MODEL_OBSERVATION = "an observation that is not a model call"
 A_TRACE = "a trace, whose user and session go to its observations"
 _LITELLM_ID = re.compile(r"time-\d\d-\d\d-\d\d-\d+_(?!None$)(.+)", re.DOTALL)
@@ -135,10 +134,6 @@ def _legacy_rows(record: Mapping[str, Any], known: LangfuseRecords) -> Iterator[
     yield from _observation_rows(record, known.trace_of(record))
 
 
-def _export_rows(record: Mapping[str, Any]) -> Iterator[Row]:
-    yield from _observation_rows(record, {})
-
-
 def _observation_rows(record: Mapping[str, Any], trace: Mapping[str, Any]) -> Iterator[Row]:
     kind = record.get("type")
     if kind is not None and kind not in CALLS:
@@ -224,6 +219,6 @@ def _is_observations(sample: Sample) -> bool:
 
 SOURCES = (
     load_source("langfuse-ingestion", _is_ingestion, gather=_gather_events, rows_within=_event_rows),
-    load_source("langfuse", _is_export, rows=_export_rows),
+    load_source("langfuse", _is_export, rows=lambda record: _observation_rows(record, {})),
     load_source("langfuse-legacy", _is_legacy, gather=_gather_traces, rows_within=_legacy_rows),
 )

@@ -4,8 +4,6 @@ Source: cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-respons
 elastic/beats lists them (x-pack/metricbeat/module/gcp/vertexai_logs).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -5,8 +5,6 @@ These findings have no bits of their own. They decide which explanations beside 
 they share nothing proves nothing.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

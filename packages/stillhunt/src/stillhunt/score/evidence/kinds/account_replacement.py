@@ -6,8 +6,6 @@ before they stop, so the null is on the safe side). Stops of one day are one eve
 one end of term is one coincidence. Where several accounts start every hour, the nearest start tells nothing any more.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

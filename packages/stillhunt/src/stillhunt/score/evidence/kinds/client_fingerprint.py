@@ -1,7 +1,5 @@
 """Client fingerprints (SDK and TLS) that accounts share beyond chance."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -7,8 +7,6 @@ then any two correlate with variance 1 / (days - 1). Honest groups are not quite
 calendar, classes their term.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -33,9 +31,7 @@ def _weigh_times(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         return kind.insufficient()
     usual = usual_here(log, candidate, found, "time", TIME_REFERENCE)
     return kind.finding(
-        index_bits(found, usual),
-        {"index": found.index, "usual": usual_index(found, usual)},
-        count=len(candidate.rows),
+        index_bits(found, usual), {"index": found.index, "usual": usual_index(found, usual)}, count=len(candidate.rows)
     )
 
 

@@ -1,7 +1,5 @@
 """A joint temperature, top_p and max_tokens that each member keeps and few others use."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

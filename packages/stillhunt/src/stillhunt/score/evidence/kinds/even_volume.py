@@ -1,7 +1,5 @@
 """Accounts that send unusually even volumes, as when one dispatcher spreads its tasks."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

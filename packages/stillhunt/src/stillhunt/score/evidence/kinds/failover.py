@@ -5,8 +5,6 @@ that need no model of anybody's hours: requests that were *answered*, whose prom
 (a benchmark, a class); and the minutes *before* the refusal, which any rhythm fills like the minutes after.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ of campaigns: within a day of a release half of the traffic had moved. The null 
 volume did on the same day, with honest groups (users of one framework, whose default moves) leaning far to either side.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Requests that nobody follows up and prompts that nobody sends again: a work queue hands each task out once."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -59,8 +57,7 @@ def _weigh_follow_ups(kind: EvidenceKind, case: CandidateCase) -> Finding | None
 def share_without_follow_ups(log: ScoredLog, candidate: Candidate) -> float:
     """Share of the comparison accounts that send as few later turns: where all do, a group that does says nothing.
 
-    Returns:
-        The share, with one more account that asks nothing back, so that it is above 0.
+    Returns the share, with one more account that asks nothing back, so that it is above 0.
     """
     known, later = log.background.turns
     counted = known >= _MIN_COMPARISON_REQUESTS
@@ -72,8 +69,7 @@ def share_without_follow_ups(log: ScoredLog, candidate: Candidate) -> float:
 def client_rows(log: ScoredLog, candidate: Candidate) -> Ints:
     """All requests that the members send in the candidate's request style and with its clients, follow-ups too.
 
-    Args:
-        candidate: one with untemplated slices, which hold single-turn requests only.
+    `candidate`: one with untemplated slices, which hold single-turn requests only.
     """
     requests = log.requests
     rows = requests.of_accounts(candidate.accounts)

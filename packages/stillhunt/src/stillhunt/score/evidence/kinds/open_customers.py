@@ -5,8 +5,6 @@ An operation that rents identities gives them away by contradictions: one card o
 behind it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -9,8 +9,6 @@ against single requests. The log's other groups may only raise what is usual, ea
 away, so that neither the candidate nor another campaign makes itself usual.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Sentences that recombine: phrases that a group without a template has in common, and hardly anybody else sends."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stillhunt.score.evidence.finding import CAPS, CandidateCase, Finding

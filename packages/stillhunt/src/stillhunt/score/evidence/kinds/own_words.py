@@ -6,8 +6,6 @@ exchangeable labels of requests, so the expected number of pairs of requests of 
 from the sizes of the accounts alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Accounts that draw from one work queue: the same mix of a template's phrases or a style's words, and of topics."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Ranks, so that no scale is needed: one model and full answers among a log's groups, use among a plan's customers."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What accounts share beyond chance: cards, mail domains, sign-up networks and times, and addresses they send from."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

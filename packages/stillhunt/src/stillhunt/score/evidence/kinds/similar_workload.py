@@ -6,8 +6,6 @@ all untemplated slices of the request style, so that the search for the volume a
 nothing by itself; the choice of volume and share is charged for.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -54,8 +52,7 @@ def _weigh_similar_workload(kind: EvidenceKind, case: CandidateCase) -> Finding 
 def workload_finding(kind: EvidenceKind, log: ScoredLog, candidate: Candidate, cap: float) -> Finding:
     """Whether as many accounts do similar work as one operation's workers would, and customers would not.
 
-    Args:
-        cap: most bits that it may earn; where topics do not set the group apart, it is a range of volumes.
+    `cap`: most bits that it may earn; where topics do not set the group apart, it is a range of volumes.
     """
     style = int(np.bincount(log.requests.request_style[candidate.rows]).argmax())
     own, outside = _slice_volumes(log, candidate, style)
@@ -86,8 +83,7 @@ def workload_finding(kind: EvidenceKind, log: ScoredLog, candidate: Candidate, c
 def _slice_volumes(log: ScoredLog, candidate: Candidate, style: int) -> tuple[Ints, Ints]:
     """Untemplated slices of a request style by their distinct questions: the candidate's, and the comparison accounts'.
 
-    Returns:
-        Two counts of slices for each number of questions, 0 below `MIN_QUESTIONS`.
+    Returns two counts of slices for each number of questions, 0 below `MIN_QUESTIONS`.
     """
     questions = log.background.questions[style]
     held = log.slices.find(candidate.slice_cluster, candidate.accounts[candidate.slice_account])

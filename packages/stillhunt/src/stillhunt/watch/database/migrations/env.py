@@ -1,7 +1,5 @@
 """What Alembic runs for each command: the revisions, on the connection that it was given, in its transaction."""
 
-from __future__ import annotations
-
 from alembic import context
 
 context.configure(connection=context.config.attributes["connection"], transaction_per_migration=False)

@@ -1,7 +1,5 @@
 """Running the revisions on a connection that is open, in its transaction: all of them are kept, or none."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from alembic import command

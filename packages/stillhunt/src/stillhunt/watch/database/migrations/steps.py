@@ -1,7 +1,5 @@
 """What revisions have in common: tables are made as `tables.py` has them now, and lose what later versions added."""
 
-from __future__ import annotations
-
 from alembic import op
 
 from stillhunt.watch.database.store import VERSION

@@ -1,7 +1,5 @@
 """Version 3: appeals."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from stillhunt.watch.database.migrations.steps import delete_tables, make_tables

@@ -1,7 +1,5 @@
 """Version 4: the console: cases, saved filters, users with their sessions, and the audit."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from stillhunt.watch.database.migrations.steps import delete_tables, make_tables

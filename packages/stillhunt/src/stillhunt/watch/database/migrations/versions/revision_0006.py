@@ -1,7 +1,5 @@
 """Version 6: parts of the decision log are found without reading all of it."""
 
-from __future__ import annotations
-
 from alembic import op
 
 from stillhunt.watch.database.tables import DECISIONS

@@ -1,7 +1,5 @@
 """Version 7: cases have a day on which they are looked at again, and one by which they are decided."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 
