@@ -77,14 +77,12 @@ class WordSample:
         codes: words that may be of a style, ascending.
         begins: where each account's requests begin, one more than accounts.
         words: requests x words, 1 where a request has a word.
-        requests_of: words x requests: the same, turned.
     """
 
     codes: Ints
     begins: Ints
     topic: Ints
     words: sp.csr_array
-    requests_of: sp.csr_array
 
     @property
     def accounts(self) -> int:
@@ -95,6 +93,11 @@ class WordSample:
     def requests(self) -> Ints:
         """Requests of each account."""
         return np.diff(self.begins)
+
+    @property
+    def word_requests(self) -> Ints:
+        """Requests that have each word."""
+        return np.bincount(self.words.indices, minlength=len(self.codes))
 
     @property
     def owner(self) -> Ints:
@@ -120,8 +123,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     cells = sp.coo_array((np.ones(len(request), np.int32), (request, code[words[kept]])), (len(account), len(codes)))
     edges = np.flatnonzero(np.diff(account[order], prepend=-1, append=-2))  # one edge where there is no request
     topic = values(found, "topic")[order].astype(np.int64)
-    has = cells.tocsr()
-    return WordSample(codes, edges, topic, has, has.T.tocsr())
+    return WordSample(codes, edges, topic, cells.tocsr())
 
 
 def _sample_word_requests(table: pa.Table, context: Any) -> pa.Table:
@@ -160,7 +162,7 @@ def recurring_words(sample: WordSample) -> sp.csr_array:
     # no script repeats it)
     found = words_on_several_topics(sample.begins, sample.words.indptr, sample.words.indices, sample.topic, width)
     account, word, uses = (column.astype(np.int64) for column in found)
-    expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
+    expected = sample.requests[account] * sample.word_requests[word]
     recurs = uses * len(sample.topic) >= STYLE_SEARCH.recurring_lift * expected
     holders = np.bincount(word[recurs], minlength=width)
     recurs &= (holders[word] >= MIN_HOLDERS) & (holders[word] <= STYLE_MAX_ACCOUNT_SHARE * sample.accounts)

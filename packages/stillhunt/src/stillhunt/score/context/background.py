@@ -239,6 +239,7 @@ class Background:
     accounts: Accounts
     slices: SliceTable
     _mixtures: dict[str, Mixtures] = field(default_factory=dict, repr=False, compare=False)
+    _last: dict[str, tuple[bytes, Mixtures]] = field(default_factory=dict, repr=False, compare=False)
 
     def mixtures(self, view: str, members: Ints) -> Mixtures:
         """How the comparison accounts of a group mix topics or times.
@@ -246,12 +247,16 @@ class Background:
         Args:
             view: topic, or time (bins of 12 hours).
         """
-        log = self.requests
+        log, asked = self.requests, members.tobytes()
+        if view in self._last and self._last[view][0] == asked:  # several kinds of evidence ask for one group
+            return self._last[view][1]
         if view not in self._mixtures:
             compared = self.accounts.background[log.account] & log.first_occurrence
             self._mixtures[view] = self._build_mixtures(view, compared)
         own = log.of_accounts(members[self.accounts.background[members]])
-        return self._mixtures[view].without(self._build_mixtures(view, own[log.first_occurrence[own]]))
+        others = self._mixtures[view].without(self._build_mixtures(view, own[log.first_occurrence[own]]))
+        self._last[view] = asked, others
+        return others
 
     def _build_mixtures(self, view: str, rows: Flags | Ints) -> Mixtures:
         """Mixtures over some requests, as flags where they are most of the log and as positions where few."""
@@ -262,7 +267,7 @@ class Background:
             return mixtures(account, log.time[rows] // TIME_BIN - first, last - first + 1)
         topic = log.topic[rows]
         known = topic >= 0
-        return mixtures(account[known], topic[known], int(log.topic.max(initial=-1)) + 1)
+        return mixtures(account[known], topic[known], log.topics)
 
     @cached_property
     def turns(self) -> tuple[Ints, Ints]:
