@@ -268,11 +268,11 @@ def unit_vectors(
                     whole, vector = np.int32(factor[k]), basis[place[k]]
                     for d in range(DIMENSIONS):
                         total[d] += whole * vector[d]
-        square = 0
+        norm = np.int64(0)
         for d in range(DIMENSIONS):
             total[d] >>= 6
-            square += np.int64(total[d]) * np.int64(total[d])
-        length = max(np.sqrt(np.float64(square)), 1e-9)
+            norm += np.int64(total[d]) * np.int64(total[d])
+        length = max(np.sqrt(np.float64(norm)), 1e-9)
         for d in range(DIMENSIONS):
             out[i, d] = np.float32(np.rint(127 * np.float64(total[d]) / length))
 
