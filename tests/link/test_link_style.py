@@ -117,7 +117,7 @@ def sample_of(account: list[int], topic: list[int], words: list[list[int]], widt
     cells = np.ones(len(request), np.int32), (request, np.concatenate(words).astype(np.int32))
     has = sp.csr_array(cells, shape=(len(words), width))
     begins = np.append(0, np.cumsum(np.bincount(account)))
-    return WordSample(np.arange(width), begins, np.array(topic), has, has.T.tocsr())
+    return WordSample(np.arange(width), begins, np.array(topic), has)
 
 
 def test_a_word_recurs_on_several_topics_far_more_often_than_elsewhere() -> None:

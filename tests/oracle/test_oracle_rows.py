@@ -190,7 +190,7 @@ def test_recurring_phrases_of_accounts_of_all_sizes() -> None:
 
 
 def known(names: list[int], phrases: Lists, systems: Lists, room: int) -> Lists | None:
-    filter_bits, slots = np.zeros(1 << 18, np.uint64), np.full(64, -1, np.int32)
+    filter_bits, slots = np.zeros(1 << len(names).bit_length(), np.uint64), np.full(64, -1, np.int32)
     while len(slots) < 4 * len(names):
         slots = np.full(2 * len(slots), -1, np.int32)
     table = np.array(names, np.uint32)
@@ -306,10 +306,11 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
     weight, code = np.zeros(1 << 16, np.int64), np.full(1 << 16, -1, np.int32)
     weight[::7_000] = rng.integers(0, 200, 10)
     code[: 8 * 7_000 : 7_000] = rng.permutation(8)
-    basis = rng.integers(-70_000, 70_000, (8, 5)).astype(np.int32)
+    width = topic_word_kernels.DIMENSIONS
+    basis = rng.integers(-70_000, 70_000, (8, width)).astype(np.int32)
     expected = plain.unit_vectors(words, code.tolist(), weight.tolist(), basis.tolist(), least)
     for first in range(len(words)):
-        out = np.empty((len(words) - first, 5), np.float32)
+        out = np.empty((len(words) - first, width), np.float32)
         sliced = tuple(one.copy() for one in flat(words, np.uint16))  # a hunt has taken these out of columns
         topic_word_kernels.unit_vectors(first, sliced, code, weight, basis, least, out)
         assert out.tolist() == expected[first:]

@@ -229,17 +229,38 @@ def test_learning_settles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.abs(before - after).max() < 0.05
 
 
-def test_who_lacks_what_nearly_all_share_is_set_apart() -> None:
-    def apart(*finding: tuple[str, list[float]]) -> Any:
-        found = [Finding("identity", kind, "", 0.0, member_bits=np.array(bits)) for kind, bits in finding]
-        return set_apart(found, 3).tolist()
+LIMIT = -P.set_apart_bits
 
-    limit = -P.set_apart_bits
+
+def apart(*findings: tuple[str, str, list[float]]) -> Any:
+    """Who is set apart, by family, kind and bits about each of three members."""
+    found = [Finding(family, kind, "", 0.0, member_bits=np.array(bits)) for family, kind, bits in findings]
+    return set_apart(found, 3).tolist()
+
+
+def test_who_lacks_what_nearly_all_share_is_set_apart() -> None:
     assert CARD in LEARNED_KEYS
-    assert apart((CARD, [limit, limit + 0.01, 8.0])) == [True, False, False]
-    assert apart((CARD, [0.0, 0.0, limit]), (CARD, [limit, 0.0, 3.0])) == [True, False, True]
-    assert apart(("phrase_mixture", [-9.0, -9.0, -9.0])) == [False] * 3
+    assert apart(("identity", CARD, [LIMIT, LIMIT + 0.01, 8.0])) == [True, False, False]
+    for family, kind in (("network", "client_fingerprint"), ("conduct", "constant_settings")):
+        assert apart((family, kind, [LIMIT, LIMIT + 0.01, 8.0])) == [True, False, False]
+    assert apart(("content", "phrase_mixture", [-9.0, -9.0, -9.0])) == [False] * 3
     assert set_apart([Finding("identity", CARD, "", 0.0)], 3).tolist() == [False] * 3
+
+
+def test_a_customer_key_is_made_up_for_by_other_customer_keys_alone() -> None:
+    lacked = ("identity", CARD, [LIMIT] * 3)
+    assert apart(lacked, ("identity", "signup_prefix", [0.5 - LIMIT, -LIMIT, 0.0])) == [False, True, True]
+    # Whoever imitates a customer has its client, its settings and its kind of questions.
+    imitated = (("network", "client_fingerprint"), ("conduct", "constant_settings"), ("queue", "topic_mixture"))
+    for family, kind in imitated:
+        assert apart(lacked, (family, kind, [9.0] * 3)) == [True] * 3
+
+
+def test_a_client_of_its_own_is_made_up_for_by_anything_but_wording() -> None:
+    lacked = ("network", "client_fingerprint", [LIMIT] * 3)
+    for family, kind in (("queue", "topic_mixture"), ("queue", "even_volume"), ("identity", CARD)):
+        assert apart(lacked, (family, kind, [0.5 - LIMIT, -LIMIT, -1.0])) == [False, True, True]
+    assert apart(lacked, ("content", "phrase_mixture", [9.0] * 3)) == [True] * 3
 
 
 @steady

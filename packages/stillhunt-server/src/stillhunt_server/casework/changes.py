@@ -79,6 +79,13 @@ class KeepInvestigation:
 
 
 @dataclass(frozen=True)
+class KeepChecklist:
+    """Keep which points of the checklist are done; it is never undone, and can be changed again."""
+
+    done: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class KeepSecondLook:
     """Keep what somebody would have decided who was not shown what was decided; it is never undone."""
 
@@ -192,6 +199,7 @@ Change = (
     | AssignCase
     | AddComment
     | KeepInvestigation
+    | KeepChecklist
     | KeepSecondLook
     | AddLabel
     | RemoveLabel
@@ -234,6 +242,8 @@ def step_of(work: CaseWork, change: Change) -> Step:
             note = _require_note_text(change.conclusion, "an investigation has no conclusion")
             kept = {**asdict(change), "question": question, "conclusion": note}
             return _add_opened_status(work, Step("comment", note=note, said={"investigation": kept}))
+        case KeepChecklist():
+            return _add_opened_status(work, Step("checklist", said={"done": list(change.done)}))
         case KeepSecondLook():
             said = {"answer": change.answer, "first": change.first, "of": change.of_version}
             return Step("second_look", note=note_text(change.note), said=said)

@@ -19,9 +19,9 @@ from stillhunt.watch.database.tables_console import CASE_EVENTS
 
 EventKind = Literal[
     "open", "assign", "comment", "label", "unlabel", "narrative", "act", "watch", "dismiss", "reopen", "undo", "due",
-    "propose", "decline", "second_look",
+    "propose", "decline", "second_look", "checklist",
 ]  # fmt: skip
-REMARKS = ("comment", "second_look")
+REMARKS = ("comment", "second_look", "checklist")
 """What is said beside the work and changes nothing of it."""
 STATE_FIELDS = ("status", "assignee", "labels", "narrative", "reason", "look_at", "due_at")
 """What changes change, and what undo puts back."""

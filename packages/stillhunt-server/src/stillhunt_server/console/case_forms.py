@@ -21,6 +21,7 @@ from stillhunt_server.casework.changes import (
     Change,
     DeclineAction,
     DismissCampaign,
+    KeepChecklist,
     OpenCase,
     RemoveLabel,
     ReopenCase,
@@ -62,9 +63,7 @@ def change_case(request: PageRequest) -> Response:
         if not shows_campaign(request, name):
             raise
         return campaign(request, problem, form["text"] or form["conclusion"] or form["note"] or form["label"])
-    return RedirectResponse(
-        done_url(request, name, kind, "case" if kind in ("comment", "narrative", "investigation") else ""), 303
-    )
+    return RedirectResponse(done_url(request, name, kind, "case" if kind in _WRITTEN else ""), 303)
 
 
 def list_declared_accounts(config: Config, shown: ShownCase) -> frozenset[str]:
@@ -153,13 +152,16 @@ def _read_dismiss_form(request: PageRequest) -> Change:
     return DismissCampaign(reason, request.form["note"], facts_of(request.case, request.route["campaign"]))
 
 
-_WRITTEN = ("comment", "narrative", "investigation")
+_WRITTEN = ("comment", "narrative", "investigation", "checklist")
 """Changes after which the page shows what was written."""
 _CHANGES: dict[str, Callable[[PageRequest], Change]] = {
     "open": lambda _request: OpenCase(),
     "assign": _read_assign_form,
     "investigation": read_investigation_form,
     "comment": lambda request: AddComment(request.form["text"]),
+    "checklist": lambda request: KeepChecklist(
+        tuple(one for one in request.console.config.console.checklist if one in request.lists.get("done", ()))
+    ),
     "label": lambda request: AddLabel(request.form["label"]),
     "unlabel": lambda request: RemoveLabel(request.form["label"]),
     "narrative": lambda request: WriteNarrative(request.form["text"]),

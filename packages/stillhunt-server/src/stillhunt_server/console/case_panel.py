@@ -110,15 +110,18 @@ def choosing_values(request: PageRequest, campaign: str) -> dict[str, Any]:
 def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
     """The work on a campaign, which may have left the snapshot."""
     database, folder, shown = request.database, request.console.folder, request.latest
+    events = work_events(database, campaign)
+    done = next((one.after["done"] for one in reversed(events) if one.kind == "checklist"), ())
     return {
         "work": read_work(database, campaign),
         "packs": packs_about(folder.path, campaign) if folder is not None else [],
         "makes_packs": any(page.name == "packs" for page in plugin_pages()),
         "in_snapshot": shown is not None and campaign in shown.by_id,
         **_describe_standing_decisions(request, campaign),
+        "checklist": [(one, one in done) for one in request.console.config.console.checklist],
         "events": [
             {"at": moment(one.at), "by": one.by, "words": describe_work_event(one), "note": one.note, **_kept_of(one)}
-            for one in reversed(work_events(database, campaign))
+            for one in reversed(events)
         ],
         "may_work": request.viewer is not None and request.viewer.may("analyst"),
         "done": read_done(request, campaign),
@@ -190,6 +193,8 @@ def describe_work_event(event: WorkEvent) -> str:
             return f"decided {what}{', which waits for a second person' if event.kind == 'propose' else ''}"
         case "dismiss":
             return f"dismissed it: {str(after.get('reason', '')).replace('_', ' ')}"
+        case "checklist":
+            return f"checked {formatting.plural(len(after.get('done', [])), 'point')} of the checklist"
         case "undo":
             return "undid the change before"
         case _:

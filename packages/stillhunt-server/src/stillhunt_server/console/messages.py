@@ -21,6 +21,7 @@ _TEXTS = {
     "assign": "The case is assigned.",
     "comment": "The comment is kept.",
     "investigation": "The investigation is kept.",
+    "checklist": "The checklist is kept.",
     "label": "The label is on.",
     "unlabel": "The label is off.",
     "narrative": "The narrative is kept.",

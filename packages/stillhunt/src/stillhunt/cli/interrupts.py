@@ -44,7 +44,7 @@ def watch_signals() -> list[int]:
             end_now(seen[0])
         raise KeyboardInterrupt
 
-    def pass_over_interrupts(lost: sys.UnraisableHookArgs) -> None:
+    def pass_over_interrupts(lost: "sys.UnraisableHookArgs") -> None:
         # Python drops an interrupt that arrives during a callback of the memory manager; the thread beside ends then.
         if not isinstance(lost.exc_value, KeyboardInterrupt):
             sys.__unraisablehook__(lost)

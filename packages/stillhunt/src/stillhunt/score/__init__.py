@@ -9,7 +9,9 @@ know nothing of logs.
 
 import json
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -32,7 +34,7 @@ from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_dif
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
 from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.linked_accounts import linked_operations
-from stillhunt.score.verdict.verdict import judge
+from stillhunt.score.verdict.verdict import Judged, judge
 
 
 def score_campaigns(
@@ -73,10 +75,11 @@ def score_campaigns(
         required_bits=budget.required_bits,
         flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
     )
-    judged = []
-    with progress.stage("weighing evidence", len(found), "candidates") as advance:
-        for candidate in found:
-            judged.append(judge_one(candidate))
+    judged: list[Judged] = []
+    with progress.stage("weighing evidence", len(found), "candidates") as advance, _judging_threads(config) as pool:
+        # The first alone, so that what all candidates ask of the log is counted once.
+        for one in chain(map(judge_one, found[:1]), pool.map(judge_one, found[1:])):
+            judged.append(one)
             advance(1)
     with progress.stage("settling campaigns", None, "groups") as advance:
         judged, splits = split_mixtures(log, judged, judge_one)
@@ -90,6 +93,11 @@ def score_campaigns(
         log.comparisons.clear()  # it refers to the log, which would else live until the next search for such circles
         advance(len(judged))
     return made, pa.array(harvested)
+
+
+def _judging_threads(config: Config) -> ThreadPoolExecutor:
+    """Two threads, or one: kernels and sorts run side by side, and what lies between them does not."""
+    return ThreadPoolExecutor(min(config.threads or 2, 2), "stillhunt-judge")
 
 
 def prepare_evidence(config: Config, accounts: pa.Table | None) -> Config:

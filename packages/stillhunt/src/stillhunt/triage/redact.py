@@ -122,7 +122,11 @@ def _control_edits(text: str) -> list[Edit]:
 
 def _space_edits(text: str) -> list[Edit]:
     """Runs of spaces as one, and as one line end where there is one: names and addresses end with their line."""
-    runs = ((m, "\n" if any(end in m.group() for end in _LINE_ENDS) else " ") for m in _SPACE_RUN.finditer(text))
+    runs = (
+        (m, "\n" if any(end in m.group() for end in _LINE_ENDS) else " ")
+        for m in _SPACE_RUN.finditer(text)
+        if m.group() != " "
+    )
     return [(m.start(), m.end(), kept) for m, kept in runs if m.group() != kept]
 
 

@@ -11,22 +11,29 @@ MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 @nb.njit(cache=True, nogil=True)
 def number_keys(keys: U64, out: I32) -> int:
     """Number each key by its first appearance; gives how many there are."""
-    size = 1
-    while size < 2 * len(keys) + 2:
-        size *= 2
-    slots = np.full(size, -1, np.int32)
-    firsts = np.empty(len(keys), np.int32)
-    shift = np.uint64(64 - int(np.log2(size)))
+    # The table grows with the distinct keys: few among many stay in the cache.
+    size, shift = 1 << 10, np.uint64(54)
+    slots, names = np.full(size, -1, np.int32), np.empty(size // 2, np.uint64)
     known = 0
     for row in range(len(keys)):
-        slot = np.int64((keys[row] * MULTIPLY) >> shift)
-        while slots[slot] >= 0 and keys[firsts[slots[slot]]] != keys[row]:
+        key = keys[row]
+        slot = np.int64((key * MULTIPLY) >> shift)
+        while slots[slot] >= 0 and names[slots[slot]] != key:
             slot = (slot + 1) & (size - 1)
-        if slots[slot] < 0:
-            slots[slot] = known
-            firsts[known] = row
-            known += 1
         out[row] = slots[slot]
+        if slots[slot] < 0:
+            slots[slot], names[known], out[row] = known, key, known
+            known += 1
+            if known == len(names):
+                size, shift = 2 * size, shift - np.uint64(1)
+                wider = np.empty(size // 2, np.uint64)
+                wider[:known] = names
+                slots, names = np.full(size, -1, np.int32), wider
+                for number in range(known):
+                    slot = np.int64((names[number] * MULTIPLY) >> shift)
+                    while slots[slot] >= 0:
+                        slot = (slot + 1) & (size - 1)
+                    slots[slot] = number
     return known
 
 

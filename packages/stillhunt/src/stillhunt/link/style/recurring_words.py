@@ -75,7 +75,6 @@ class WordSample:
     begins: Ints  # where each account's requests begin, one more than accounts
     topic: Ints
     words: sp.csr_array  # requests x words, 1 where a request has a word
-    requests_of: sp.csr_array  # words x requests: the same, turned
 
     @property
     def accounts(self) -> int:
@@ -86,6 +85,11 @@ class WordSample:
     def requests(self) -> Ints:
         """Requests of each account."""
         return np.diff(self.begins)
+
+    @property
+    def word_requests(self) -> Ints:
+        """Requests that have each word."""
+        return np.bincount(self.words.indices, minlength=len(self.codes))
 
     @property
     def owner(self) -> Ints:
@@ -111,8 +115,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     cells = sp.coo_array((np.ones(len(request), np.int32), (request, code[words[kept]])), (len(account), len(codes)))
     edges = np.flatnonzero(np.diff(account[order], prepend=-1, append=-2))  # one edge where there is no request
     topic = values(found, "topic")[order].astype(np.int64)
-    has = cells.tocsr()
-    return WordSample(codes, edges, topic, has, has.T.tocsr())
+    return WordSample(codes, edges, topic, cells.tocsr())
 
 
 def _sample_word_requests(table: pa.Table, context: Any) -> pa.Table:
@@ -151,7 +154,7 @@ def recurring_words(sample: WordSample) -> sp.csr_array:
     # no script repeats it)
     found = words_on_several_topics(sample.begins, sample.words.indptr, sample.words.indices, sample.topic, width)
     account, word, uses = (column.astype(np.int64) for column in found)
-    expected = sample.requests[account] * np.diff(sample.requests_of.indptr)[word]
+    expected = sample.requests[account] * sample.word_requests[word]
     recurs = uses * len(sample.topic) >= STYLE_SEARCH.recurring_lift * expected
     holders = np.bincount(word[recurs], minlength=width)
     recurs &= (holders[word] >= MIN_HOLDERS) & (holders[word] <= STYLE_MAX_ACCOUNT_SHARE * sample.accounts)

@@ -108,18 +108,21 @@ def _distinct_styles(inside: Flags) -> Ints:
 
 def _weigh_words(sample: WordSample, recurring: sp.csr_array, inside: Flags) -> Weights:
     """Words x blocks: log2 of how much more often the block's requests have a word of its style, in `_BIT`."""
-    of_request = inside[sample.owner].astype(np.int32)
-    within = sample.requests_of @ of_request
-    total = np.diff(sample.requests_of.indptr)[:, None]
-    size = of_request.sum(axis=0)
+    # An account is in one block at most, so counting takes no product of matrices.
+    count = inside.shape[1]
+    block = np.where(inside.any(axis=1), inside.argmax(axis=1), count)[sample.owner] if count else sample.owner * 0
+    cells = sample.words.indices * (count + 1) + np.repeat(block, np.diff(sample.words.indptr))
+    shape = len(sample.codes), count + 1
+    within = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)[:, :count]
+    size = np.bincount(block, minlength=count + 1)[:count]
     rate = (within + 0.5) / (size + 1.0)
-    elsewhere = (total - within + 0.5) / (len(of_request) - size + 1.0)
+    elsewhere = (sample.word_requests[:, None] - within + 0.5) / (len(block) - size + 1.0)
     holders = recurring.T @ inside.astype(np.int32)
     needed = np.maximum(STYLE_SEARCH.holder_share * inside.sum(axis=0), MIN_HOLDERS - 1)
     words = (rate >= _MIN_RATE) & (rate >= STYLE_SEARCH.min_lift * elsewhere) & (holders >= needed)
-    for number in range(inside.shape[1]):
+    for number in range(count):
         own = np.flatnonzero(words[:, number])
-        words[own, number] = _neutral_words(sample, np.flatnonzero(of_request[:, number]), own)
+        words[own, number] = _neutral_words(sample, np.flatnonzero(block == number), own)
     weights = np.zeros(words.shape, np.int32)
     weights[words] = np.rint(_BIT * np.minimum(np.log2(rate[words] / elsewhere[words]), _MAX_BITS))
     return weights

@@ -169,8 +169,9 @@ def recurring_phrases(
 def enter_phrases(phrases: U32, filter_bits: U64, slots: I32) -> None:
     """Fill the tables by which `known_phrases` finds the code of a phrase, its position in `phrases`."""
     mask = len(slots) - 1
+    shift = np.uint32(26 - int(np.log2(len(filter_bits))))  # its length is a power of two
     for code in range(len(phrases)):
-        place = phrases[code] >> np.uint32(8)
+        place = phrases[code] >> shift
         filter_bits[place >> np.uint32(6)] |= np.uint64(1) << np.uint64(place & np.uint32(63))
         slot = np.int64(phrases[code] * np.uint32(0x9E3779B1)) & mask
         while slots[slot] >= 0:
@@ -199,6 +200,7 @@ def known_phrases(
     system_begins, system_phrases = system_lists
     names, filter_bits, slots = table
     mask = len(slots) - 1
+    shift = np.uint32(26 - int(np.log2(len(filter_bits))))  # its length is a power of two
     used = 0
     begins_out[0] = 0
     for row in range(len(begins) - 1):
@@ -210,7 +212,7 @@ def known_phrases(
                 return -1
             for k in range(first, last):
                 phrase = phrases[k] if part == 0 else system_phrases[k]
-                place = phrase >> np.uint32(8)
+                place = phrase >> shift
                 if not (filter_bits[place >> np.uint32(6)] >> np.uint64(place & np.uint32(63))) & np.uint64(1):
                     continue
                 slot = np.int64(phrase * np.uint32(0x9E3779B1)) & mask

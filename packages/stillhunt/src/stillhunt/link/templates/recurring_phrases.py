@@ -29,7 +29,7 @@ _SMOOTHING = 0.5
 
 
 FILTER_WORDS = 1 << 18
-"""Size of the filter by which most phrases of the log are passed over, in words of 64 bits."""
+"""Largest filter by which most phrases of the log are passed over, in words of 64 bits; one word a phrase is enough."""
 
 RECURRING_PHRASES = pa.schema([("account", pa.int32()), ("phrase", pa.uint32()), ("prompts", pa.int32())])
 KNOWN_PHRASES = pa.schema([("known", pa.list_(pa.int32()))])
@@ -100,7 +100,7 @@ def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
 
 
 def _known_in_partition(table: pa.Table, phrases: Any) -> pa.Table:
-    filter_bits = np.zeros(FILTER_WORDS, np.uint64)
+    filter_bits = np.zeros(min(FILTER_WORDS, 1 << len(phrases).bit_length()), np.uint64)
     slots = np.full(1 << max(6, int(4 * len(phrases)).bit_length()), -1, np.int32)
     enter_phrases(phrases, filter_bits, slots)
     own, systems = lists(table, "phrases"), lists(table, "system_phrases")

@@ -8,6 +8,8 @@ from stillhunt.base.arrays import I32, I64, U8, U16, U64
 from stillhunt.link.requests.request_kernels import MULTIPLY, grown32
 
 Ints = npt.NDArray[np.int64]
+DIMENSIONS = 64
+"""Of the latent space in which topics are sought, as many as topics; a constant, so that loops over it are unrolled."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -237,35 +239,41 @@ def unit_vectors(
         lists: offsets and values of each row's telling words.
         code: row of each word in `basis`; -1 where it has none.
         weight: integer rarity of each word.
-        basis: one vector per coded word.
+        basis: one vector of `DIMENSIONS` per coded word.
         out: receives one vector per row from first_row on; its length says for how many.
     """
     begins, words = lists
-    dimensions = basis.shape[1]
-    total = np.empty(dimensions, np.int32)
+    total = np.empty(DIMENSIONS, np.int32)
+    widest = 1
+    for row in range(first_row, first_row + len(out)):
+        widest = max(widest, begins[row + 1] - begins[row])
+    factor, place = np.empty(widest, np.float64), np.empty(widest, np.int64)
     for i in range(len(out)):
-        row = first_row + i
-        for d in range(dimensions):
+        for d in range(DIMENSIONS):
             total[d] = 0
-        first, last = begins[row], begins[row + 1]
-        if last - first >= least:
-            square = 0.0
-            for k in range(first, last):
-                square += np.float64(weight[words[k]] * weight[words[k]])
-            length = np.sqrt(max(square, 1.0))
-            for k in range(first, last):
-                place = code[words[k]]
-                if place < 0:
-                    continue
-                factor = np.int32(np.rint(256 * weight[words[k]] / length))
-                for d in range(dimensions):
-                    total[d] += factor * basis[place, d]
-        square = 0.0
-        for d in range(dimensions):
+        first = np.int64(begins[first_row + i])
+        size = np.int64(begins[first_row + i + 1]) - first
+        if size >= least:
+            # Loops of one step each, and sums of whole numbers, run in vector registers.
+            square = 0
+            for k in range(size):
+                rarity = weight[words[first + k]]
+                factor[k], place[k] = rarity, code[words[first + k]]
+                square += rarity * rarity
+            length = np.sqrt(np.float64(max(square, 1)))
+            for k in range(size):
+                factor[k] = np.rint(256 * factor[k] / length)
+            for k in range(size):
+                if place[k] >= 0:
+                    whole, vector = np.int32(factor[k]), basis[place[k]]
+                    for d in range(DIMENSIONS):
+                        total[d] += whole * vector[d]
+        norm = np.int64(0)
+        for d in range(DIMENSIONS):
             total[d] >>= 6
-            square += np.float64(total[d]) * np.float64(total[d])
-        length = max(np.sqrt(square), 1e-9)
-        for d in range(dimensions):
+            norm += np.int64(total[d]) * np.int64(total[d])
+        length = max(np.sqrt(np.float64(norm)), 1e-9)
+        for d in range(DIMENSIONS):
             out[i, d] = np.float32(np.rint(127 * np.float64(total[d]) / length))
 
 

@@ -24,6 +24,7 @@ from stillhunt.link.requests.arrays import Flags, Hashes, Ints, list_array, list
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.topic_word_kernels import (
+    DIMENSIONS,
     best_columns,
     count_words,
     nearest_topics,
@@ -51,7 +52,6 @@ class TopicParameters(NamedTuple):
 TOPIC_SEARCH = read_parameters(TopicParameters, "link.topics")
 
 
-_DIMENSIONS = 64  # Dimensions of the latent space in which topics are sought (as many as topics)
 # Rounds of subspace iteration by which the latent space is found (the space hardly turns after that)
 _SUBSPACE_ITERATIONS = 6
 _CENTRE_ROUNDS = 12  # Rounds of spherical k-means (few requests change their topic after that)
@@ -231,7 +231,7 @@ def _topics_of_partition(table: pa.Table, context: Any) -> pa.Table:
     known: Flags = np.diff(offsets) >= TOPIC_SEARCH.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
     across = np.ascontiguousarray(centres.T.astype(np.float32))
-    vectors = np.empty((REQUEST_BLOCK, _DIMENSIONS), np.float32)
+    vectors = np.empty((REQUEST_BLOCK, DIMENSIONS), np.float32)
     for first in range(0, table.num_rows, REQUEST_BLOCK):
         block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
         unit_vectors(first, (offsets, kept), code, weight, basis, TOPIC_SEARCH.min_words, block)
@@ -251,7 +251,7 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
 def _random_directions(seed: int) -> npt.NDArray[np.int16]:
     """A direction for each bucket; a service hunts again and again under one seed."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, _DIMENSIONS)).astype(np.int16)
+    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, DIMENSIONS)).astype(np.int16)
 
 
 def _find_centres(sample: Vectors) -> Vectors:
@@ -267,7 +267,7 @@ def _find_centres(sample: Vectors) -> Vectors:
     centres = unit[chosen]
     for _ in range(_CENTRE_ROUNDS):
         label = nearest_topics(unit, centres)
-        sums = np.zeros((TOPICS, _DIMENSIONS), np.int64)
+        sums = np.zeros((TOPICS, DIMENSIONS), np.int64)
         np.add.at(sums, label, unit.astype(np.int64))
         empty = np.bincount(label, minlength=TOPICS) == 0
         centres = np.where(empty[:, None], centres, _unit_rows(sums))

@@ -207,6 +207,7 @@ ACCOUNT_WEIGHT = 1_000_000
 
 
 _AT_ONCE = 1 << 20  # Requests that are added up at once (bounds memory; sums of whole numbers are the same)
+_MOST_ASKED = 8  # Groups and views about which one asks that are remembered (two groups are judged at a time)
 TIME_BIN = 12 * HOUR  # µs: windows in which active and idle times are compared (a working day and a night)
 
 
@@ -218,15 +219,23 @@ class Background:
     accounts: Accounts
     slices: SliceTable
     _mixtures: dict[str, Mixtures] = field(default_factory=dict, repr=False, compare=False)
+    _others: dict[tuple[str, bytes], Mixtures] = field(default_factory=dict, repr=False, compare=False)
 
     def mixtures(self, view: str, members: Ints) -> Mixtures:
         """How the comparison accounts of a group mix topics, or times (bins of 12 hours)."""
-        log = self.requests
+        log, asked = self.requests, (view, members.tobytes())
+        others = self._others.get(asked)
+        if others is not None:  # several kinds of evidence ask about one group
+            return others
         if view not in self._mixtures:
             compared = self.accounts.background[log.account] & log.first_occurrence
             self._mixtures[view] = self._build_mixtures(view, compared)
         own = log.of_accounts(members[self.accounts.background[members]])
-        return self._mixtures[view].without(self._build_mixtures(view, own[log.first_occurrence[own]]))
+        others = self._mixtures[view].without(self._build_mixtures(view, own[log.first_occurrence[own]]))
+        if len(self._others) >= _MOST_ASKED:
+            self._others.clear()
+        self._others[asked] = others
+        return others
 
     def _build_mixtures(self, view: str, rows: Flags | Ints) -> Mixtures:
         """Mixtures over some requests, as flags where they are most of the log and as positions where few."""
@@ -237,7 +246,7 @@ class Background:
             return mixtures(account, log.time[rows] // TIME_BIN - first, last - first + 1)
         topic = log.topic[rows]
         known = topic >= 0
-        return mixtures(account[known], topic[known], int(log.topic.max(initial=-1)) + 1)
+        return mixtures(account[known], topic[known], log.topics)
 
     @cached_property
     def turns(self) -> tuple[Ints, Ints]:

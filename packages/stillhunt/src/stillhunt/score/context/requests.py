@@ -82,6 +82,11 @@ class Requests:
         return (self.time[rows] - self.span[0]) // DAY
 
     @cached_property
+    def topics(self) -> int:
+        """One more than the highest topic."""
+        return int(self.topic.max(initial=-1)) + 1
+
+    @cached_property
     def days(self) -> int:
         """Days of the log, the last one counted even if it is incomplete; 0 for an empty log."""
         return (self.span[1] - self.span[0]) // DAY + 1 if len(self.time) else 0

@@ -51,6 +51,7 @@ P = read_parameters(CoreParameters, "score.members")
 _SHARES = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19)])
 LEARNED_KEYS = ("payment_fingerprint", "email_domain", "signup_prefix", "created_at", "client_fingerprint")
 CUSTOMER_KEYS = LEARNED_KEYS[:4]
+_SENT_KEYS = ("client_fingerprint", "constant_settings")
 
 
 def learned_members(case: CandidateCase, findings: Sequence[Finding]) -> list[Finding]:
@@ -99,11 +100,21 @@ def membership_prior(evidence: Floats) -> float:
 
 
 def set_apart(findings: Sequence[Finding], members: int) -> Flags:
-    """Members who lack a key that nearly all the others share."""
-    apart = np.zeros(members, bool)
-    for finding in findings:
-        if finding.kind in LEARNED_KEYS and finding.member_bits is not None:
-            apart |= finding.member_bits <= -P.set_apart_bits
+    """Members who lack a key that nearly all the others share, where nothing but their wording makes up for it.
+
+    What their requests lack (client, settings) is made up for by anything else that is known of them. A customer key is
+    made up for by other customer keys alone: whoever imitates a customer to have it accused can copy its client and its
+    questions, and cannot make it pay with the operation's card.
+    """
+    evidence, apart = member_evidence(list(findings), members), np.zeros(members, bool)
+    for lacked, makes_up in ((CUSTOMER_KEYS, CUSTOMER_KEYS), (_SENT_KEYS, ())):
+        lacks, backing = np.zeros(members, bool), np.zeros(members)
+        for finding, bits in zip(findings, evidence, strict=True):
+            if finding.kind in lacked and finding.member_bits is not None:
+                lacks |= finding.member_bits <= -P.set_apart_bits
+            if finding.kind in makes_up or (not makes_up and finding.family != "content"):
+                backing += bits
+        apart |= lacks & (backing <= 0.0)
     return apart
 
 
