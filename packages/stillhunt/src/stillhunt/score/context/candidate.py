@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -44,7 +45,7 @@ class Candidate:
     searched: int = 0
     style: bool = False
 
-    @property
+    @cached_property
     def volumes(self) -> Ints:
         """Requests of each member in its slices."""
         return np.bincount(self.row_account, minlength=len(self.accounts))
