@@ -27,7 +27,7 @@ from stillhunt.base.progress import Progress
 from stillhunt.score.context.candidate import read_candidates
 from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import read_log
-from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, family_needs, kinds_that_see
+from stillhunt.score.evidence.catalogue import all_kinds, family_needs, kinds_that_see
 from stillhunt.score.operators.holder_groups import find_holder_groups
 from stillhunt.score.operators.mixtures import split_mixtures
 from stillhunt.score.operators.wholes import join_wholes
@@ -113,9 +113,8 @@ def score_campaigns(
 
 
 def _judging_threads(config: Config) -> ThreadPoolExecutor:
-    """Two threads: kernels and sorts run side by side, and little lies between them; one for kinds of plugins."""
-    threads = min(config.threads or 2, 2) if all_kinds().keys() <= KIND_OF.keys() else 1
-    return ThreadPoolExecutor(threads, "stillhunt-judge")
+    """Two threads: kernels and sorts run side by side; a third would wait for what lies between them."""
+    return ThreadPoolExecutor(min(config.threads or 2, 2), "stillhunt-judge")
 
 
 def prepare_evidence(config: Config, accounts: pa.Table | None) -> Config:
