@@ -133,3 +133,25 @@ def test_a_finding_names_no_request_and_counts_none_unless_said() -> None:
     assert (found.count, len(found.rows), found.member_bits) == (0, 0, None)
     assert not found.independent
     assert not found.insufficient
+
+
+def test_kinds_of_plugins_are_asked_by_one_thread_at_a_time() -> None:
+    asked: list[bool] = []
+
+    def weigh(_: Any, __: Any) -> None:
+        asked.append(gather._PLUGIN_AT_WORK.locked())
+
+    case: Any = None
+    assert gather._weigh_kind(replace(CATALOGUE[0], name="brought", weigh=weigh), case) is None
+    assert gather._weigh_kind(replace(CATALOGUE[0], weigh=weigh), case) is None
+    assert asked == [True, False]
+
+
+def test_what_others_mix_is_remembered_by_group() -> None:
+    log = sampled(np.ones(ROWS))
+    groups = [np.array(members) for members in ([0, 1], [2, 3, 4], [5])]
+    first = [log.background.mixtures("topic", members) for members in groups]
+    again = [log.background.mixtures("topic", members) for members in groups]
+    anew = [sampled(np.ones(ROWS)).background.mixtures("topic", members) for members in groups]
+    assert all(one is same for one, same in zip(first, again, strict=True))
+    assert [one.weight.tolist() for one in first] == [one.weight.tolist() for one in anew]

@@ -96,7 +96,7 @@ def score_campaigns(
 
 
 def _judging_threads(config: Config) -> ThreadPoolExecutor:
-    """Two threads, or one: kernels and sorts run side by side, and what lies between them does not."""
+    """Two threads: kernels and sorts run side by side; a third would wait for what lies between them."""
     return ThreadPoolExecutor(min(config.threads or 2, 2), "stillhunt-judge")
 
 

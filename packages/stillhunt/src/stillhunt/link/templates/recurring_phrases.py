@@ -61,9 +61,10 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     account, count, phrase = account[inside], count[inside], code[phrase[inside]]
     rows = log.rows.extend(_known_in_partition, KNOWN_PHRASES, names[known], ["phrases", "system_phrases"])
     common = _common_rate(log, rows, account, phrase, count, len(known))
-    expected = common[phrase] * log.prompts[account]
-    nats = count * np.log(count / expected) - (count - expected)
-    recurs = (count / log.prompts[account] >= P.min_lift * common[phrase]) & (nats >= P.min_nats)
+    recurs = count / log.prompts[account] >= P.min_lift * common[phrase]
+    sent = count[recurs]
+    expected = common[phrase[recurs]] * log.prompts[account[recurs]]
+    recurs[recurs] = sent * np.log(sent / expected) - (sent - expected) >= P.min_nats
     shared = np.bincount(phrase[recurs], minlength=len(known)) >= P.min_accounts
     recurs &= shared[phrase]
     shared_of = np.full(len(known), -1, np.int32)

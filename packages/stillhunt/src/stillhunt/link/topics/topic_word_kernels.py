@@ -26,14 +26,17 @@ def word_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray[np
     for s in range(len(sample)):
         first, last = offsets[sample[s]], offsets[sample[s] + 1]
         total[:] = 0
+        # What the inner loops read is looked up outside of them: the compiler cannot know that they do not write it.
         for i in range(first, last):
+            weight, vector = weights[i], basis[word[i]]
             for d in range(dimensions):
-                total[d] += weights[i] * np.int64(basis[word[i], d])
+                total[d] += weight * np.int64(vector[d])
         for d in range(dimensions):
             total[d] >>= 8
         for i in range(first, last):
+            weight, sums = weights[i], out[word[i]]
             for d in range(dimensions):
-                out[word[i], d] += weights[i] * total[d]
+                sums[d] += weight * total[d]
     return out
 
 
@@ -67,8 +70,9 @@ def request_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray
     for r in range(len(offsets) - 1):
         total[:] = 0
         for i in range(offsets[r], offsets[r + 1]):
+            weight, vector = weights[i], basis[word[i]]
             for d in range(dimensions):
-                total[d] += weights[i] * np.int64(basis[word[i], d])
+                total[d] += weight * np.int64(vector[d])
         for d in range(dimensions):
             vectors[r, d] = total[d] >> 6
     return vectors
@@ -255,12 +259,12 @@ def unit_vectors(
         size = np.int64(begins[first_row + i + 1]) - first
         if size >= least:
             # Loops of one step each, and sums of whole numbers, run in vector registers.
-            square = 0
+            square = np.int64(0)
             for k in range(size):
                 rarity = weight[words[first + k]]
                 factor[k], place[k] = rarity, code[words[first + k]]
                 square += rarity * rarity
-            length = np.sqrt(np.float64(max(square, 1)))
+            length = np.sqrt(max(np.float64(square), 1.0))
             for k in range(size):
                 factor[k] = np.rint(256 * factor[k] / length)
             for k in range(size):

@@ -267,8 +267,8 @@ def _find_centres(sample: Vectors) -> Vectors:
     centres = unit[chosen]
     for _ in range(_CENTRE_ROUNDS):
         label = nearest_topics(unit, centres)
-        sums = np.zeros((TOPICS, DIMENSIONS), np.int64)
-        np.add.at(sums, label, unit.astype(np.int64))
+        # Up to 127 each, and _SAMPLE of them: exact in float32, in whatever order they are added.
+        sums = ((label == np.arange(TOPICS)[:, None]).astype(np.float32) @ exact).astype(np.int64)
         empty = np.bincount(label, minlength=TOPICS) == 0
         centres = np.where(empty[:, None], centres, _unit_rows(sums))
     return centres

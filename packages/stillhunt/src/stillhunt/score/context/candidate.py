@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,7 @@ class Candidate:
     # True where all its slices were found by their wording style, so that no run of words recurs in them
     style: bool = False
 
-    @property
+    @cached_property
     def volumes(self) -> Ints:
         """Requests of each member in its slices."""
         return np.bincount(self.row_account, minlength=len(self.accounts))

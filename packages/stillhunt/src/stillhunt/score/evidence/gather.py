@@ -1,6 +1,7 @@
 """All findings about one candidate: every kind looks at it, and samples claim no more than they can."""
 
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
+
+_PLUGIN_AT_WORK = Lock()
+"""Candidates are judged on several threads, for which somebody else's code need not be made."""
 
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:
@@ -24,7 +28,8 @@ def _weigh_kind(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     if kind.name in KIND_OF:
         return kind.weigh(kind, case)
     try:
-        found = kind.weigh(kind, case)
+        with _PLUGIN_AT_WORK:
+            found = kind.weigh(kind, case)
         if found is not None:
             _check_declared(kind, found, len(case.candidate.accounts))
     except Exception as error:  # whatever somebody else's code does, a hunt goes on
