@@ -249,18 +249,21 @@ def test_who_lacks_what_nearly_all_share_is_set_apart() -> None:
 
 def test_a_customer_key_is_made_up_for_by_other_customer_keys_alone() -> None:
     lacked = ("identity", CARD, [LIMIT] * 3)
-    assert apart(lacked, ("identity", "signup_prefix", [0.5 - LIMIT, -LIMIT, 0.0])) == [False, True, True]
+    assert apart(lacked, ("identity", "signup_prefix", [-2 * LIMIT, -2 * LIMIT - 0.01, 0.0])) == [False, True, True]
     # Whoever imitates a customer has its client, its settings and its kind of questions.
     imitated = (("network", "client_fingerprint"), ("conduct", "constant_settings"), ("queue", "topic_mixture"))
     for family, kind in imitated:
         assert apart(lacked, (family, kind, [9.0] * 3)) == [True] * 3
 
 
-def test_a_client_of_its_own_is_made_up_for_by_anything_but_wording() -> None:
+def test_a_client_of_its_own_is_made_up_for_by_anything_but_a_copied_recipe() -> None:
     lacked = ("network", "client_fingerprint", [LIMIT] * 3)
     for family, kind in (("queue", "topic_mixture"), ("queue", "even_volume"), ("identity", CARD)):
-        assert apart(lacked, (family, kind, [0.5 - LIMIT, -LIMIT, -1.0])) == [False, True, True]
-    assert apart(lacked, ("content", "phrase_mixture", [9.0] * 3)) == [True] * 3
+        assert apart(lacked, (family, kind, [-2 * LIMIT, -2 * LIMIT - 0.01, -1.0])) == [False, True, True]
+    for family, kind in (("content", "phrase_mixture"), ("conduct", "constant_settings")):
+        assert apart(lacked, (family, kind, [9.0] * 3)) == [True] * 3
+    volume, settings_bits = ("queue", "even_volume", [4.0] * 3), ("conduct", "constant_settings", [0.0, -0.01, LIMIT])
+    assert apart(lacked, volume, settings_bits) == [False, True, True]
 
 
 @steady

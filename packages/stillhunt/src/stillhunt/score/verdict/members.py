@@ -100,22 +100,26 @@ def membership_prior(evidence: Floats) -> float:
 
 
 def set_apart(findings: Sequence[Finding], members: int) -> Flags:
-    """Members who lack a key that nearly all the others share, where nothing but their wording makes up for it.
+    """Members who lack a key that nearly all the others share, where nothing makes up for it by as many bits.
 
-    What their requests lack (client, settings) is made up for by anything else that is known of them. A customer key is
-    made up for by other customer keys alone: whoever imitates a customer to have it accused can copy its client and its
-    questions, and cannot make it pay with the operation's card.
+    A customer key is made up for by other customer keys alone: whoever imitates a customer to have it accused can copy
+    its client and its questions, and cannot make it pay with the operation's card. A client or settings are made up for
+    by anything but wording and settings, which come together to whoever copies a recipe.
     """
-    evidence, apart = member_evidence(list(findings), members), np.zeros(members, bool)
-    for lacked, makes_up in ((CUSTOMER_KEYS, CUSTOMER_KEYS), (_SENT_KEYS, ())):
-        lacks, backing = np.zeros(members, bool), np.zeros(members)
-        for finding, bits in zip(findings, evidence, strict=True):
-            if finding.kind in lacked and finding.member_bits is not None:
-                lacks |= finding.member_bits <= -P.set_apart_bits
-            if finding.kind in makes_up or (not makes_up and finding.family != "content"):
-                backing += bits
-        apart |= lacks & (backing <= 0.0)
-    return apart
+    lacks_customer_key, lacks_sent_key = np.zeros(members, bool), np.zeros(members, bool)
+    customer, beside_recipe = np.zeros(members), np.zeros(members)
+    for finding, bits in zip(findings, member_evidence(list(findings), members), strict=True):
+        lacks = np.zeros(members, bool) if finding.member_bits is None else finding.member_bits <= -P.set_apart_bits
+        if finding.kind in CUSTOMER_KEYS:
+            lacks_customer_key |= lacks
+            customer += bits
+        if finding.kind in _SENT_KEYS:
+            lacks_sent_key |= lacks
+        if finding.family != "content":
+            beside_recipe += np.minimum(bits, 0.0) if finding.kind == "constant_settings" else bits
+    lacks_customer_key &= customer < P.set_apart_bits
+    lacks_sent_key &= beside_recipe < P.set_apart_bits
+    return lacks_customer_key | lacks_sent_key
 
 
 def _membership_probability(findings: Sequence[Finding], case: CandidateCase) -> Floats:
