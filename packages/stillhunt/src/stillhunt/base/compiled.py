@@ -11,6 +11,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+NOT_FROM_PYTHON: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Options of a kernel that kernels alone call: it is not written for Python and for C as well, a sixth of its time."""
+
 
 def folder_key(file: str, *parameters: Any) -> int:
     """Key, 56 bits, of all that a kernel is compiled from: the Python files beside `file`, and parameter tables."""

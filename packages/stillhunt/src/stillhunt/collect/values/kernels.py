@@ -17,6 +17,7 @@ from llvmlite import ir
 from numba.extending import intrinsic
 
 from stillhunt.base.arrays import I64, M1, M2, U8, U64
+from stillhunt.base.compiled import NOT_FROM_PYTHON
 
 Flags = npt.NDArray[np.bool_]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -49,7 +50,7 @@ def allocating_kernel(function: _Function) -> _Function:
 
 def inline(function: _Function) -> _Function:
     """A kernel that is written into each of its callers."""
-    return cast("_Function", numba.njit(cache=True, nogil=True, forceinline=True, **_UNCOUNTED)(function))
+    return cast("_Function", numba.njit(nogil=True, forceinline=True, **_UNCOUNTED, **NOT_FROM_PYTHON)(function))
 
 
 @intrinsic

@@ -15,6 +15,7 @@ from llvmlite import ir
 from numba.extending import intrinsic as numba_intrinsic
 
 from stillhunt.base.arrays import I32, I64, M1, M2, U8, U64
+from stillhunt.base.compiled import NOT_FROM_PYTHON
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 CHUNK = 8192
@@ -109,7 +110,7 @@ def part(function: _Function) -> _Function:
 
     Always inlined: a call passes every array of a scratch tuple as seven words, which costs more than most parts do.
     """
-    return cast("_Function", numba.njit(**_OPTIONS, forceinline=True)(function))
+    return cast("_Function", numba.njit(**_OPTIONS, **NOT_FROM_PYTHON, forceinline=True)(function))
 
 
 def entry_point(function: _Function) -> _Function:

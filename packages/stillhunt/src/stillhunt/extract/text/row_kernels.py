@@ -27,7 +27,7 @@ from stillhunt.extract.text.byte_kernels import (
 )
 from stillhunt.extract.text.conduct import BITS
 from stillhunt.extract.text.conduct_kernels import ConductScratch, Lexicon, find_conduct
-from stillhunt.extract.text.token_kernels import copy_tokens, scan
+from stillhunt.extract.text.token_kernels import FIRST_READING, copy_tokens, scan
 from stillhunt.extract.text.word_kernels import (
     PHRASE_SLOTS,
     PHRASES,
@@ -172,7 +172,7 @@ def lay_regions(data: U8, span: tuple[int, int], table: U32, work: Work, seed: n
     """
     n, text_hash, phrase_at, wide_at, marks, tail = 0, _U0, 0, 0, signed(0), 0
     for reading in range(3):
-        wanted = (0, 0, 0)
+        wanted = FIRST_READING
         if reading == 1:
             wanted = (phrase_at, phrase_at + MIDDLE, SPARE_AT)
         elif reading == 2:
@@ -211,7 +211,7 @@ def region_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int
     `sizes` is the number of tokens of the text and the number laid.
     """
     total, laid = sizes
-    regions, count = 3 if total > HEAD + MIDDLE + TAIL else 1, 0
+    regions, count = 3 if total > HEAD + MIDDLE + TAIL else 1, FIRST_READING[0]
     scratch.phrases.text[0] += _U1
     for region in range(regions):
         span = (0, HEAD if regions > 1 else total)
@@ -227,7 +227,7 @@ def region_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int
 def system_phrases(hashes: U64, sizes: tuple[int, int], scratch: Scratch) -> int:
     """The same of a system prompt's head and tail."""
     total, laid = sizes
-    regions, count = 2 if total > SYSTEM_HEAD + SYSTEM_TAIL else 1, 0
+    regions, count = 2 if total > SYSTEM_HEAD + SYSTEM_TAIL else 1, FIRST_READING[0]
     scratch.phrases.text[0] += _U1
     for region in range(regions):
         span = (0, SYSTEM_HEAD if regions > 1 else total) if region == 0 else (laid - SYSTEM_TAIL, laid)
@@ -321,7 +321,7 @@ def sketch_system(texts: Texts, row: int, tables: Tables, work: Work, scratch: S
 @part
 def answer_conduct(texts: Texts, span: tuple[int, int], tables: Tables, work: Work, scratch: Scratch) -> int:
     """Flags of one stretch of an answer."""
-    total, _text_hash = scan(texts.data, span[0], span[1], tables.code_points, work, (0, 0, 0))
+    total, _text_hash = scan(texts.data, span[0], span[1], tables.code_points, work, FIRST_READING)
     laid = min(total, BOUNDED)
     name_words(work.hashes, laid, tables.vocabulary, scratch.words)
     sizes = (laid, total, span[1] - span[0])
@@ -392,7 +392,7 @@ def _make_list_tokens(key: int) -> Callable[..., int]:
     def list_tokens(texts: Texts, code_points: U32, work: Work, out: U64, offsets: I32) -> int:
         at = 0
         for row in range(texts.begins.size):
-            count, _text_hash = scan(texts.data, texts.begins[row], texts.ends[row], code_points, work, (0, 0, 0))
+            count, _text_hash = scan(texts.data, texts.begins[row], texts.ends[row], code_points, work, FIRST_READING)
             for i in range(min(count, KEPT)):
                 out[at + i] = work.hashes[i]
             at += min(count, KEPT)

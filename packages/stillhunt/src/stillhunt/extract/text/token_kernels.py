@@ -1,5 +1,7 @@
 """Splitting of a text into hashed tokens, chunk by chunk."""
 
+from typing import cast
+
 import numpy as np
 
 from stillhunt.base.arrays import U8, U32
@@ -54,6 +56,10 @@ _OTHER = SCRIPTS.index("other")
 _HAN = SCRIPTS.index("han")
 _JAPANESE = SCRIPTS.index("japanese")
 _INVALID = -1
+_NONE, _NO = cast("int", np.int64(0)), cast("bool", np.bool_(False))
+"""Not written as 0 and False: what is called with a number that stands in the code is compiled for it once more."""
+FIRST_READING = (_NONE, _NONE, _NONE)
+"""As `span` of `scan`."""
 DENSE = 12
 """Non-ASCII bytes of a block of 64 from which on all of it takes the general path."""
 
@@ -306,7 +312,7 @@ def emit_chunk(
         Tokens of the chunk, what they add to the hash of the text, and as `note_pieces`.
     """
     edges, n_edges = work.edges, work.state[EDGES]
-    i, lane, left = 0, 0, work.state[WRITTEN]
+    i, lane, left = _NONE, _NONE, work.state[WRITTEN]
     while True:
         if entered == 0:
             i, lane, in_number = note_short(work, i, place, lane, in_number)
@@ -352,8 +358,8 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
         work: scratch. After a first reading `hashes`, `before` and `after` hold the tokens from slot 0: all of them,
             or if state[WRAPPED] is 1 the first FRESH and, at LAST_AT, the last LAST; `scripts` and state[MARKS] count
             letters and code marks.
-        span: (0, 0, 0) for a first reading; for a second one the first token wanted, the one behind the last, and the
-            slot to copy them to.
+        span: FIRST_READING, or for a second reading the first token wanted, the one behind the last, and the slot to
+            copy them to.
 
     Returns:
         Number of tokens and the hash over all of them in order, 0 for none; both are partial after a second reading.
@@ -363,7 +369,7 @@ def scan(data: U8, begin: int, end: int, table: U32, work: Work, span: tuple[int
     state[:] = 0
     state[AT], state[WRITTEN] = begin, 1
     text[0] = 32
-    number, text_hash, in_number, entered = 0, _U0, False, 0
+    number, text_hash, in_number, entered = _NONE, _U0, _NO, _NONE
     while True:
         split_chunk(data, min(state[AT] + CHUNK, end), end, table, work)
         written = state[WRITTEN]

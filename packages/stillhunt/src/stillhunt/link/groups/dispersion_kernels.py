@@ -20,6 +20,7 @@ from stillhunt.link.groups.fold_kernels import (
     Fold,
     Ints,
     Sums,
+    add_up,
     part,
 )
 from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
@@ -121,7 +122,7 @@ def phrase_bits_of(fold: Fold, s: int, freedom: float, deviation: float) -> floa
 @part
 def topic_mean(pooled: Ints) -> Floats:
     """A set's mixture of topics."""
-    mean: Floats = (pooled + SMOOTHING) / (pooled.sum() + SMOOTHING * len(pooled))
+    mean: Floats = (pooled + SMOOTHING) / (add_up(pooled) + SMOOTHING * len(pooled))
     return mean
 
 
@@ -136,8 +137,9 @@ def topic_bits_of(fold: Fold, s: int, mean: Floats, scratch: Floats) -> float:
         scratch: memory, shape (2, PREFERENCES).
     """
     logs, products = scratch
-    logs[:] = fold.preference[s]
-    products[:] = 1.0
+    for c in range(PREFERENCES):
+        logs[c] = fold.preference[s, c]
+        products[c] = 1.0
     for i in range(fold.topic_start[s], fold.topic_start[s + 1]):
         count, share = fold.topic_count[i], mean[fold.topic[i]]
         if count > MAX_FACTORS:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from math import lgamma, log
-from typing import NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.arrays import I32
+from stillhunt.base.compiled import NOT_FROM_PYTHON
 from stillhunt.link.groups.parameters import GROUP_PARAMETERS as P
 
 Ints = npt.NDArray[np.int64]
@@ -91,13 +92,22 @@ CONCENTRATION_WEIGHTS = P.topic_weights
 PREFERENCES = len(CONCENTRATIONS)
 """Number of topic preferences, each with a concentration of its own."""
 
+ONLY_ROW = cast("int", np.int64(0))
+"""Of sums that hold one set."""
+ONE_SET = cast("int", np.int64(1))
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def part(function: _Function) -> _Function:
-    """Compile a function as a part of an entry point; only entry points are kept on disk."""
+    """Compile a function as a part of an entry point; only entry points are kept on disk, and Python calls them alone.
+
+    Three things made compiling take half as long again, and are not used: `sum`, and an array assigned to a part of
+    another, which bring the sentences of their errors, and a number that stands in a call (`0`, not `ONLY_ROW`), for
+    which a part is compiled once more.
+    """
     # Division as in numpy: a check for zero in each step would keep loops from using vector registers.
-    return cast("_Function", nb.njit(nogil=True, error_model="numpy")(function))
+    return cast("_Function", nb.njit(nogil=True, error_model="numpy", **NOT_FROM_PYTHON)(function))
 
 
 class Fold(NamedTuple):
@@ -126,6 +136,33 @@ class Sums(NamedTuple):
     phrase: Ints  # prompts with each phrase, shape (sets, phrases)
     topic: Ints  # prompts on each topic, shape (sets, topics)
     together: Counts  # prompts with both phrases, shape (sets, phrases, phrases), where the first is the smaller
+
+
+@part
+def count_true(flags: Flags) -> int:
+    """How many are True."""
+    count = 0
+    for flag in flags:
+        count += flag
+    return count
+
+
+@part
+def mark_slices(count: int, chosen: Ints) -> Flags:
+    """True for the chosen ones of so many slices."""
+    marked = np.zeros(count, np.bool_)
+    for s in chosen:
+        marked[s] = True
+    return marked
+
+
+@part
+def add_up(values: Floats | Ints) -> Any:
+    """Their sum, from the first to the last; a whole number where they are."""
+    total = values.dtype.type(0)
+    for value in values:
+        total += value
+    return total
 
 
 @part
@@ -201,7 +238,7 @@ def _first_preferences(topics: Ints, topic_start: Ints) -> Floats:
     count = len(topics)
     preference = np.empty((count, PREFERENCES))
     for s in range(count):
-        prompts = topics[s].sum()
+        prompts = add_up(topics[s])
         distinct = topic_start[s + 1] - topic_start[s]
         for c in range(PREFERENCES):
             strength = CONCENTRATIONS[c]
@@ -233,7 +270,7 @@ def take_sums(sums: Sums, rows: Ints) -> Sums:
 def set_members(fold: Fold, sums: Sums, row: int, wanted: Flags) -> None:
     """Make a set hold the wanted slices and no others; only slices that change are counted."""
     inside = sums.inside[row]
-    if (inside != wanted).sum() > wanted.sum():
+    if count_true(inside != wanted) > count_true(wanted):
         inside[:] = False
         sums.total[row] = 0
         sums.phrase[row, :] = 0

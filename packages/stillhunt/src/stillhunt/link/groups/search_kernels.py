@@ -19,6 +19,8 @@ from stillhunt.link.groups.dispersion_kernels import (
     topic_mean,
 )
 from stillhunt.link.groups.fold_kernels import (
+    ONE_SET,
+    ONLY_ROW,
     PREFERENCES,
     Flags,
     Floats,
@@ -27,7 +29,9 @@ from stillhunt.link.groups.fold_kernels import (
     Occurrences,
     Sums,
     blank_sums,
+    count_true,
     make_fold,
+    mark_slices,
     part,
     set_members,
     take_sums,
@@ -59,10 +63,12 @@ def separate(fold: Fold, usable: Flags, least: int) -> Flags:
     `usable`: slices that may be members. Returns members of each set, shape (sets, slices).
     """
     candidates = _choose_seeders(usable)
-    scratch = blank_sums(fold, 1)
+    scratch = blank_sums(fold, ONE_SET)
     near = _find_near_pairs(fold, scratch, candidates)
     left = np.ones(len(candidates), np.bool_)
-    background = near.sum(axis=1)
+    background = np.empty(len(near), np.int64)
+    for i in range(len(near)):
+        background[i] = count_true(near[i])
     free = usable.copy()
     sets = np.zeros((MAX_GROUPS, len(usable)), np.bool_)
     found = 0
@@ -72,16 +78,18 @@ def separate(fold: Fold, usable: Flags, least: int) -> Flags:
         if background[seed] * left[seed] < least:
             break
         members[:] = False
-        members[candidates[near[seed] & left]] = True
+        for i in range(len(candidates)):
+            members[candidates[i]] = near[seed, i] and left[i]
         stands = _settle_members(fold, scratch, free, members, least)
         for i in range(len(candidates)):
             if left[i] and (i == seed or (stands and members[candidates[i]])):
                 left[i] = False
                 background -= near[i]
         if stands:
-            sets[found] = members
+            for s in range(len(members)):
+                sets[found, s] = members[s]
+                free[s] &= not members[s]
             found += 1
-            free &= ~members
     return sets[:found]
 
 
@@ -97,9 +105,7 @@ def _choose_seeders(usable: Flags) -> Ints:
 @part
 def _find_near_pairs(fold: Fold, scratch: Sums, candidates: Ints) -> Flags:
     """True for pairs of candidates as near as slices drawn from one work queue."""
-    wanted = np.zeros(len(fold.size), np.bool_)
-    wanted[candidates] = True
-    set_members(fold, scratch, 0, wanted)
+    set_members(fold, scratch, ONLY_ROW, mark_slices(len(fold.size), candidates))
     rate = rates(scratch.phrase[0], scratch.total[0])
     freedom = max(freedom_of(rate, scratch.total[0], scratch.together[0]), 1.0)
     near: Flags = profile_distances(fold, candidates) <= CHANCE + NEIGHBOUR_DEVIATIONS * np.sqrt(2.0 / freedom)
@@ -111,8 +117,8 @@ def _settle_members(fold: Fold, scratch: Sums, free: Flags, members: Flags, leas
     """Let slices join and leave until the set stands; False where it falls apart. Members change in place."""
     bits = np.empty(len(free))
     for _ in range(SETTLE_ROUNDS):
-        set_members(fold, scratch, 0, members)
-        forming_bits(fold, scratch, 0, free, bits)
+        set_members(fold, scratch, ONLY_ROW, members)
+        forming_bits(fold, scratch, ONLY_ROW, free, bits)
         joined = 0
         moved = False
         for s in range(len(free)):
@@ -150,7 +156,7 @@ def compete(fold: Fold, usable: Flags, sums: Sums, least: int) -> Sums:
         kept = alive[:0]
         for row in alive:
             wanted = owner == row
-            if wanted.sum() >= least:
+            if count_true(wanted) >= least:
                 kept.append(row)
                 if (wanted != sums.inside[row]).any():
                     set_members(fold, sums, row, wanted)

@@ -10,12 +10,17 @@ import numpy as np
 from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.groups.dispersion_kernels import LOG2, MIN_VARIANCE, freedom_of, rates
 from stillhunt.link.groups.fold_kernels import (
+    ONE_SET,
+    ONLY_ROW,
     Flags,
     Floats,
     Fold,
     Ints,
     Sums,
+    add_up,
     blank_sums,
+    count_true,
+    mark_slices,
     part,
     set_members,
     take_sums,
@@ -44,7 +49,7 @@ def split_sets(fold: Fold, other: Fold, inside: Flags, least: int) -> Flags:
         Members of each part, in the order of the sets.
     """
     pending = [(np.flatnonzero(inside[g]), 0) for g in range(len(inside) - 1, -1, -1)]
-    scratch = blank_sums(fold, 1)
+    scratch = blank_sums(fold, ONE_SET)
     done = [np.empty(0, np.int64)]
     while len(pending):
         members, depth = pending.pop()
@@ -56,7 +61,8 @@ def split_sets(fold: Fold, other: Fold, inside: Flags, least: int) -> Flags:
             done.append(members)
     parts = np.zeros((len(done) - 1, inside.shape[1]), np.bool_)
     for g in range(len(parts)):
-        parts[g][done[g + 1]] = True
+        for s in done[g + 1]:
+            parts[g, s] = True
     return parts
 
 
@@ -67,17 +73,15 @@ def _second_part(fold: Fold, other: Fold, scratch: Sums, members: Ints, depth: i
     if len(members) < 2 * least or depth >= MAX_DEPTH:
         return nobody
     second = _two_parts(fold, members)
-    if min(second.sum(), (~second).sum()) < least:
+    if min(count_true(second), len(second) - count_true(second)) < least:
         return nobody
-    wanted = np.zeros(len(fold.size), np.bool_)
-    wanted[members] = True
-    set_members(fold, scratch, 0, wanted)
+    set_members(fold, scratch, ONLY_ROW, mark_slices(len(fold.size), members))
     rate = rates(scratch.phrase[0], scratch.total[0])
     apart = 0.0
     for chosen in (members[~second], members[second]):
-        apart += _measure_mean_deviation(other, rate_of(fold, chosen), chosen).sum()
+        apart += add_up(_measure_mean_deviation(other, rate_of(fold, chosen), chosen))
     freedom = freedom_of(rate, scratch.total[0], scratch.together[0])
-    gain = 0.5 * freedom * (_measure_mean_deviation(other, rate, members).sum() - apart) / LOG2
+    gain = 0.5 * freedom * (add_up(_measure_mean_deviation(other, rate, members)) - apart) / LOG2
     return second if gain >= MIN_GAIN else nobody
 
 
@@ -176,19 +180,19 @@ def join_sets(fold: Fold, other: Fold, sums: Sums) -> Sums:
     """
     rows = len(sums.total)
     apart = np.zeros(rows)
-    scratch = blank_sums(fold, 1)
+    scratch = blank_sums(fold, ONE_SET)
     kept = list(range(0))
     for row in _largest_first(sums.inside):
         members = np.flatnonzero(sums.inside[row])
-        apart[row] = _measure_mean_deviation(other, rates(sums.phrase[row], sums.total[row]), members).sum()
+        apart[row] = add_up(_measure_mean_deviation(other, rates(sums.phrase[row], sums.total[row]), members))
         joined = False
         for larger in kept:
-            _add_rows(sums, larger, row, scratch)
+            _set_row_to_sum(sums, larger, row, scratch, ONLY_ROW)
             rate = rates(scratch.phrase[0], scratch.total[0])
             freedom = freedom_of(rate, scratch.total[0], scratch.together[0])
-            together = _measure_mean_deviation(other, rate, np.flatnonzero(scratch.inside[0])).sum()
+            together = add_up(_measure_mean_deviation(other, rate, np.flatnonzero(scratch.inside[0])))
             if 0.5 * freedom * (together - apart[larger] - apart[row]) / LOG2 < MIN_GAIN:
-                _put_row(scratch, sums, larger)
+                _set_row_to_sum(sums, larger, row, sums, larger)
                 apart[larger] = together
                 joined = True
                 break
@@ -204,7 +208,7 @@ def _largest_first(inside: Flags) -> Ints:
     size, first = np.empty(rows, np.int64), np.empty(rows, np.int64)
     order = np.empty(rows, np.int64)
     for row in range(rows):
-        size[row], first[row] = inside[row].sum(), inside[row].argmax()
+        size[row], first[row] = count_true(inside[row]), inside[row].argmax()
         place = row
         while place > 0:
             before = order[place - 1]
@@ -217,18 +221,14 @@ def _largest_first(inside: Flags) -> Ints:
 
 
 @part
-def _add_rows(sums: Sums, left: int, right: int, out: Sums) -> None:
-    out.inside[0] = sums.inside[left] | sums.inside[right]
-    out.total[0] = sums.total[left] + sums.total[right]
-    out.phrase[0] = sums.phrase[left] + sums.phrase[right]
-    out.topic[0] = sums.topic[left] + sums.topic[right]
-    out.together[0] = sums.together[left] + sums.together[right]
-
-
-@part
-def _put_row(source: Sums, sums: Sums, row: int) -> None:
-    sums.inside[row] = source.inside[0]
-    sums.total[row] = source.total[0]
-    sums.phrase[row] = source.phrase[0]
-    sums.topic[row] = source.topic[0]
-    sums.together[row] = source.together[0]
+def _set_row_to_sum(sums: Sums, left: int, right: int, out: Sums, row: int) -> None:
+    """Make one row the sum of two, of which it may be one."""
+    out.total[row] = sums.total[left] + sums.total[right]
+    for s in range(sums.inside.shape[1]):
+        out.inside[row, s] = sums.inside[left, s] | sums.inside[right, s]
+    for t in range(sums.topic.shape[1]):
+        out.topic[row, t] = sums.topic[left, t] + sums.topic[right, t]
+    for p in range(sums.phrase.shape[1]):
+        out.phrase[row, p] = sums.phrase[left, p] + sums.phrase[right, p]
+        for q in range(sums.phrase.shape[1]):
+            out.together[row, p, q] = sums.together[left, p, q] + sums.together[right, p, q]

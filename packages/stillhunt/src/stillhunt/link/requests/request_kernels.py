@@ -6,6 +6,8 @@ import numpy as np
 from stillhunt.base.arrays import I32, I64, U8, U64
 
 MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
+HIGHEST_BIT = np.uint64(1 << 63)
+"""Flipped, unsigned numbers are in the order of signed ones."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -37,6 +39,15 @@ def number_keys(keys: U64, out: I32) -> int:
     return known
 
 
+@nb.njit(nogil=True)
+def _sort_rows(order: I32, first: int, values: I64) -> None:
+    """Sort rows from `first` on by their values; equal ones stay in order. Sorting is compiled for one type alone."""
+    rows = order[first : first + len(values)].copy()
+    ranks = np.argsort(values, kind="mergesort")
+    for place in range(len(ranks)):
+        order[first + place] = rows[ranks[place]]
+
+
 @nb.njit(cache=True, nogil=True)
 def order_rows(owner: I32, owners: int, time: I64, keys: U64, order: I32, offsets: I64) -> None:
     """Rows by owner, then time, then key.
@@ -64,8 +75,7 @@ def order_rows(owner: I32, owners: int, time: I64, keys: U64, order: I32, offset
             sorted_already &= before <= here
             tied |= before == here
         if not sorted_already:
-            own = order[first:last].copy()
-            order[first:last] = own[np.argsort(time[own], kind="mergesort")]
+            _sort_rows(order, first, time[order[first:last]])
             for j in range(first + 1, last):
                 tied |= time[order[j - 1]] == time[order[j]]
         if tied:
@@ -75,8 +85,7 @@ def order_rows(owner: I32, owners: int, time: I64, keys: U64, order: I32, offset
                 while stop < last and time[order[stop]] == time[order[start]]:
                     stop += 1
                 if stop - start > 1:
-                    run = order[start:stop].copy()
-                    order[start:stop] = run[np.argsort(keys[run], kind="mergesort")]
+                    _sort_rows(order, start, (keys[order[start:stop]] ^ HIGHEST_BIT).view(np.int64))
                 start = stop
 
 
@@ -142,5 +151,6 @@ def mark_single_turns(order: I32, offsets: I64, conversation: U64, turn: I32, si
 def grown32(values: I32, room: int) -> I32:
     """The values with room for more."""
     wider = np.empty(room, np.int32)
-    wider[: len(values)] = values
+    for place in range(len(values)):
+        wider[place] = values[place]
     return wider

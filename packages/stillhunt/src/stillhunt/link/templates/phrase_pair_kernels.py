@@ -151,7 +151,8 @@ def pairs_by_account(
             found = _find_sparse_pairs(own, begins, codes, shared_of, place, width, limits)
         while used + len(found) > len(out):
             wider = np.empty(2 * len(out), np.int64)
-            wider[:used] = out[:used]
+            for k in range(used):
+                wider[k] = out[k]
             out = wider
         for k in range(len(found)):
             out[used + k] = (
@@ -218,7 +219,8 @@ def _find_sparse_pairs(
             taken += 1
         while filled + taken * taken > len(pairs):
             wider = np.empty(2 * len(pairs), np.int64)
-            wider[:filled] = pairs[:filled]
+            for k in range(filled):
+                wider[k] = pairs[k]
             pairs = wider
         for a in range(taken):
             for b in range(a + 1, taken):
