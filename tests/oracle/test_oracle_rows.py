@@ -307,7 +307,7 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
     weight, code = np.zeros(1 << 16, np.int64), np.full(1 << 16, -1, np.int32)
     weight[::7_000] = rng.integers(0, 200, 10)
     code[: 8 * 7_000 : 7_000] = rng.permutation(8)
-    width = topic_word_kernels.DIMENSIONS
+    width = topic_word_kernels.TOPIC_DIMENSIONS
     basis = rng.integers(-70_000, 70_000, (8, width)).astype(np.int32)
     expected = plain.unit_vectors(words, code.tolist(), weight.tolist(), basis.tolist(), least)
     for first in range(len(words)):

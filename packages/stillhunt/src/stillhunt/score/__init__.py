@@ -76,6 +76,7 @@ def score_campaigns(
         flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
     )
     judged: list[Judged] = []
+    give_back()  # what came before: each thread takes memory of its own
     with progress.stage("weighing evidence", len(found), "candidates") as advance, _judging_threads(config) as pool:
         # The first alone, so that what all candidates ask of the log is counted once.
         for one in chain(map(judge_one, found[:1]), pool.map(judge_one, found[1:])):

@@ -8,7 +8,7 @@ from stillhunt.base.arrays import I32, I64, U8, U16, U64
 from stillhunt.link.requests.request_kernels import MULTIPLY, grown32
 
 Ints = npt.NDArray[np.int64]
-DIMENSIONS = 64
+TOPIC_DIMENSIONS = 64
 """Of the latent space in which topics are sought, as many as topics; a constant, so that loops over it are unrolled."""
 
 
@@ -243,17 +243,17 @@ def unit_vectors(
         lists: offsets and values of each row's telling words.
         code: row of each word in `basis`; -1 where it has none.
         weight: integer rarity of each word.
-        basis: one vector of `DIMENSIONS` per coded word.
+        basis: one vector of `TOPIC_DIMENSIONS` per coded word.
         out: receives one vector per row from first_row on; its length says for how many.
     """
     begins, words = lists
-    total = np.empty(DIMENSIONS, np.int32)
+    total = np.empty(TOPIC_DIMENSIONS, np.int32)
     widest = 1
     for row in range(first_row, first_row + len(out)):
         widest = max(widest, begins[row + 1] - begins[row])
     factor, place = np.empty(widest, np.float64), np.empty(widest, np.int64)
     for i in range(len(out)):
-        for d in range(DIMENSIONS):
+        for d in range(TOPIC_DIMENSIONS):
             total[d] = 0
         first = np.int64(begins[first_row + i])
         size = np.int64(begins[first_row + i + 1]) - first
@@ -270,14 +270,14 @@ def unit_vectors(
             for k in range(size):
                 if place[k] >= 0:
                     whole, vector = np.int32(factor[k]), basis[place[k]]
-                    for d in range(DIMENSIONS):
+                    for d in range(TOPIC_DIMENSIONS):
                         total[d] += whole * vector[d]
         norm = np.int64(0)
-        for d in range(DIMENSIONS):
+        for d in range(TOPIC_DIMENSIONS):
             total[d] >>= 6
             norm += np.int64(total[d]) * np.int64(total[d])
         length = max(np.sqrt(np.float64(norm)), 1e-9)
-        for d in range(DIMENSIONS):
+        for d in range(TOPIC_DIMENSIONS):
             out[i, d] = np.float32(np.rint(127 * np.float64(total[d]) / length))
 
 

@@ -24,7 +24,7 @@ from stillhunt.link.requests.arrays import Flags, Hashes, Ints, list_array, list
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.topics.topic_word_kernels import (
-    DIMENSIONS,
+    TOPIC_DIMENSIONS,
     best_columns,
     count_words,
     nearest_topics,
@@ -231,7 +231,7 @@ def _topics_of_partition(table: pa.Table, context: Any) -> pa.Table:
     known: Flags = np.diff(offsets) >= TOPIC_SEARCH.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
     across = np.ascontiguousarray(centres.T.astype(np.float32))
-    vectors = np.empty((REQUEST_BLOCK, DIMENSIONS), np.float32)
+    vectors = np.empty((REQUEST_BLOCK, TOPIC_DIMENSIONS), np.float32)
     for first in range(0, table.num_rows, REQUEST_BLOCK):
         block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
         unit_vectors(first, (offsets, kept), code, weight, basis, TOPIC_SEARCH.min_words, block)
@@ -251,7 +251,7 @@ def _row_weights(row: Ints, weight: Ints, rows: int) -> Ints:
 def _random_directions(seed: int) -> npt.NDArray[np.int16]:
     """A direction for each bucket; a service hunts again and again under one seed."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, DIMENSIONS)).astype(np.int16)
+    return generator.integers(-SCALE, SCALE, size=(WORD_BUCKETS, TOPIC_DIMENSIONS)).astype(np.int16)
 
 
 def _find_centres(sample: Vectors) -> Vectors:
