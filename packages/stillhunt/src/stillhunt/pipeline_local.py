@@ -67,10 +67,7 @@ class LocalLog:
         return customer_tables(accounts, self._log)
 
     def sketch(self) -> tuple[Store, pa.Table]:
-        """Sketches of all inputs, and REJECTS.
-
-        Raises InputError: no row can be used. Raises OutputError: there is no room for the sketches.
-        """
+        """Sketches of all inputs, and REJECTS. Raises InputError: no row is usable; OutputError: there is no room."""
         kept = self._kept_inputs() if self._config.state else frozenset()
         with ThreadPoolExecutor(self._workers, "stillhunt-extract") as pool:
             self._partials.write_in(pool)

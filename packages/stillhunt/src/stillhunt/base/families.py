@@ -79,8 +79,7 @@ SIGN_KINDS = frozenset(
 OUTSIDE = "outside_"
 """Beginning of the names of kinds of evidence that rest on what somebody knows beside the log (stillhunt-signals).
 Alone they never make the verdict act, and what they say stays here: packs and shares leave their statements out."""
-TOLD = "_told"
-"""End of the names of those kinds of `OUTSIDE` whose statements may leave, since the settings say so."""
+TOLD = "_told"  # end of the names of those kinds of `OUTSIDE` whose statements may leave, since the settings say so
 
 
 def stays_here(kind: str) -> bool:

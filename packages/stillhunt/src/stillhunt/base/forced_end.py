@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import subprocess  # it takes as long as all else that `stillhunt --version` imports
 
-RENAMING = threading.RLock()
-"""Held while files are renamed that belong together; no forced end comes in between."""
+RENAMING = threading.RLock()  # held while files are renamed that belong together; no forced end comes in between
 _RENAMING_SECONDS = 1.0
 """Longest wait for such renames: judgement, they take milliseconds on a disk that answers."""
 _paths: set[Path] = set()

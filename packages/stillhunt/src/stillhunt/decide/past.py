@@ -25,10 +25,7 @@ class DecidedAccount(NamedTuple):
 
 
 def past_decisions(database: WatchDatabase, now: int) -> list[DecidedAccount]:
-    """All accounts about which people decided; rules are nobody's judgement and take no part.
-
-    `now`: microseconds since 1970.
-    """
+    """All accounts about which people decided by `now`, microseconds since 1970; rules are nobody's judgement."""
     decided = {
         campaign: (work.status == "acted", work.changed_at)
         for campaign, work in read_all_work(database).items()

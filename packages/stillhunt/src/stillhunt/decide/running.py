@@ -31,11 +31,7 @@ def policy_of(folder: DataFolder, config: Config) -> Policy | None:
 
 
 def read_second_person(folder: DataFolder, config: Config) -> tuple[Action, ...]:
-    """Actions that wait, where a person decides them, until a second person approves them.
-
-    Raises:
-        ConfigError: as `policy_of`.
-    """
+    """Actions of a person that wait until a second one approves them; a ConfigError as of `policy_of`."""
     return (policy_of(folder, config) or Policy()).second_person
 
 

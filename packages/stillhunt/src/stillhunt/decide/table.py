@@ -178,10 +178,7 @@ def empty_table() -> DecisionTable:
 
 
 def table_of(rows: pa.Table, allowed: frozenset[str] = frozenset()) -> DecisionTable:
-    """The table of rows that `DecisionTable.rows` gave.
-
-    Raises ValueError, KeyError: this version does not know what a row says.
-    """
+    """The table of `DecisionTable.rows`; ValueError or KeyError if this version does not know what a row says."""
     said = zip(*(rows[name].to_pylist() for name in _NAMES), strict=True)
     codes = {code: number for number, code in enumerate(_CODES)}
     columns = {name: rows[name].to_numpy() for name in ("seq", "starts_at", "expires_at")}

@@ -126,8 +126,7 @@ def _sort_by_key(key: Ints, value: Ints, keys: int) -> tuple[Ints, Ints, Ints]:
     return start, value[order], key[order]
 
 
-Found = list[tuple[ClusterSlices, Group]]
-"""Groups with the slices of their cluster, in order of cluster and fold."""
+Found = list[tuple[ClusterSlices, Group]]  # groups with the slices of their cluster, in order of cluster and fold
 
 _IN_FLIGHT = 8
 """Clusters whose slices are held at a time; bounds memory."""

@@ -106,8 +106,7 @@ _ROW_GROUP = 1 << 17
 in place of 60; the file is 8 % longer."""
 _WRITERS = 2
 """Tables written at a time; each holds one row group and the order of its rows."""
-_LATE_TABLES = ("slices", "harvest")
-"""Tables as long as the traffic: opened with the case, read when first asked for."""
+_LATE_TABLES = ("slices", "harvest")  # tables as long as the traffic: opened with the case, read when first asked for
 
 _ORDER = {
     "accounts": "account_id",

@@ -15,8 +15,7 @@ from stillhunt.base.redaction import Span
 from stillhunt.base.schema_case import SAMPLES
 from stillhunt.triage.redact import excerpt
 
-ReadPrompts = Callable[[pa.Table], list[str | None]]
-"""Rows of TRAFFIC -> the prompt of each, read again from the log."""
+ReadPrompts = Callable[[pa.Table], list[str | None]]  # rows of TRAFFIC -> the prompt of each, read again from the log
 
 
 class Rereading(NamedTuple):

@@ -13,8 +13,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import HOLDS
 from stillhunt.watch.folder import SNAPSHOTS, SPOOL, DataFolder
 
-KEEPING = "retention"
-"""Role of whoever deletes old data, and of whoever needs that nothing is deleted meanwhile."""
+KEEPING = "retention"  # role of whoever deletes old data, and of whoever needs that nothing is deleted meanwhile
 KEEPING_SECONDS = 60.0
 """How long to wait until a deletion that has begun is done. Judgement: a day of traffic is deleted in seconds."""
 _POLL_SECONDS = 0.1

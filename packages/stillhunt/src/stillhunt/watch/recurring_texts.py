@@ -67,10 +67,7 @@ class RecurringTexts:
         self._families: dict[int, _Family] = {}
 
     def add_requests(self, sketches: pa.Table) -> int:
-        """Count further requests.
-
-        Returns times that accounts of a recurring key have sent so much that another hunt should see them.
-        """
+        """Count requests; gives the times that accounts of a recurring key sent enough for another hunt to see them."""
         keys, accounts, counts = count_keys(sketches)
         owners = (values(sketches, "account_key") % _PLACES).astype(np.int64)
         self._sent += np.bincount(owners, minlength=_PLACES)

@@ -19,8 +19,7 @@ Change: TypeAlias = Callable[[bytes], bytes | None]
 """A line -> the lines within it; None if there are none."""
 Part: TypeAlias = tuple[bytes, bytes, bool]
 """(output stream of a container, part of a line, whether the line ends with this part)."""
-Envelope: TypeAlias = Callable[[Iterator[bytes]], Iterator[bytes]]
-"""Content of a file -> lines that are records."""
+Envelope: TypeAlias = Callable[[Iterator[bytes]], Iterator[bytes]]  # content of a file -> lines that are records
 TEXTS = ("message", "log", "msg")
 OBJECTS = ("jsonPayload", "json", "payload", "_source")
 LISTS = ("records", "Records", "logEvents", "data", "logs", "items", "value", "hits")

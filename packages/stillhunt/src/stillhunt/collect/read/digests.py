@@ -27,8 +27,7 @@ from stillhunt.collect.decode.streams import DamagedFileError, HashedFile
 from stillhunt.collect.locate.catalog import Found, FoundFile
 from stillhunt.collect.locate.object_stores import Place, RemoteFile
 
-DIGESTS_FILE = "digests"
-"""File of digests in the state folder; it has no ending, so that it does not look like a log."""
+DIGESTS_FILE = "digests"  # file of digests in the state folder; it has no ending, so that it does not look like a log
 SAFE_NANOSECONDS = 3_000_000_000
 """The coarsest time step in use, the 2 s of FAT, and some allowance for clocks that differ."""
 MAX_KNOWN = 1 << 17

@@ -14,8 +14,7 @@ SYSTEM_ROLES = frozenset(("system", "developer"))
 ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
 _ASKING = frozenset(("user", "tool"))
 """The usual roles of messages to the model."""
-_TEXT_PARTS = (None, "text", "input_text", "output_text")
-"""Types of content parts that hold a text and nothing else."""
+_TEXT_PARTS = (None, "text", "input_text", "output_text")  # types of content parts that hold a text and nothing else
 MAX_PART_DEPTH = 8
 """Levels of nested content parts that are read; real ones have two."""
 _OBJECT, _LIST, _TEXT = (dict, Mapping), (list, Sequence), (str, bytes)

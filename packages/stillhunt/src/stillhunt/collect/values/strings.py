@@ -16,8 +16,7 @@ import pyarrow as pa
 from stillhunt.base.formatting import visible_id
 from stillhunt.collect.values.fields import Column
 
-Changes = dict[str, int]
-"""What became of values that could not be kept as they were, in words -> number of values."""
+Changes = dict[str, int]  # what became of values that could not be kept as they were, in words -> number of values
 NESTED = "an object or a list, kept as JSON text: map the column to a field in it (THEIRS.FIELD)"
 TOO_DEEP = "(nested too deeply)"
 _HASH_BYTES = 16

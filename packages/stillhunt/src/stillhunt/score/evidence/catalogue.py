@@ -38,8 +38,7 @@ def checked(declared: Iterable[EvidenceKind]) -> tuple[EvidenceKind, ...]:
     return ordered
 
 
-CATALOGUE = checked(_collect_declared_kinds())
-"""Every kind that is built in, in the order of tables and pages."""
+CATALOGUE = checked(_collect_declared_kinds())  # every kind that is built in, in the order of tables and pages
 
 KIND_OF = {kind.name: kind for kind in CATALOGUE}
 

@@ -12,8 +12,7 @@ from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_se
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
-_PLUGIN_AT_WORK = Lock()
-"""Candidates are judged on several threads, for which somebody else's code need not be made."""
+_PLUGIN_AT_WORK = Lock()  # candidates are judged on several threads, for which somebody else's code need not be made
 
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:

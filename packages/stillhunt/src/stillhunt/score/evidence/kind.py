@@ -139,10 +139,7 @@ class EvidenceKind:
         return Finding(self.family, self.name, statement, bits, shown, count, member_bits, independent=independent)
 
     def insufficient(self, figures: dict[str, Any] | None = None, member_bits: Floats | None = None) -> Finding:
-        """A finding that says what the log lacks.
-
-        `member_bits`: bits for each member account, where these can be had all the same.
-        """
+        """A finding that says what the log lacks, with bits of members where there are some all the same."""
         statement = fill(self.wording.insufficient, **(figures or {}))
         return Finding(self.family, self.name, statement, 0.0, member_bits=member_bits, insufficient=True)
 

@@ -97,10 +97,7 @@ class Counts:
         return int(self._requests[own].sum()), int(self._accounts[own].sum())
 
     def of(self, kind: int, keys: Hashes) -> tuple[Ints, Ints]:
-        """Requests and accounts with each key in the half that sets weights.
-
-        `kind`: PHRASE, STYLE or one of those that follow it.
-        """
+        """Requests and accounts with each key of a kind, PHRASE, STYLE or later, in the half that sets weights."""
         own = np.flatnonzero((self._kind == kind) & (self._half == CHOOSING))
         if not len(own):
             return np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64)

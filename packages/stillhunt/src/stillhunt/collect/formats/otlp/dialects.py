@@ -45,8 +45,7 @@ MODEL_ATTRIBUTES = frozenset(
     )
 )
 """Attributes that `model_group` reads, and the vendor's model name for which it is the client's."""
-LITELLM_KEY = "litellm.api_key.hash"
-"""The caller's key, on all spans of LITELLM_OTEL_V2 and not on its calls alone."""
+LITELLM_KEY = "litellm.api_key.hash"  # the caller's key, on all spans of LITELLM_OTEL_V2 and not on its calls alone
 OPERATION_ATTRIBUTES = frozenset(
     (
         LITELLM_KEY,
