@@ -257,12 +257,15 @@ def test_a_customer_key_is_made_up_for_by_other_customer_keys_alone() -> None:
 
 
 def test_a_client_of_its_own_is_made_up_for_by_anything_but_a_copied_recipe() -> None:
-    lacked = ("network", "client_fingerprint", [LIMIT] * 3)
+    lacked, enough = ("network", "client_fingerprint", [LIMIT] * 3), P.beside_recipe_bits - LIMIT
     for family, kind in (("queue", "topic_mixture"), ("queue", "even_volume"), ("identity", CARD)):
-        assert apart(lacked, (family, kind, [-2 * LIMIT, -2 * LIMIT - 0.01, -1.0])) == [False, True, True]
+        assert apart(lacked, (family, kind, [enough, enough - 0.01, -1.0])) == [False, True, True]
     for family, kind in (("content", "phrase_mixture"), ("conduct", "constant_settings")):
         assert apart(lacked, (family, kind, [9.0] * 3)) == [True] * 3
-    volume, settings_bits = ("queue", "even_volume", [4.0] * 3), ("conduct", "constant_settings", [0.0, -0.01, LIMIT])
+    volume, settings_bits = (
+        ("queue", "even_volume", [enough] * 3),
+        ("conduct", "constant_settings", [0.0, -0.01, LIMIT]),
+    )
     assert apart(lacked, volume, settings_bits) == [False, True, True]
 
 

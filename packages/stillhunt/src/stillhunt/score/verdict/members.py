@@ -44,6 +44,7 @@ class CoreParameters(NamedTuple):
     key_bits: float
     settings_bits: float
     set_apart_bits: float
+    beside_recipe_bits: float
     most_prior_bits: float
 
 
@@ -100,7 +101,7 @@ def membership_prior(evidence: Floats) -> float:
 
 
 def set_apart(findings: Sequence[Finding], members: int) -> Flags:
-    """Members who lack a key that nearly all the others share, where nothing makes up for it by as many bits.
+    """Members who lack a key that nearly all the others share, where nothing makes up for it.
 
     A customer key is made up for by other customer keys alone: whoever imitates a customer to have it accused can copy
     its client and its questions, and cannot make it pay with the operation's card. A client or settings are made up for
@@ -118,7 +119,7 @@ def set_apart(findings: Sequence[Finding], members: int) -> Flags:
         if finding.family != "content":
             beside_recipe += np.minimum(bits, 0.0) if finding.kind == "constant_settings" else bits
     lacks_customer_key &= customer < P.set_apart_bits
-    lacks_sent_key &= beside_recipe < P.set_apart_bits
+    lacks_sent_key &= beside_recipe < P.beside_recipe_bits
     return lacks_customer_key | lacks_sent_key
 
 
