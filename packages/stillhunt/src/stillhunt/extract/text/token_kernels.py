@@ -51,10 +51,8 @@ _U0, _U1 = np.uint64(0), np.uint64(1)
 _U48, _U10, _U255 = np.uint64(48), np.uint64(10), np.uint64(255)
 _CHARACTER_NOTE = KIND_CHARACTER << NOTE_KIND
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
-_LATIN = SCRIPTS.index("latin")
-_OTHER = SCRIPTS.index("other")
-_HAN = SCRIPTS.index("han")
-_JAPANESE = SCRIPTS.index("japanese")
+_LATIN, _OTHER = SCRIPTS.index("latin"), SCRIPTS.index("other")
+_HAN, _JAPANESE = SCRIPTS.index("han"), SCRIPTS.index("japanese")
 _INVALID = -1
 _NONE, _NO = cast("int", np.int64(0)), cast("bool", np.bool_(False))
 """Not written as 0 and False: what is called with a number that stands in the code is compiled for it once more."""
