@@ -98,6 +98,15 @@ def test_a_campaign_stays_open_until_its_decision_is_approved(opening: Opening) 
     assert actions(database, NOW + 4) == {"a": ("tag", "Cy")}
 
 
+def test_an_account_that_was_declared_meanwhile_is_left_out(opening: Opening) -> None:
+    database = prepared(opening)
+    change(database, acting("a", "b", action="block", second_person=BLOCKS))
+    change(database, ApproveAction("", FACTS, frozenset({"a"})), "Bo", NOW + 1)
+    assert actions(database, NOW + 1) == {"b": ("block", "Bo")}
+    with pytest.raises(CaseError, match="no such decision waits"):
+        change(database, APPROVAL, "Cy", NOW + 2)
+
+
 def test_a_new_campaign_is_open_while_its_decision_waits(opening: Opening) -> None:
     database = prepared(opening)
     assert change(database, acting("a", action="block", second_person=BLOCKS)).status == "open"

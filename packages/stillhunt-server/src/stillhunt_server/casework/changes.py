@@ -147,6 +147,7 @@ class ApproveAction:
 
     note: str
     facts: CampaignFacts
+    declared: frozenset[str] = frozenset()  # accounts of declared programmes by now, which are left out
 
 
 @dataclass(frozen=True)

@@ -268,11 +268,14 @@ def _decide_change(
             said |= {"accounts": len(plan.accounts), "left_out": dict(plan.left_out)}
             entries = list(act_entries(campaign_id, change, plan, person, cases, now))
         case ApproveAction():
+            spared = [one for one in waiting if one.account_id in change.declared]
+            waiting = [one for one in waiting if one not in spared]
             entries = list(approval_entries(waiting, person, step.note, now))
+            entries += [end_of(one, person, note_of("of a declared programme by now"), now) for one in spared]
             first, accounts = waiting[0], {one.account_id for one in waiting}
             said = {"action": first.action, "days": (first.expires_at - first.starts_at) / DAY, "reason": first.reason}
             said |= {"accounts": len(accounts), "decided_by": first.author}
-            before = [one for one in cases if one not in waiting and one.account_id in accounts]
+            before = [one for one in cases if not waits_for_approval(one) and one.account_id in accounts]
             entries = [*(end_of(one, person, note_of("decided anew"), now) for one in before), *entries]
         case DeclineAction():
             if not waiting:

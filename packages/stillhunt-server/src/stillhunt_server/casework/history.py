@@ -84,7 +84,7 @@ def event_of_row(row: Mapping[Any, Any]) -> WorkEvent:
 
 
 def seen_work(connection: Connection, campaign_id: str, seen_version: int) -> CaseWork:
-    """The work on a campaign, where it is still the one that somebody read; comments since then change nothing.
+    """The work on a campaign, where it is still the one that somebody read; remarks since then change nothing.
 
     `connection`: of a transaction in which nobody else changes it. Raises WorkConflict: it is not.
     """

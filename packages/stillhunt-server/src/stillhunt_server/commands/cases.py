@@ -222,7 +222,8 @@ def decide_case(
             second_person = read_second_person(DataFolder(data), Config.load(file=settings_file))
             change = ActOnCampaign(members, chosen, days, told, note, facts, sequence, second_person=second_person)
         elif decision == "approve":
-            change = ApproveAction(note, facts)
+            members, _sequence = _read_latest_members(data, settings_file, name)
+            change = ApproveAction(note, facts, frozenset(one.account_id for one in members if one.sanctioned))
         elif decision == "decline":
             change = DeclineAction(note)
         elif decision == "watch":

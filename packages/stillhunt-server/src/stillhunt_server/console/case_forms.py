@@ -166,7 +166,11 @@ _CHANGES: dict[str, Callable[[PageRequest], Change]] = {
     "unlabel": lambda request: RemoveLabel(request.form["label"]),
     "narrative": lambda request: WriteNarrative(request.form["text"]),
     "act": _read_act_form,
-    "approve": lambda request: ApproveAction(request.form["note"], facts_of(request.case, request.route["campaign"])),
+    "approve": lambda request: ApproveAction(
+        request.form["note"],
+        facts_of(request.case, request.route["campaign"]),
+        list_declared_accounts(request.console.config, request.case),
+    ),
     "decline": lambda request: DeclineAction(request.form["note"]),
     "watch": _read_watch_form,
     "due": lambda request: SetDueDay(read_day(request, "due")),
