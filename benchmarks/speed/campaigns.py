@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.score.row_logs import DAY, log_of_rows  # a log given row by row
 
+from stillhunt.base.arrays import Ints
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.ties import find_campaign_sets
-from stillhunt.score.stats.arrays import Ints
 
 MEMBERS, EACH, DAYS = 25, 40, 14
 OTHERS_EACH = 4  # requests of an account outside of all campaigns

@@ -19,11 +19,26 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.base.config_group import SettingsGroup
-from stillhunt.base.config_group import SettingsGroup as _Group
 from stillhunt.base.config_live import DecideSettings, ServeSettings, WatchSettings
-from stillhunt.base.config_report import Price, ReportSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
+
+
+class Price(SettingsGroup):
+    """List price of one model."""
+
+    input: float = Field(ge=0, description="Price of a million input tokens.")
+    output: float = Field(ge=0, description="Price of a million output tokens.")
+
+
+class ReportSettings(SettingsGroup):
+    """What the report shows, and list prices."""
+
+    currency: str = Field("USD", max_length=8)
+    prices: dict[str, Price] = Field(default_factory=dict)
+    default_price: Price = Price(input=3.0, output=15.0)
+    excerpts: bool = True
+    excerpt_chars: int = Field(320, ge=40, le=2000)
 
 
 class ModelSettings(SettingsGroup):
@@ -61,7 +76,7 @@ RENAMED_SETTINGS = {
 """Name of a setting in earlier versions -> its name now."""
 
 
-class CollectSettings(_Group):
+class CollectSettings(SettingsGroup):
     """Reading of logs."""
 
     source: str = Field("default", max_length=64)
@@ -78,7 +93,7 @@ class CollectSettings(_Group):
     future_days: float = Field(2.0, ge=0)
 
 
-class LinkSettings(_Group):
+class LinkSettings(SettingsGroup):
     """The search for slices that are more alike than chance allows."""
 
     min_slice_requests: int = Field(4, ge=2)
@@ -86,13 +101,13 @@ class LinkSettings(_Group):
     background_requests: int = Field(8_000_000, ge=10_000)
 
 
-class ResolveSettings(_Group):
+class ResolveSettings(SettingsGroup):
     """From groups of slices to campaigns."""
 
     min_accounts: int = Field(5, ge=2)
 
 
-class FamilyCaps(_Group):
+class FamilyCaps(SettingsGroup):
     """Most bits of each evidence family."""
 
     content: float = Field(FAMILY_OF["content"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["content"].about)
@@ -105,7 +120,7 @@ class FamilyCaps(_Group):
     conduct: float = Field(FAMILY_OF["conduct"].cap_bits, gt=0, description="Most bits. " + FAMILY_OF["conduct"].about)
 
 
-class ScoreSettings(_Group):
+class ScoreSettings(SettingsGroup):
     """From evidence to verdicts."""
 
     prior_bits: float = -3.5
@@ -119,7 +134,7 @@ class ScoreSettings(_Group):
     family_floor_bits: float = Field(2.0, gt=0)
 
 
-class SanctionedSettings(_Group):
+class SanctionedSettings(SettingsGroup):
     """Programmes that you allow to harvest: their accounts are shown but never flagged."""
 
     accounts: tuple[str, ...] = ()
@@ -255,7 +270,7 @@ def _flatten_settings(model: BaseModel, prefix: str) -> list[tuple[str, Any, str
     for name, info in type(model).model_fields.items():
         value = getattr(model, name)
         dotted = f"{prefix}{name}"
-        if isinstance(value, _Group) and not isinstance(value, Price):
+        if isinstance(value, SettingsGroup) and not isinstance(value, Price):
             rows += _flatten_settings(value, dotted + ".")
         else:
             rows.append((dotted, value, _text_of_setting(dotted) or info.description or ""))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import scipy.sparse as sp
 
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.progress import Progress
 from stillhunt.base.schema import LINKS, TOTALS
 from stillhunt.base.units import MICROBITS
@@ -21,10 +23,22 @@ from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.arrays import Flags, Floats, Ints
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
-from stillhunt.link.templates.parameters import FRAGMENTS as P
 from stillhunt.link.templates.phrase_pair_kernels import label_joined, rarest_uses
 from stillhunt.link.workload.operators import Operator
 from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
+
+
+class FragmentParameters(NamedTuple):
+    """Fragments of templates."""
+
+    max_account_share: float
+    min_relative_risk: float
+    min_jaccard: float
+    complete_bits: float
+
+
+P = read_parameters(FragmentParameters, "link.fragments")
+
 
 # Clusters of one account that are compared: those with the fewest accounts (bounds the work that a reseller causes)
 _MAX_CLUSTERS_PER_ACCOUNT = 256

@@ -11,15 +11,27 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from stillhunt.base.arrays import CODE_RANGE
+from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.base.units import MICROBITS
-from stillhunt.resolve.parameters import CANDIDATE_PARAMETERS as P
+
+
+class CandidateParameters(NamedTuple):
+    """Candidates."""
+
+    min_fold_jaccard: float
+    min_shared_accounts: float
+    max_mix_correlation: float
+
+
+P = read_parameters(CandidateParameters, "resolve.candidates")
+
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Flags, Floats
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, MEMBERSHIP, OTHERS, OUTSIDE, PRIOR, STANDING
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDICTS
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.budget import required_bits
 from stillhunt.score.verdict.caps import member_evidence
 from stillhunt.score.verdict.linked_accounts import TRACES, member_ranks

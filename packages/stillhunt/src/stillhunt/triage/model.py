@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from stillhunt.base import formatting
-from stillhunt.base.config import ScoreSettings
-from stillhunt.base.config_report import ReportSettings
+from stillhunt.base.config import ReportSettings, ScoreSettings
 from stillhunt.base.errors import CaseError
 from stillhunt.base.families import OTHERS, PRIOR
 from stillhunt.base.schema_case import MEMBER_DETAILS, POSING_OPERATION, VERDICTS

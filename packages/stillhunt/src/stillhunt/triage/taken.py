@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.clients import OTHER, UNKNOWN
 from stillhunt.base.coded import codes
-from stillhunt.base.config_report import ReportSettings
+from stillhunt.base.config import ReportSettings
 from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import TAKEN

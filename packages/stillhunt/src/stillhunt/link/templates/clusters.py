@@ -9,7 +9,7 @@ higher Jaccard level (a single-linkage tree, cut where its parts hold together).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,27 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Ints, counted, lists, numbered, values
 from stillhunt.link.requests.index_requests import account_runs
-from stillhunt.link.templates.parameters import CLUSTERS as P
 from stillhunt.link.templates.phrase_kernels import assign_clusters
 from stillhunt.link.templates.phrase_pair_kernels import pairs_by_account
 from stillhunt.link.templates.recurring_phrases import SharedPhrases
+
+
+class ClusterParameters(NamedTuple):
+    """Content clusters."""
+
+    jaccard_levels: tuple[float, ...]
+    min_cohesion: float
+    min_pair_accounts: int
+    min_pair_requests: int
+    min_phrases: int
+    min_matched: int
+
+
+P = read_parameters(ClusterParameters, "link.clusters")
+
 
 # Phrases of one request that are paired (bounds the work that one hostile prompt can cause)
 _MAX_PHRASES_PER_REQUEST = 48

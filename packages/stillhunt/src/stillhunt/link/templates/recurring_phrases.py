@@ -8,17 +8,30 @@ There are two passes: which phrases recur in enough accounts, and where these ph
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Floats, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import IndexedLog, account_runs
-from stillhunt.link.templates.parameters import PHRASE_VALUES as P
 from stillhunt.link.templates.phrase_kernels import enter_phrases, known_phrases, recurring_phrases
+
+
+class PhraseParameters(NamedTuple):
+    """Recurring phrases."""
+
+    min_prompts: int
+    min_lift: float
+    min_nats: float
+    min_accounts: int
+
+
+P = read_parameters(PhraseParameters, "link.phrases")
+
 
 # Share of an account's prompts above which the account is left out of the phrase's common rate (a campaign must not
 # raise the common rate against which it is measured)

@@ -8,18 +8,30 @@ Source: the Dirichlet-multinomial as law of individual preferences (Mosimann 196
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 from scipy.special import gammaln
 
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Floats, Ints
 from stillhunt.link.workload.mixture_kernels import Rows, add_shares, preference_likelihoods, sparse_rows, weighted_sums
-from stillhunt.link.workload.parameters import BACKGROUND as P
-from stillhunt.link.workload.parameters import TOPIC_SMOOTHING
-from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
+from stillhunt.link.workload.untemplated_slices import TOPIC_SMOOTHING, UntemplatedSlices
+
+
+class BackgroundParameters(NamedTuple):
+    """The background model."""
+
+    preference_concentrations: tuple[float, ...]
+    load_dispersion: float
+    rate_spread: float
+    keeps_both: float
+
+
+P = read_parameters(BackgroundParameters, "link.background")
+
 
 _BLUR = 0.3  # Standard deviation by which the density of log loads and log rates is smoothed (about a third of a load)
 _CELL = 0.05  # log: width of a cell of that density (a sixth of the blur)

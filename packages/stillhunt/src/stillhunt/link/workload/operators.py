@@ -24,9 +24,8 @@ from stillhunt.link.workload.background_model import (
     work_bits,
 )
 from stillhunt.link.workload.mixture_kernels import weighted_sums
-from stillhunt.link.workload.parameters import QUEUE_SMOOTHING
 from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
-from stillhunt.link.workload.work_queues import find_work_queues
+from stillhunt.link.workload.work_queues import QUEUE_SMOOTHING, find_work_queues
 
 # Least standard deviation of log load and log rate within a client (keeps three workers that happen to agree from
 # deciding)

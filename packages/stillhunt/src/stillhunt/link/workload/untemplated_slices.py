@@ -20,11 +20,13 @@ from stillhunt.base.units import DAY
 from stillhunt.link.requests.arrays import Array, Flags, Floats, Ints, counted, list_array, lists, numbered, values
 from stillhunt.link.requests.index_requests import CLIENT_COLUMNS, client_texts
 from stillhunt.link.topics.topics import TOPICS
-from stillhunt.link.workload.parameters import TOPIC_SMOOTHING
 
 # Client fingerprints of one account and request style that become slices of their own (an account with more is many
 # customers behind one account, and stays one slice)
 _MAX_CLIENTS = 3
+# Slices or questions: count that is added to each topic of a common mixture (half a count, the usual prior of a rate
+# (Jeffreys))
+TOPIC_SMOOTHING = 0.5
 
 
 SLICE_COLUMNS = (

@@ -16,15 +16,28 @@ Source: expectation-maximisation for mixtures (Dempster, Laird and Rubin 1977).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Floats, Ints
 from stillhunt.link.workload.background_model import BackgroundModel, WorkQueue, cell_work
 from stillhunt.link.workload.mixture_kernels import EMPTY, Lanes, Singles, Words, cell_sums, judge, sums_by, weigh
-from stillhunt.link.workload.parameters import QUEUE_SMOOTHING
-from stillhunt.link.workload.parameters import QUEUES as P
 
+
+class QueueParameters(NamedTuple):
+    """The search for work queues."""
+
+    max_share: float
+    max_slice_bits: float
+
+
+P = read_parameters(QueueParameters, "link.queues")
+
+
+# Questions of the common topic mixture that are added to a queue's (a small queue must not rule a topic out)
+QUEUE_SMOOTHING = 5.0
 _SEED_STEP = 0.25  # Distance between seeds in log load and log rate (about the spread of one queue's workers)
 # Share of all slices that a queue is thought to hold at first, at least (a seed of few slices must be able to grow)
 _MIN_FIRST_SHARE = 0.01

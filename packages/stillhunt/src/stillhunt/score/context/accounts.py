@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Flags, Ints
 from stillhunt.base.coded import coded
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.customers import Customers
 from stillhunt.score.context.requests import Requests
-from stillhunt.score.stats.arrays import Flags, Ints
 
 
 @dataclass(frozen=True)

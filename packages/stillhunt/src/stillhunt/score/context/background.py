@@ -5,12 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from stillhunt.base.arrays import CODE_RANGE
+from stillhunt.base.arrays import CODE_RANGE, Flags, Floats, Ints, ranges
 from stillhunt.base.units import DAY, HOUR
 from stillhunt.score import kernels
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.context.requests import Requests
-from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 from stillhunt.score.stats.homogeneity import Mixtures, mixtures
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Flags, Floats, Ints, ranges
 from stillhunt.base.errors import ContractError
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 
 
 @dataclass(frozen=True)

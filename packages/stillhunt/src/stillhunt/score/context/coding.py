@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Ints
 from stillhunt.base.coded import codes
 from stillhunt.score import kernels
-from stillhunt.score.stats.arrays import Ints
 
 
 def runs_of(column: pa.ChunkedArray) -> tuple[pa.Array, Ints]:

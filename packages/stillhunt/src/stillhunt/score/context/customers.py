@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Ints
 from stillhunt.base.coded import coded
 from stillhunt.base.units import HOUR
-from stillhunt.score.stats.arrays import Ints
 
 PACKAGE = "disposable-email-domains"
 

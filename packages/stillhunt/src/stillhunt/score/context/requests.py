@@ -8,13 +8,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Flags, Floats, Hashes, Ints, ranges
 from stillhunt.base.coded import coded, codes, joined
 from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
 from stillhunt.score.context.coding import whole_numbers
-from stillhunt.score.stats.arrays import Flags, Floats, Hashes, Ints, ranges
 
 # Share of all requests up to which a word is rare (a word in one of 500 requests belongs to a subject, not to a
 # language)

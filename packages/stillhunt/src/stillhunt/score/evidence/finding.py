@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase
-from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.homogeneity import Homogeneity, homogeneity, index_bits, pooled
 from stillhunt.score.stats.honest_reference import Overdispersion
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base import formatting
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF
@@ -20,7 +21,6 @@ from stillhunt.base.parameters import Origin, Provenance
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.base.wording import fill
 from stillhunt.score.evidence.finding import CandidateCase, Finding, examples
-from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.shared_keys import SharedKey
 
 Calls = Literal["any", "even", "every"]

@@ -9,11 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.units import HOUR
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.common_pool import DAY_HOURS, Draws, Schedule, schedule_of
 from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Ints
 from stillhunt.score.context.candidate import Candidate, candidate_of
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.kinds.account_holders import TEMPLATE_LIFT
 from stillhunt.score.evidence.kinds.phrase_mixture import template_lift
-from stillhunt.score.stats.arrays import Flags, Ints
 from stillhunt.score.verdict.linked_accounts import FORMED_BY, MIN_LINKED_ACCOUNTS
 from stillhunt.score.verdict.verdict import Judged
 

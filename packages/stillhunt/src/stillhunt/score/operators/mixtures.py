@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Floats, Ints, ranges
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 from stillhunt.score.verdict.verdict import Judged
 
 # bits: log2 odds from which a group with the verdict none is looked at, too (measured: no group of six honest worlds

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.score.stats.common_pool import Draws, drawn_from, most_bits
 
 _SLACK = 1e-6  # bits: what rounding may add to a sum of bounds (derived: bits are rounded to as much)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array, triu
 
 from stillhunt.base import formatting
+from stillhunt.base.arrays import Flags, Floats, Ints
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
@@ -26,7 +27,6 @@ from stillhunt.score.operators.campaign_keys import (
 )
 from stillhunt.score.operators.tie_index import TieIndex
 from stillhunt.score.operators.tie_kinds import KINDS, SCHEDULE, P, Tie, TieKind, one_operator
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.common_pool import Schedule, common_pool_bits, common_schedule
 from stillhunt.score.stats.shared_keys import P as SHARED_KEYS
 

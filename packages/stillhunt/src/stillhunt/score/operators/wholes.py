@@ -15,14 +15,13 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array
 
-from stillhunt.base.arrays import CODE_RANGE
+from stillhunt.base.arrays import CODE_RANGE, Ints
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate, candidate_of
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.operators.ties import find_campaign_sets
-from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.verdict.rules import flagged_members
 from stillhunt.score.verdict.verdict import Judged
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillhunt.base import formatting
+from stillhunt.base.arrays import Flags, Floats, Ints, ranges
 from stillhunt.base.errors import ContractError
 from stillhunt.base.explanations import EXPLANATION_OF
 from stillhunt.base.families import OTHERS, PRIOR, SIGN_KINDS, STANDING
@@ -20,7 +21,6 @@ from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.operators.ties import CampaignSet, Pair, find_campaign_sets
-from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 from stillhunt.score.verdict.caps import member_bits, member_evidence
 from stillhunt.score.verdict.rules import FLAGGED_BEFORE
 from stillhunt.score.verdict.verdict import Judged

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stillhunt.base.arrays import CODE_RANGE
+from stillhunt.base.arrays import CODE_RANGE, Flags, Ints
 from stillhunt.base.coded import coded
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import ROLES
@@ -21,7 +21,6 @@ from stillhunt.base.units import DAY
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import Requests
-from stillhunt.score.stats.arrays import Flags, Ints
 
 # share: the same of requests from networks without harvested requests (measured: worlds of two generators, seeds 301,
 # 302 and 441; `benchmarks/quality/roles.py` counts others)

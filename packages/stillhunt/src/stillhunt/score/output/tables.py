@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Flags, Floats, Ints
 from stillhunt.base.config import Config
 from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.progress import Progress
@@ -29,7 +30,6 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.output.evidence_table import evidence_table, first_members, operators_table
 from stillhunt.score.output.roles import UNKNOWN_ROLE, member_roles
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.linked_accounts import member_ranks
 from stillhunt.score.verdict.rules import all_allowed
 from stillhunt.score.verdict.verdict import Judged

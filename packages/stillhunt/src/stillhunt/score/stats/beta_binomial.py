@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln
 
-from stillhunt.score.stats.arrays import Floats
+from stillhunt.base.arrays import Floats
 
 
 @dataclass(frozen=True)

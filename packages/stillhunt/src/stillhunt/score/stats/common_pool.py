@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.base.arrays import Floats, Ints
 
 # account-hours: active accounts by the hour that a silence must lack before it counts (derived: a chance of e^-7 for
 # each request, which is charged by the number of pauses found)

@@ -8,7 +8,7 @@ hypotheses are lognormal distributions of r, those of `honest_reference.py`.
 import numpy as np
 from scipy.special import gammaln
 
-from stillhunt.score.stats.arrays import Floats, Ints
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.score.stats.honest_reference import Overdispersion
 
 _VARIATIONS = np.exp(np.linspace(np.log(1e-4), np.log(30.0), 60))

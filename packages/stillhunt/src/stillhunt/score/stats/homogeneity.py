@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score import kernels
-from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS, Overdispersion
 
 # Effective number of comparison accounts below which nothing is estimated (derived: a correlation between accounts

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammainc
 
+from stillhunt.base.arrays import Flags, Floats, Ints, ranges
 from stillhunt.base.parameters import read_parameters
-from stillhunt.score.stats.arrays import Flags, Floats, Ints, ranges
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from stillhunt.base.arrays import Ints
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
-from stillhunt.score.stats.arrays import Ints
 
 
 class SearchNull(NamedTuple):

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Floats
 from stillhunt.base.families import EVIDENCE_FAMILIES
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.stats.arrays import Floats
 
 LINKAGE = tuple(family.name for family in EVIDENCE_FAMILIES if family.linkage)
 """Families that say "one operator", which is not yet "one that harvests"."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Ints
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.families import SIGN_KINDS
 from stillhunt.base.parameters import read_parameters
@@ -24,7 +25,6 @@ from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import within_sample
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
-from stillhunt.score.stats.arrays import Flags, Ints
 from stillhunt.score.verdict.rules import (
     LIKELY_MEMBER,
     Weighed,

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import CandidateCase, Finding
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.honest_reference import SPREADS
 from stillhunt.score.stats.shared_keys import KeyFrequencies
 from stillhunt.score.verdict.caps import member_evidence

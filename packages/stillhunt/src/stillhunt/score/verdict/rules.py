@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from stillhunt.base import formatting
+from stillhunt.base.arrays import Flags, Floats, Ints
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.explanations import EXPLANATION_OF, odds_against_all, one_operator_bits
 from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, OUTSIDE, STANDING, family_label
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
 from stillhunt.score.verdict.explanations import POSING, leading_explanation, weigh_explanations
 from stillhunt.score.verdict.members import membership_prior, set_apart

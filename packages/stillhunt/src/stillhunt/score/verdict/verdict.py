@@ -10,12 +10,12 @@ from functools import partial
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Floats
 from stillhunt.base.config import ScoreSettings
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import gather_evidence
-from stillhunt.score.stats.arrays import Flags, Floats
 from stillhunt.score.verdict.members import learned_members
 from stillhunt.score.verdict.rules import Limit, P, Weighed, flagged_members, judge_weighed, weigh_findings
 

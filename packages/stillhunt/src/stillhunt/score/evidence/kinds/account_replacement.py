@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.failover import REFUSED
-from stillhunt.score.stats.arrays import Ints
 from stillhunt.score.stats.beta_binomial import lean_ratio, least_bits, part_bits
 
 # µs: silence at either end of the log from which an account counts as new, or as stopped for good (after less it may

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind, sharing_figures
-from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.shared_keys import shared_value
 
 # accounts: members whose one fingerprint is a part of an untemplated group, however popular it is (a popular

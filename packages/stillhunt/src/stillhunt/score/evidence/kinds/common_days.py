@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Floats
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.background import ACCOUNT_WEIGHT, TIME_BIN
 from stillhunt.score.context.candidate import Candidate
@@ -18,7 +19,6 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, usual_here, usual_index
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits, part_bits
 from stillhunt.score.stats.homogeneity import MIN_COMPARED_ACCOUNTS, index_bits
 from stillhunt.score.stats.honest_reference import TIME_REFERENCE

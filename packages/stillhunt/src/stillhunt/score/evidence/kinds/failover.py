@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Hashes, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import MINUTE
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Flags, Hashes, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, lean_ratio, least_bits, part_bits, share_ratio
 
 REFUSED = (403, 429)

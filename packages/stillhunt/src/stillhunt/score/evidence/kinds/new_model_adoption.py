@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score.context.background import Launch
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Flags, Floats, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
 
 _MOVED_STRENGTH = 4.0  # Strength of that distribution (operations differ)

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from stillhunt.base.arrays import Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score import kernels
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Ints
 
 # Requests with a known turn from which the absence of follow-ups says anything (fewer show none by chance)
 _MIN_REQUESTS = 50

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Ints
 
 # Times a part's size, from which comparison accounts make its mail domain a public provider's (a firm's own domain has
 # few users outside its group)

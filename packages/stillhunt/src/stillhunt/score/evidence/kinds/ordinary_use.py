@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Flags, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
@@ -21,7 +22,6 @@ from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Flags, Ints
 from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio
 
 # Strength of the distribution over honest groups (a template either asks for a thing or it does not)

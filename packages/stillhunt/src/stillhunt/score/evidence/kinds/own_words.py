@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.arrays import GOLDEN_RATIO
+from stillhunt.base.arrays import GOLDEN_RATIO, Ints, ranges
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.held_out import part_of_own
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Ints, ranges
 
 # Share of a group's requests up to which a word is one of its items' and not of its template (templates recur in most
 # requests)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stillhunt.base.arrays import Floats
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
@@ -11,7 +12,6 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CAPS, CandidateCase, Finding
 from stillhunt.score.evidence.held_out import held_out_homogeneity, part_of_own, usual_here, usual_index
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits
 from stillhunt.score.stats.homogeneity import MIN_COMPARED_ACCOUNTS, index_bits
 from stillhunt.score.stats.honest_reference import TOPIC_REFERENCE

@@ -5,10 +5,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from stillhunt.base import formatting
+from stillhunt.base.arrays import Floats
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
-from stillhunt.score.stats.arrays import Floats
 from stillhunt.score.stats.beta_binomial import least_bits, part_bits, rank_ratio
 
 _MIN_GROUPS = 20  # Other groups from which ranks are told (steps of 5 %)

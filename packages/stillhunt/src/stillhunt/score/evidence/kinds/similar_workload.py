@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_ndtr
 
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.score.context.candidate import Candidate
@@ -18,7 +19,6 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.even_volume import bits_by_topics
-from stillhunt.score.stats.arrays import Floats, Ints
 from stillhunt.score.stats.homogeneity import volume_fit
 from stillhunt.score.stats.honest_reference import SPREADS
 
