@@ -54,6 +54,7 @@ def serve(*routes: tuple[str, Handler]) -> Iterator[Served]:
     """
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # or who asks before the server has begun is refused
     served = Served(f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def noting(handler: Handler) -> Handler:

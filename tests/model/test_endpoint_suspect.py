@@ -111,6 +111,14 @@ def test_an_endpoint_scores_as_its_model_does(net: Net) -> None:
         assert sum(own) == pytest.approx(sum(true[:-1]), abs=1e-3)
 
 
+def test_an_endpoint_that_fails_once_can_still_score(net: Net) -> None:
+    """The trap: one lost connection, and the proof went on without likelihoods and said nothing."""
+    with serve_net(net, down=range(1, 2)) as served:
+        suspect = suspect_at(served)
+        assert suspect.can_score
+        assert suspect.asked == len(served.asked) == 3
+
+
 def test_a_chat_endpoint_answers_and_continues_nothing(net: Net) -> None:
     with serve_net(net, completions=False) as served:
         suspect = suspect_at(served)

@@ -96,6 +96,7 @@ class Visit:
 
     def quiet(self) -> list[str]:
         """Complaints since the last time, and what the policy refused on this page."""
+        self.page.wait_for_load_state()  # a test may end with a click that leads to another page
         found = [*self.complaints, *self.page.evaluate("window.refused ?? []"), *self.strangers]
         if self.page.evaluate("window.pwned"):
             found.append("a script of a log ran")

@@ -17,7 +17,6 @@ from stillhunt_model.proof.endpoint_client import (
     completion_text,
     echoed_logprobs,
 )
-from stillhunt_model.proof.parameters import QUERY_TRIES
 from stillhunt_model.proof.suspects import Arrived, QueryBudget
 from stillhunt_model.training.pairs import TextPair
 
@@ -66,7 +65,7 @@ class EndpointSuspect:
         """Whether it says how likely it finds a given text; two queries tell."""
         if self._scores is None:
             try:
-                first, second = (self._request_logprobs(_PROBE, tries=1) for _ in range(2))
+                first, second = (self._request_logprobs(_PROBE, probe=True) for _ in range(2))
             except EndpointError:
                 self._scores = False
                 return False
@@ -129,10 +128,12 @@ class EndpointSuspect:
         messages = [{"role": "user", "content": pair.prompt}]
         return self._client.post("chat/completions", {"messages": messages, **drawn}, chat_text)
 
-    def _request_logprobs(self, pair: TextPair, tries: int = QUERY_TRIES) -> list[float]:
+    def _request_logprobs(self, pair: TextPair, *, probe: bool = False) -> list[float]:
         before = self._fill_prompt_form(pair.prompt)
         body = {"prompt": before + pair.answer, "max_tokens": 0, "echo": True, "logprobs": 1}
-        return self._client.post("completions", body, lambda got: echoed_logprobs(got, before, pair.answer), tries)
+        return self._client.post(
+            "completions", body, lambda got: echoed_logprobs(got, before, pair.answer), probe=probe
+        )
 
     def _fill_prompt_form(self, prompt: str) -> str:
         return self.endpoint.form.replace("{prompt}", prompt)

@@ -192,15 +192,17 @@ class EndpointClient:
         self._client = httpx.Client(headers=headers, timeout=_PATIENCE, trust_env=False, follow_redirects=False)
 
     def post(
-        self, path: str, body: Mapping[str, Any], read: Callable[[bytes], Result], tries: int = QUERY_TRIES
+        self, path: str, body: Mapping[str, Any], read: Callable[[bytes], Result], *, probe: bool = False
     ) -> Result:
-        """Send one query until it is answered.
+        """Send one query until it is answered, `QUERY_TRIES` times at most.
+
+        A refusal because it came too soon does not count where the endpoint says how long to wait.
 
         Args:
             body: of the request; the model's name is added.
             read: takes the answer apart, or raises MalformedAnswerError.
-            tries: how often it is sent at most; when it came too soon, and the endpoint says how long to wait, does not
-                count.
+            probe: whether it only asks what the endpoint can do: an answer of another form tells, and is not asked for
+                again. What fails for another reason is.
 
         Raises:
             NotServedError: the endpoint refuses this kind of request.
@@ -208,7 +210,7 @@ class EndpointClient:
             QueryBudgetError: the next try would exceed the budget.
         """
         reason, asked_pause, place, too_soon = "", 0.0, 0, 0
-        while place < tries and too_soon < _MOST_TOO_SOON:
+        while place < QUERY_TRIES and too_soon < _MOST_TOO_SOON:
             if place + too_soon:
                 self._pause(min(_LONGEST_PAUSE, max(asked_pause, _FIRST_PAUSE * 2 ** (place + too_soon - 1))))
             place += 1
@@ -221,9 +223,11 @@ class EndpointClient:
                 reason, asked_pause = type(error).__name__, 0.0
                 continue
             except MalformedAnswerError as error:
+                if probe:
+                    raise
                 reason = error.reason
                 continue
-            if status == _TOO_SOON and asked_pause and tries > 1:
+            if status == _TOO_SOON and asked_pause:
                 self._budget.take_back()
                 place, too_soon = place - 1, too_soon + 1
             if status in _REFUSED_KEY:
@@ -231,7 +235,7 @@ class EndpointClient:
             if status < 500 and status not in _BUSY:
                 raise NotServedError(f"it answers {status} to {path}", self._endpoint.base)
             reason = f"it answers {status}"
-        raise self._build_endpoint_error(f"{reason}, {place + too_soon} times" if tries > 1 else reason)
+        raise self._build_endpoint_error(f"{reason}, {place + too_soon} times")
 
     def close(self) -> None:
         """Close the connections."""

@@ -26,7 +26,7 @@ def describe_unforced(entry: LogEntry) -> str:
     """Why an entry was never in force, in words that follow its kind; "" where it could be."""
     if not entry.dry_run:
         return ""
-    return ", to be approved" if entry.kind in ("case", "override") else ", dry run"
+    return ", to be approved" if waits_for_approval(entry) else ", dry run"
 
 
 def approve_decision(database: WatchDatabase, seq: int, author: str, note: str, now: int) -> LogEntry:
