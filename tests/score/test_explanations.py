@@ -205,6 +205,15 @@ def test_a_sign_adds_its_bits_whatever_the_finding_says_by_itself() -> None:
     assert [f.bits for f in one.weigh(found, 3.0)] == [10.0, -4.0, 1.0], "nor does the cap hold it"
 
 
+@pytest.mark.parametrize("kind", ["failover", "account_replacement"])
+def test_separate_people_take_over_nobodys_work(kind: str) -> None:
+    """Where another account goes on when one is refused, that refutes separate people, and no firm or reseller."""
+    bare, found = odds_of(), odds_of(finding("timing", 4.0, kind))
+    more = {key: found[key] - bare[key] for key in found}
+    assert [more[key] for key in ("chance", "public", "one_place")] == pytest.approx([4.0, 4.0, 4.0])
+    assert max(more["company"], more["reseller"]) <= 1.4
+
+
 @pytest.mark.parametrize(
     ("key", "kind", "against"),
     [
@@ -347,7 +356,7 @@ def test_a_pack_records_the_numbers_of_every_explanation() -> None:
         "prior": 3.0,
         "counts": dict(BY_KEY["one_place"].counts),
         "predicts": dict(BY_KEY["one_place"].predicts),
-        "kinds": {"no_repeats": [100, 100], "declared_organisation": [0, 0], "open_customer": [0, 0]},
+        "kinds": {kind: list(numbers) for kind, numbers in BY_KEY["one_place"].kinds.items()},
         "signs": dict(BY_KEY["one_place"].signs),
         "only_with": [],
         "never_with": [],
