@@ -31,6 +31,7 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.spool.parts import Stream, new_part
+from stillhunt_signals.rules.known_beside import columns_with_signals
 from stillhunt_signals.rules.saved import ChangeAuthor, RuleLedger
 from watch.small_world import harvesters, lines
 
@@ -59,6 +60,9 @@ account.flagged = true
 account.card_accounts = 9
 hour.requests = 90
 account.labels = ["odd"]
+account.breaches = ["places"]
+signal.radar = 90.0
+signal.same_device = 3
 [[example]]
 fits = false
 """
@@ -67,7 +71,17 @@ CONDITIONS = {
     "busy": ("hour.requests >= 10 && account.card_accounts > 2", "simulated"),
     "flagged": ("account.flagged && account.age_days < 0 || account.flagged", "off"),
     "labelled": ("'odd' in account.labels", "in_force"),
+    "radar": ("signal.radar >= 80.0 && signal.same_device > 2", "simulated"),
+    "places": ("'places' in account.breaches", "simulated"),
 }
+TERMS = """
+version = "1"
+[[clause]]
+name = "places"
+kind = "countries"
+text = "Section 3: supported countries"
+countries = ["XX"]
+"""
 
 
 @dataclass(frozen=True)
@@ -87,8 +101,25 @@ def customers(path: Path) -> str:
     rows[-1]["payment_fingerprint"] = "card-1"
     columns = {name: [row.get(name) for row in rows] for name in ("account_id", "payment_fingerprint")}
     columns["created_at"] = [datetime(2026, 1, 1, tzinfo=UTC)] * len(rows)
+    columns["payment_country"] = ["XX" if row["account_id"] == honest()[1] else "DE" for row in rows]
     pq.write_table(pa.table(columns), path)
     return str(path)
+
+
+def beside(path: Path) -> dict[str, Any]:
+    """A score and a device of each of four honest accounts, and terms: settings."""
+    lines = [
+        "account_id,risk,device",
+        *(f"{name},{risk},d" for name, risk in zip(honest()[2:], (90, 80, 79, 10), strict=False)),
+    ]
+    (path / "known.csv").write_text("\n".join(lines) + f"\n{honest()[7]},95,other\n")
+    (path / "terms.toml").write_text(TERMS)
+    known = {"from": str(path / "known.csv"), "about": "operation"}
+    signals = {
+        "radar": {**known, "column": "risk", "kind": "score"},
+        "same-device": {**known, "column": "device", "kind": "shared"},
+    }
+    return {"signals": signals, "terms": str(path / "terms.toml")}
 
 
 def honest() -> list[str]:
@@ -99,9 +130,10 @@ def honest() -> list[str]:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     path = tmp_path_factory.mktemp("own-rules")
     folder = DataFolder(path / "data")
-    config = Config.model_validate({"watch": {"accounts": customers(path / "accounts.parquet")}})
+    watch = {"accounts": customers(path / "accounts.parquet")}
+    config = Config.model_validate({"watch": watch, **beside(path)})
     begin = int(datetime.now(UTC).timestamp() * 1e6) - 30 * HOUR
-    ledger = RuleLedger(folder)
+    ledger = RuleLedger(folder, columns_with_signals(config))
     for name, (when, state) in CONDITIONS.items():
         content = RULE.format(name=name, when=when, state=state)
         ledger.save_rule(content.encode(), name, ChangeAuthor("Ada", "a test", begin))
@@ -156,11 +188,15 @@ def test_each_rule_is_tried_alone_with_what_people_said(live: Live) -> None:
     rules = {one.rule: one for one in simulate(POLICY, live.folder, live.database, live.config, now).rules}
     assert {name: one.state for name, one in rules.items()} == {
         "harvesters": "in_force", "wider": "simulated", "own.busy": "simulated", "own.flagged": "off",
-        "own.labelled": "in_force", "own.one-card": "in_force",
+        "own.labelled": "in_force", "own.one-card": "in_force", "own.places": "simulated", "own.radar": "simulated",
     }  # fmt: skip
     assert 9 <= rules["own.flagged"].touched["throttle"] <= len(harvesters())
     assert rules["own.one-card"].touched["tag"] >= 1  # the honest account with that card
     assert rules["own.labelled"].touched == {"tag": 1}
+    assert rules["own.radar"].touched == {
+        "tag": 2
+    }  # of five scores, three are as high, and one has a device of its own
+    assert rules["own.places"].touched == {"tag": 1}
     for name in ("harvesters", "own.flagged"):
         assert (rules[name].appealed, rules[name].confirmed, rules[name].dismissed) == (1, 0, 1), name
     assert (rules["own.labelled"].appealed, rules["own.labelled"].dismissed) == (0, 0)
@@ -192,9 +228,23 @@ def test_the_window_leaves_out_what_is_older(live: Live) -> None:
 
 def test_commands_try_save_and_switch(live: Live, tmp_path: Path) -> None:
     file, data = tmp_path / "rule.toml", str(live.folder.path)
+    known = '[signals.{}]\nfrom = "known.csv"\ncolumn = "{}"\nkind = "{}"\nabout = "harvest"\n'
+    names = ("radar", "risk", "score"), ("same-device", "device", "shared"), ("younger", "risk", "score")
+    (tmp_path / "stillhunt.toml").write_text("".join(known.format(*one) for one in names))
     file.write_text(RULE.format(name="tried", when="account.card_accounts > 2", state="off"))
     tried = run("rules", "try", str(file), "--data", data, "--json", cwd=tmp_path)
     assert set(json.loads(tried.stdout)["accounts"]) == {*harvesters(), honest()[-1]}
+    newer = tmp_path / "newer.toml"
+    newer.write_text(file.read_text().replace("account.card_accounts > 2", "signal.younger > 1.0 || account.flagged"))
+    told = run("rules", "try", str(newer), "--data", data, cwd=tmp_path).stdout
+    assert "does not know signal.younger; a hunt after its declaration does" in told
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(file.read_text().replace("account.card_accounts > 2", "signal.radar == 'high'"))
+    refused = run("rules", "check", str(wrong), cwd=tmp_path)
+    assert refused.returncode == 5
+    assert "no matching overload for '_==_' applied to '(double, string)'" in refused.stderr
+    columns = json.loads(run("rules", "columns", "--json", cwd=tmp_path).stdout)
+    assert {one["name"]: one["kind"] for one in columns}["signal.same_device"] == "number"
     saved = run("rules", "save", str(file), "--reason", "a try", "--by", "Ada", "--data", data, cwd=tmp_path)
     assert saved.stdout.endswith(": rule tried is off.\n")
     switched = run("rules", "set", "tried", "simulated", "--reason", "x", "--data", data, cwd=tmp_path)
@@ -202,7 +252,7 @@ def test_commands_try_save_and_switch(live: Live, tmp_path: Path) -> None:
     refused = run("rules", "set", "tried", "on", "--reason", "x", "--data", data, cwd=tmp_path)
     assert (refused.returncode, "off, simulated, in_force" in refused.stderr) == (5, True)
     listed = json.loads(run("rules", "list", "--data", data, "--json", cwd=tmp_path).stdout)
-    assert [one["name"] for one in listed] == ["busy", "flagged", "labelled", "one-card", "tried"]
+    assert [one["name"] for one in listed] == ["busy", "flagged", "labelled", "one-card", "places", "radar", "tried"]
     (tmp_path / "policy.toml").write_text('[[rule]]\nname = "harvesters"\naction = "tag"\n')
     shown = run("policy", "simulate", str(tmp_path / "policy.toml"), "--data", data, cwd=tmp_path).stdout
     assert "own.tried" in shown

@@ -17,7 +17,7 @@ from stillhunt.live import (
     simulate,
 )
 from stillhunt_server.plugins import ConsolePage, MenuEntry, PageRequest, PageRoute, render
-from stillhunt_signals.rules.language import rule_columns
+from stillhunt_signals.rules.known_beside import columns_with_signals
 from stillhunt_signals.rules.saved import ChangeAuthor, RuleLedger
 from stillhunt_signals.sign_up.free_tiers import FreeTierPerson, find_free_tiers
 from stillhunt_signals.sign_up.identifiers import SignUpHasher
@@ -58,7 +58,7 @@ def show_rules_page(request: PageRequest) -> Response:
         "shown": shown,
         "content": shown.content if shown is not None else FIRST_RULE,
         "states": get_args(RuleState),
-        "columns": list(rule_columns().values()),
+        "columns": list(columns_with_signals(request.console.config).values()),
         "trial": _try_rules(request, folder) if request.given["try"] else None,
         "persons": _find_persons(request, folder)[:_SHOWN_PERSONS],
     }
@@ -79,7 +79,8 @@ def save_rule_text(request: PageRequest) -> Response:
     author = ChangeAuthor(request.by, request.form["reason"], request.now)
     content = request.form["content"].replace("\r\n", "\n").encode("utf-8", "replace")
     request.look("rule changed", "a text")
-    saved = RuleLedger(_folder_of(request)).save_rule(content, "the rule", author)
+    ledger = RuleLedger(_folder_of(request), columns_with_signals(request.console.config))
+    saved = ledger.save_rule(content, "the rule", author)
     return RedirectResponse(f"/rules?show={quote(saved.name)}", 303)
 
 

@@ -24,8 +24,9 @@ from stillhunt.commands import (
 from stillhunt.live import Config, DataFolder, Policy, RuleState, latest_snapshot, policy_of, read_rule_rows
 from stillhunt.tools import number, plural, shorten, verb
 from stillhunt_signals.rules.fitting import SnapshotValues, fitting_accounts
-from stillhunt_signals.rules.language import MOST_MICROSECONDS, rule_columns
-from stillhunt_signals.rules.rule_file import check_new_rule, read_rule
+from stillhunt_signals.rules.known_beside import columns_with_signals
+from stillhunt_signals.rules.language import MOST_MICROSECONDS, RuleCondition
+from stillhunt_signals.rules.rule_file import OwnRuleFile, check_new_rule, read_rule
 from stillhunt_signals.rules.saved import LABEL_SUBJECTS, ChangeAuthor, LabelSubject, RuleLedger, SavedRule, card_name
 from stillhunt_signals.sign_up.free_tiers import find_free_tiers
 from stillhunt_signals.sign_up.identifiers import SignUpHasher
@@ -42,38 +43,47 @@ _SHOWN_ACCOUNTS = 20
 
 
 @rule_commands.command("columns")
-def list_rule_columns(as_json: JsonFlag = False) -> None:
-    """List the columns that a condition may name, with their types."""
+def list_rule_columns(settings_file: SettingsOption = None, as_json: JsonFlag = False) -> None:
+    """List the columns that a condition may name, with their types; declared signals are among them."""
+    columns = columns_with_signals(Config.load(file=settings_file)).values()
     if as_json:
-        print_json([one._asdict() for one in rule_columns().values()])
+        print_json([one._asdict() for one in columns])
         return
-    print_columns(output_console(), [("column", "type", "meaning"), *rule_columns().values()])
+    print_columns(output_console(), [("column", "type", "meaning"), *columns])
 
 
 @rule_commands.command("check")
-def check_rule(file: RuleFile) -> None:
+def check_rule(file: RuleFile, settings_file: SettingsOption = None) -> None:
     """Check a rule: its types, its cost, and its examples."""
-    rule, condition, took = check_new_rule(read_rule(file), str(file))
+    rule, condition, took = _check_file(file, settings_file)
     examples, of = plural(len(rule.example), "example"), {"account": "accounts", "hour": "hours of accounts"}
     output_console().print(f"The rule {rule.name} can be used: it looks at {of[condition.over]}; {examples} hold.")
     output_console().print(f"It takes {took:,.0f} microseconds for one at most; {MOST_MICROSECONDS:,.0f} are allowed.")
 
 
 @rule_commands.command("try")
-def try_own_rule(file: RuleFile, data: DataOption = DEFAULT_DATA, as_json: JsonFlag = False) -> None:
+def try_own_rule(
+    file: RuleFile, data: DataOption = DEFAULT_DATA, settings_file: SettingsOption = None, as_json: JsonFlag = False
+) -> None:
     """Show which accounts of the latest snapshot fit a rule, before it is saved; protections are not applied."""
-    rule, condition, _ = check_new_rule(read_rule(file), str(file))
+    rule, condition, _ = _check_file(file, settings_file)
     folder = _open_folder(data)
     snapshot = latest_snapshot(folder)
     if snapshot is None:
         raise ConfigError("there is no snapshot yet", where=str(data), next_step="wait for the first hunt")
     rows = read_rule_rows(snapshot)
+    unknown = sorted(
+        one for one in condition.names if one.startswith("signal.") and one not in rows.accounts.column_names
+    )
     values = SnapshotValues(rows, snapshot.facts()["made_at"], RuleLedger(folder))
     found = sorted(fitting_accounts(condition, values))
     if as_json:
-        print_json({"rule": rule.name, "snapshot": snapshot.sequence, "accounts": found, "of": rows.accounts.num_rows})
+        said = {"rule": rule.name, "snapshot": snapshot.sequence, "accounts": found, "of": rows.accounts.num_rows}
+        print_json({**said, "unknown": unknown})
         return
     console = output_console()
+    for name in unknown:
+        console.print(f"Snapshot {snapshot.sequence} does not know {name}; a hunt after its declaration does.")
     console.print(f"{plural(len(found), 'account')} of {rows.accounts.num_rows:,} of snapshot {snapshot.sequence}.")
     if found:
         print_columns(console, [(f"  {account}",) for account in found[:_SHOWN_ACCOUNTS]])
@@ -82,9 +92,16 @@ def try_own_rule(file: RuleFile, data: DataOption = DEFAULT_DATA, as_json: JsonF
 
 
 @rule_commands.command("save")
-def save_rule_file(file: RuleFile, reason: ReasonOption, by: ByOption = "", data: DataOption = DEFAULT_DATA) -> None:
+def save_rule_file(
+    file: RuleFile,
+    reason: ReasonOption,
+    by: ByOption = "",
+    data: DataOption = DEFAULT_DATA,
+    settings_file: SettingsOption = None,
+) -> None:
     """Save a rule, or another version of it; from the next hunt on it does what its state says."""
-    saved = _open_ledger(data).save_rule(read_rule(file), str(file), _author_of(by, reason))
+    ledger = RuleLedger(_open_folder(data), columns_with_signals(Config.load(file=settings_file)))
+    saved = ledger.save_rule(read_rule(file), str(file), _author_of(by, reason))
     output_console().print(f"Change {saved.seq}: rule {saved.name} is {_say_state(saved.state)}.")
 
 
@@ -189,6 +206,10 @@ def list_free_tiers(
     print_columns(
         console, [(one.statement, f"{one.requests:,} requests", ", ".join(one.accounts[:5])) for one in found]
     )
+
+
+def _check_file(file: Path, settings_file: Path | None) -> tuple[OwnRuleFile, RuleCondition, float]:
+    return check_new_rule(read_rule(file), str(file), columns_with_signals(Config.load(file=settings_file)))
 
 
 def _card_of(data: Path, account: str) -> str:

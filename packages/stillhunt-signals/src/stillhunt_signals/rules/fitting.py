@@ -1,6 +1,6 @@
 """Which accounts fit the saved rules at a snapshot: a function of what the snapshot and the ledger keep."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -9,14 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.live import DataFolder, RuleRows, Snapshot, read_rule_rows
-from stillhunt_signals.rules.language import RuleCondition, compile_condition
+from stillhunt_signals.rules.language import RuleCondition
 from stillhunt_signals.rules.rule_file import OwnRuleFile
-from stillhunt_signals.rules.saved import LabelSubject, RuleLedger, card_name
+from stillhunt_signals.rules.saved import LabelSubject, RuleLedger, SavedRule, card_name
 
 _RENAMED = {"account.id": "account_id", "hour.start": "hour"}
 _LABELLED: tuple[tuple[LabelSubject, str], ...] = (("network", "networks"), ("client", "clients"))
 _MADE = ("account.age_days", "account.labels")
 """Columns that no table has."""
+_ARROW: dict[str, Callable[[pa.DataType], bool]] = {
+    "text": pa.types.is_string, "number": pa.types.is_integer, "share": pa.types.is_floating,
+    "flag": pa.types.is_boolean,
+}  # fmt: skip
+"""Types of the columns of signals, which may be declared in another way than when a rule was saved."""
 
 
 class SavedRules:
@@ -24,26 +29,22 @@ class SavedRules:
 
     def __init__(self, folder: DataFolder) -> None:
         self._ledger = RuleLedger(folder)
-        self._conditions: dict[str, RuleCondition] = {}
         self._seen: tuple[Snapshot, SnapshotValues] | None = None
+
+    @cached_property
+    def _saved(self) -> dict[str, SavedRule]:
+        return self._ledger.rules()
 
     @cached_property
     def rules(self) -> tuple[OwnRuleFile, ...]:
         """All of them, by name, in their present state."""
-        return tuple(one.file for one in self._ledger.rules().values())
+        return tuple(one.file for one in self._saved.values())
 
     def fitting(self, name: str, snapshot: Snapshot) -> Collection[str]:
         """Accounts that fit a rule at a snapshot."""
-        rule = self._ledger_file(name)
         if self._seen is None or self._seen[0] != snapshot:
             self._seen = snapshot, SnapshotValues(read_rule_rows(snapshot), snapshot.facts()["made_at"], self._ledger)
-        return fitting_accounts(rule, self._seen[1])
-
-    def _ledger_file(self, name: str) -> RuleCondition:
-        if name not in self._conditions:
-            text = next(one.when for one in self.rules if one.name == name)
-            self._conditions[name] = compile_condition(text, f"rule {name}: when")
-        return self._conditions[name]
+        return fitting_accounts(self._saved[name].condition, self._seen[1])
 
 
 class SnapshotValues:
@@ -105,9 +106,20 @@ def fitting_accounts(condition: RuleCondition, values: SnapshotValues) -> frozen
 
 
 def _columns_of(condition: RuleCondition, table: pa.Table, of: str) -> dict[str, list[Any]]:
-    """The columns of a table that a condition reads, by what it calls them."""
-    wanted = {name for name in condition.names if name.startswith(f"{of}.") and name not in _MADE}
-    return {name: table[_RENAMED.get(name, name.partition(".")[2])].to_pylist() for name in sorted(wanted)}
+    """The columns of a table that a condition reads, by what it calls them; those of signals are among accounts.
+
+    One that the snapshot does not have, or has with another type than the condition was checked with, is unknown.
+    """
+    own = (f"{of}.", "signal.") if of == "account" else (f"{of}.",)
+    found: dict[str, list[Any]] = {}
+    for name in sorted(one for one in condition.names if one.startswith(own) and one not in _MADE):
+        is_signal = name.startswith("signal.")
+        column = name if is_signal else _RENAMED.get(name, name.partition(".")[2])
+        known = column in table.column_names
+        if known and is_signal:
+            known = _ARROW[condition.columns[name].kind](table[column].type)
+        found[name] = table[column].to_pylist() if known else [None] * table.num_rows
+    return found
 
 
 def _without_unknown(columns: Mapping[str, list[Any]], rows: int) -> Iterator[Mapping[str, Any]]:

@@ -55,14 +55,14 @@ _FULLEST: dict[str, Any] = {
 class RuleColumn(NamedTuple):
     """One column that conditions may name."""
 
-    name: str  # such as `account.plan`
+    name: str  # such as `account.plan`, or `signal.radar` of a declared signal
     kind: str  # text, number, share, flag, moment or texts
     meaning: str
 
 
 @cache
 def rule_columns() -> Mapping[str, RuleColumn]:
-    """All columns, by name."""
+    """The columns that there always are, by name; `signal_columns` has those of declared signals."""
     declared = tomllib.loads(resources.files(__package__).joinpath("columns.toml").read_text(encoding="utf-8"))
     found = {}
     for table, columns in declared.items():
@@ -80,6 +80,7 @@ class RuleCondition:
     over: Literal["account", "hour"]  # what it is asked of: each account, or each of its hours
     names: frozenset[str]  # columns that it may read
     expression: cel.Expression
+    columns: Mapping[str, RuleColumn]  # all that it could have named
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Whether it is true of some values.
@@ -92,8 +93,18 @@ class RuleCondition:
             return False
 
 
-def compile_condition(text: str, where: str = "when") -> RuleCondition:
+def typed_columns(signals: Mapping[str, str]) -> Mapping[str, RuleColumn]:
+    """The columns that there always are, with those of signals.
+
+    `signals`: column -> type, as a saved rule keeps them.
+    """
+    return {**rule_columns(), **{name: RuleColumn(name, kind, "") for name, kind in signals.items()}}
+
+
+def compile_condition(text: str, where: str = "when", columns: Mapping[str, RuleColumn] | None = None) -> RuleCondition:
     """Check a condition, and prepare it; what it costs is not measured.
+
+    `columns`: that it may name; without it, those that there always are.
 
     Raises ConfigError: it is too long, is no CEL, names no column, mixes types, is no yes or no, or has loops in loops.
     """
@@ -101,7 +112,8 @@ def compile_condition(text: str, where: str = "when") -> RuleCondition:
         raise _refuse_condition(f"it has more than {MOST_CONDITION_CHARACTERS:,} characters", where)
     from cel_expr_python import cel  # start-up time, and 50 MB
 
-    types = {one.name: _cel_type(one.kind) for one in rule_columns().values()}
+    columns = rule_columns() if columns is None else columns
+    types = {one.name: _cel_type(one.kind) for one in columns.values()}
     try:
         expression = cel.NewEnv(variables=types).compile(text)
     except RuntimeError as error:  # all that the library raises
@@ -122,7 +134,7 @@ def compile_condition(text: str, where: str = "when") -> RuleCondition:
         )
     names = frozenset(name for name, _ in checked) & types.keys()
     over: Literal["account", "hour"] = "hour" if any(name.startswith("hour.") for name in names) else "account"
-    return RuleCondition(text, over, names, expression)
+    return RuleCondition(text, over, names, expression, columns)
 
 
 def measure_condition(condition: RuleCondition, examples: Iterable[Mapping[str, Any]], where: str = "when") -> float:
@@ -131,7 +143,7 @@ def measure_condition(condition: RuleCondition, examples: Iterable[Mapping[str, 
     `examples`: column -> value; they lead past what full values stop at, such as `account.plan == 'free' &&`. Raises
     ConfigError: it costs too much.
     """
-    full = {one.name: _FULLEST[one.kind] for one in rule_columns().values()}
+    full = {one.name: _FULLEST[one.kind] for one in condition.columns.values()}
     took = max(_measure_evaluation(condition, full | dict(values)) for values in ({}, *examples))
     if took > MOST_MICROSECONDS:
         said = "too many steps" if math.isinf(took) else f"{took:,.0f} microseconds"
@@ -141,13 +153,16 @@ def measure_condition(condition: RuleCondition, examples: Iterable[Mapping[str, 
     return took
 
 
-def check_values(values: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+def check_values(
+    values: Mapping[str, Any], where: str, columns: Mapping[str, RuleColumn] | None = None
+) -> Mapping[str, Any]:
     """Values of columns as `RuleCondition.holds` takes them, for an example.
 
-    Raises ConfigError: a column is not there, or the value is not of its type.
+    `columns`: as for `compile_condition`. Raises ConfigError: a column is not there, or the value is not of its type.
     """
+    columns = rule_columns() if columns is None else columns
     for name, value in values.items():
-        column = rule_columns().get(name)
+        column = columns.get(name)
         if column is None:
             raise _refuse_condition(f"there is no column {shorten(name, 60)}", where)
         kind = _PYTHON[column.kind]

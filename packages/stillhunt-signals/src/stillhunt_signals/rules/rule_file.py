@@ -8,7 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stillhunt import ConfigError
 from stillhunt.live import HIGHEST_CEILING, RuleTerms, parse_declared, rank
-from stillhunt_signals.rules.language import RuleCondition, check_values, compile_condition, measure_condition
+from stillhunt_signals.rules.language import (
+    RuleColumn,
+    RuleCondition,
+    check_values,
+    compile_condition,
+    measure_condition,
+)
 
 MOST_RULE_BYTES = 64 << 10
 """Bytes of the file of a rule. Judgement: a condition of 2 KB and some hundred examples."""
@@ -22,11 +28,12 @@ class RuleExample(BaseModel):
     fits: bool
     account: dict[str, Any] = {}
     hour: dict[str, Any] = {}
+    signal: dict[str, Any] = {}
 
     def values(self) -> Mapping[str, Any]:
         """Column -> value."""
-        own = {f"account.{name}": value for name, value in self.account.items()}
-        return own | {f"hour.{name}": value for name, value in self.hour.items()}
+        tables = {"account": self.account, "hour": self.hour, "signal": self.signal}
+        return {f"{table}.{name}": value for table, own in tables.items() for name, value in own.items()}
 
 
 class OwnRuleFile(RuleTerms):
@@ -45,12 +52,15 @@ class OwnRuleFile(RuleTerms):
         return self
 
 
-def parse_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleCondition]:
+def parse_rule(
+    content: bytes, name: str, columns: Mapping[str, RuleColumn] | None = None
+) -> tuple[OwnRuleFile, RuleCondition]:
     """A rule and its condition, checked, and tried by its examples.
 
     Args:
         content: TOML.
         name: of the file, for errors.
+        columns: as for `compile_condition`.
 
     Raises:
         ConfigError: something in it is unknown, malformed or of a wrong type, or an example says otherwise.
@@ -58,10 +68,10 @@ def parse_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleCondition]:
     if len(content) > MOST_RULE_BYTES:
         raise ConfigError("the rule cannot be used: it is larger than 64 KiB", where=name, next_step=_NEXT_STEP)
     rule = parse_declared(content, OwnRuleFile, "rule", name, next_step=_NEXT_STEP)
-    condition = compile_condition(rule.when, f"{name}: when")
+    condition = compile_condition(rule.when, f"{name}: when", columns)
     for place, example in enumerate(rule.example, 1):
         where = f"{name}: example {place}"
-        if condition.holds(check_values(example.values(), where)) is not example.fits:
+        if condition.holds(check_values(example.values(), where, columns)) is not example.fits:
             does = "does not fit" if example.fits else "fits"
             raise ConfigError(
                 f"the rule cannot be used: it {does} this example, and should be otherwise",
@@ -71,12 +81,14 @@ def parse_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleCondition]:
     return rule, condition
 
 
-def check_new_rule(content: bytes, name: str) -> tuple[OwnRuleFile, RuleCondition, float]:
+def check_new_rule(
+    content: bytes, name: str, columns: Mapping[str, RuleColumn] | None = None
+) -> tuple[OwnRuleFile, RuleCondition, float]:
     """What `parse_rule` gives, and the microseconds that the condition takes, which are measured once.
 
     Raises ConfigError: as there, or the condition costs too much.
     """
-    rule, condition = parse_rule(content, name)
+    rule, condition = parse_rule(content, name, columns)
     return rule, condition, measure_condition(condition, (one.values() for one in rule.example), f"{name}: when")
 
 

@@ -15,6 +15,7 @@ from stillhunt import ConfigError
 from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
 from stillhunt.live import DataFolder, RuleState
 from stillhunt.tools import DAY, escape_controls, label_text, name_of_person, note_of, read_secret
+from stillhunt_signals.rules.language import RuleColumn, RuleCondition, typed_columns
 from stillhunt_signals.rules.rule_file import OwnRuleFile, check_new_rule, parse_rule
 
 RULES_LEDGER = "rules.jsonl"
@@ -46,12 +47,21 @@ class SavedRule:
     by: str
     reason: str
     microseconds: float | None  # that it takes for one account, measured when it was saved; None from earlier versions
+    signals: Mapping[str, str]  # columns of signals that it or its examples name -> their types then
 
     @cached_property
+    def _checked(self) -> tuple[OwnRuleFile, RuleCondition]:
+        return parse_rule(self.content.encode(), f"rule {self.name}", typed_columns(self.signals))
+
+    @property
     def file(self) -> OwnRuleFile:
         """What the file says, in its present state; checked anew, but for its cost."""
-        rule, _ = parse_rule(self.content.encode(), f"rule {self.name}")
-        return rule.model_copy(update={"state": self.state})
+        return self._checked[0].model_copy(update={"state": self.state})
+
+    @property
+    def condition(self) -> RuleCondition:
+        """Its condition, with the types that signals had when it was saved."""
+        return self._checked[1]
 
 
 class RuleLedger:
@@ -60,9 +70,12 @@ class RuleLedger:
     What reads or changes it raises ConfigError where it was changed, or where a change is none that may be made, and
     OutputError where the file cannot be used. Accounts and cards stand in it under keyed hashes, so that an erasure
     leaves nothing behind that names anybody.
+
+    `columns`: that rules which are saved may name; without it, those that there always are.
     """
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, folder: DataFolder, columns: Mapping[str, RuleColumn] | None = None) -> None:
+        self._columns = columns
         self._ledger = FileLedger(folder.path / RULES_LEDGER, _NAMES)
 
     def entries(self) -> list[dict[str, Any]]:
@@ -81,8 +94,11 @@ class RuleLedger:
 
         `content`: of its file. `where`: name of the file, for errors.
         """
-        rule, _, took = check_new_rule(content, where)
-        about = {"name": rule.name, "state": rule.state, "content": content.decode(), "microseconds": round(took, 1)}
+        rule, condition, took = check_new_rule(content, where, self._columns)
+        named = condition.names.union(*(one.values() for one in rule.example))
+        signals = {name: condition.columns[name].kind for name in sorted(named) if name.startswith("signal.")}
+        kept = {"content": content.decode(), "microseconds": round(took, 1), "signals": signals}
+        about = {"name": rule.name, "state": rule.state, **kept}
         return self._append_rule(about, author)
 
     def set_rule_state(self, name: str, state: RuleState, author: ChangeAuthor) -> SavedRule:
@@ -90,7 +106,8 @@ class RuleLedger:
         found = self.rules().get(name)
         if found is None:
             raise ConfigError("no such rule was saved", where=f"rule {name[:64]}", next_step="list the rules")
-        about = {"name": name, "state": state, "content": found.content, "microseconds": found.microseconds}
+        kept = {"content": found.content, "microseconds": found.microseconds, "signals": found.signals}
+        about = {"name": name, "state": state, **kept}
         return self._append_rule(about, author)
 
     def put_label(self, subject: LabelSubject, value: str, label: str, days: float, author: ChangeAuthor) -> None:
@@ -166,4 +183,5 @@ def _collect_saved_rules(entries: Iterable[Mapping[str, Any]]) -> dict[str, Save
 
 def _saved_rule(entry: Mapping[str, Any]) -> SavedRule:
     about = ("name", "state", "content", "seq", "at", "by", "reason")
-    return SavedRule(**{name: entry[name] for name in about}, microseconds=entry.get("microseconds"))
+    kept = {name: entry[name] for name in about}
+    return SavedRule(**kept, microseconds=entry.get("microseconds"), signals=entry.get("signals", {}))

@@ -50,7 +50,7 @@ from stillhunt.watch.records import (
     record_hunt,
     recorded_looks,
 )
-from stillhunt.watch.rule_rows import RuleRows, collect_rule_rows, rule_files
+from stillhunt.watch.rule_rows import RuleRows, add_columns_beside, collect_rule_rows, rule_files
 from stillhunt.watch.shared.lease import confirm_lease
 from stillhunt.watch.shared.snapshots import (
     fetch_shared_snapshot,
@@ -209,6 +209,7 @@ def _signing_hunt(
 
     def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config, customers: pa.Table | None) -> None:
         signatures = compile_signatures(sketches, tables, settings, plan.now)
+        rule_rows = collect_rule_rows(sketches, tables, customers, flagged)
         found = partial(
             _Found,
             signatures=signatures,
@@ -217,7 +218,7 @@ def _signing_hunt(
             signs=early_signs(sketches, tables, plan.now),
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),
-            rule_rows=collect_rule_rows(sketches, tables, customers, flagged),
+            rule_rows=add_columns_beside(rule_rows, settings, customers),
         )
         made.append(found)
 

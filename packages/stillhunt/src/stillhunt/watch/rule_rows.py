@@ -1,6 +1,7 @@
 """What rules of the provider's own look at, kept beside the case of a snapshot: accounts, and their last busy hours."""
 
 from collections.abc import Collection, Mapping
+from importlib.metadata import entry_points
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import codes
+from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.errors import ContractError
 from stillhunt.base.schema_case import CASE_TABLES
@@ -18,6 +20,8 @@ from stillhunt.triage.account_facts import most_used_values, redacted_texts
 from stillhunt.triage.origins import ASPECTS, as_families
 from stillhunt.watch.snapshots import Snapshot
 
+KNOWN_BESIDE_GROUP = "stillhunt.known_beside"
+"""Entry points of functions (settings, accounts, accounts table) that give more columns of accounts, by account_id."""
 RULE_FILES = ("rule_accounts.parquet", "rule_hours.parquet", "rule_members.parquet")
 LEAST_HOUR_REQUESTS = 10
 """Requests of an account in an hour from which the hour is kept. Judgement: nobody writes a rule against fewer, and
@@ -87,6 +91,17 @@ def collect_rule_rows(
     flagged = tables["accounts"].filter(tables["accounts"]["flagged"])["account_id"].to_pylist()
     members = pa.table({"account_id": pa.array(sorted({*flagged, *flagged_before}), pa.string())})
     return RuleRows(accounts, hours.sort_by("account_id"), _add_customer_columns(members, customers))
+
+
+def add_columns_beside(rows: RuleRows, config: Config, customers: pa.Table | None) -> RuleRows:
+    """Rows with what other distributions know of the accounts beside the log.
+
+    `customers`: the accounts table.
+    """
+    accounts = rows.accounts
+    for point in sorted(entry_points(group=KNOWN_BESIDE_GROUP), key=lambda one: one.name):
+        accounts = _with_columns_of(accounts, point.load()(config, accounts, customers))
+    return rows._replace(accounts=accounts)
 
 
 def rule_files(rows: RuleRows) -> dict[str, bytes]:
