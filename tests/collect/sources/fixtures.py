@@ -137,6 +137,8 @@ FIXTURES: Mapping[str, Fixture] = {
     "vertex": Fixture(RECORDS["vertex"], ("7315802184490319872",), _SQL_MICROS),
     "kong": Fixture([KONG, _OTHER_KONG], ("9ec9264a", "9ec9264b"), ("1793613600000", "1793613600123", 123_000)),
     "cloudflare": Fixture(RECORDS["cloudflare"], ("01JADMCQQQBWH3NXZ5GCRN98DP",), _ISO),
+    "portkey": Fixture(RECORDS["portkey"], ("0d6f8c1e-6d55-4a39-9b1c-6b8f0b0c9a01",), _ISO),
+    "openrouter": Fixture(RECORDS["openrouter"], ("gen-1793613600-abcdefghijklmnopqrst",), _SQL),
     "otlp": Fixture(_spans(1), ("call-1",), _nanos(1), made=_spans),
     "otlp-logs": Fixture(_events(1), (f"{0xCD00 + 1:016x}",), _nanos(1), made=_events),
     "batch": Fixture(RECORDS["batch"], ("row-1", "row-2", "row-3")),

@@ -53,6 +53,7 @@ EXCEPTIONS = {
     },
     "helicone": {"country": "NO", "api_key_id": "key-1"},
     "kong": {"api_key_id": "cred-1", "status": 200},
+    "openrouter": {"api_key_id": "key-1"},
 }
 
 

@@ -24,6 +24,8 @@ from tests.collect.sources.cloud_records import (
     KONG,
     LANGFUSE_INGESTION,
     OBSERVATION,
+    OPENROUTER,
+    PORTKEY,
     VERTEX,
 )
 from tests.collect.sources.reading import read_logs
@@ -204,6 +206,25 @@ def test_cloudflare_pages_and_encrypted_records(tmp_path: Path) -> None:
     }
     row = only([pushed], tmp_path)
     assert (row["account_id"], row["prompt"], row["model"]) == ("g", None, "m")
+
+
+def test_portkey_in_its_older_form_and_with_the_times_of_a_browser(tmp_path: Path) -> None:
+    older = {name: value for name, value in PORTKEY.items() if name not in ("id", "request", "response", "metadata")}
+    older |= {"request.body": json.dumps(PORTKEY["request"]), "response": {"body": PORTKEY["response"], "status": 200}}
+    older["created_at"] = "Mon Nov 02 2026 11:00:00 GMT+0100 (Central European Standard Time)"
+    row = only([older], tmp_path)
+    assert (row["request_id"], row["account_id"]) == ("trace-1", "openai-1")
+    assert (row["prompt"], row["response"]) == ("How tall is a lighthouse?", "Often some thirty metres.")
+    assert row["timestamp"] == only([PORTKEY], tmp_path)["timestamp"]
+
+
+def test_openrouter_as_it_is_exported(tmp_path: Path) -> None:
+    path = tmp_path / "openrouter_activity_2026-11-02.csv"
+    unnamed = {**OPENROUTER, "user": ""}
+    path.write_text("\n".join(",".join(line) for line in (OPENROUTER, OPENROUTER.values(), unnamed.values())) + "\n")
+    first, second = read_logs(path).rows
+    assert (first["account_id"], second["account_id"]) == ("acct-1", "key-1")
+    assert (first["input_tokens"], first["output_tokens"], first["prompt"]) == (21, 6, None)
 
 
 def test_kong_without_ai_is_no_call(tmp_path: Path) -> None:

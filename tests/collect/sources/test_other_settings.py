@@ -129,6 +129,7 @@ def _put(record: Any, name: str, values: dict[str, Any]) -> bool:
         ("vertex", "full_request"),
         ("kong", "request"),
         ("cloudflare", "request"),
+        ("portkey", "request"),
         ("batch", "body"),
         ("nginx", "request_body"),
         ("bodies", "request"),

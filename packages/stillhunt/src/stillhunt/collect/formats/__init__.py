@@ -10,7 +10,17 @@ from stillhunt.collect.formats.edge import envoy, nginx
 from stillhunt.collect.formats.litellm import calls, customers
 from stillhunt.collect.formats.otlp import sources
 from stillhunt.collect.formats.source import Sample, Source
-from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, helicone, kong, langfuse, vertex
+from stillhunt.collect.formats.vendors import (
+    azure,
+    bedrock,
+    cloudflare,
+    helicone,
+    kong,
+    langfuse,
+    openrouter,
+    portkey,
+    vertex,
+)
 from stillhunt.plugins.groups import READERS, load_plugins
 
 SOURCES: tuple[Source, ...] = (
@@ -23,6 +33,8 @@ SOURCES: tuple[Source, ...] = (
     *vertex.SOURCES,
     *kong.SOURCES,
     *cloudflare.SOURCES,
+    *portkey.SOURCES,
+    *openrouter.SOURCES,
     *sources.SOURCES,
     *batches.SOURCES,
     *envoy.SOURCES,
