@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from stillhunt import OutputError
 from stillhunt.base.config import Config
 from stillhunt.base.shape import TIMESTAMP
 from stillhunt.live import DataFolder
@@ -126,13 +128,31 @@ def test_who_only_reads_sign_ups_writes_nothing(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() != before
 
 
-def test_a_full_disk_answers_nobody_wrongly(parts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_args: Any) -> None:
-        raise OSError(28, "No space left on device")
+def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, write = DataFolder(tmp_path / "full"), os.write
+    kept, path = RegisteredSignUps(folder, 0), folder.path / "sign-ups.jsonl"
+    assert kept.register(SignUp(1, 1, True, {"card": 4}))
+    before = path.read_bytes()
 
-    monkeypatch.setattr(module, "_append_lines", full)
-    parts[0].register(SignUp(1, 1, True, {"card": 4}))
-    assert len(parts[0].with_value("card", 4)) == 1
+    def fill_up(handle: int, content: Any) -> int:
+        """The disk takes five bytes more."""
+        if os.fstat(handle).st_size > len(before):
+            raise OSError(28, "No space left on device")
+        return write(handle, bytes(content)[:5])
+
+    monkeypatch.setattr(os, "write", fill_up)
+    assert not kept.register(SignUp(2, 2, True, {"card": 4}))
+    assert not kept.register(SignUp(3, 3, True, {"card": 4}))
+    assert [one.at for one in kept.with_value("card", 4)] == [1, 2, 3]
+    assert kept.problem.endswith(" in memory alone: No space left on device")
+    assert path.read_bytes() == before  # no half line
+    with pytest.raises(OutputError, match="2 sign-ups are in memory alone"):
+        kept.save()
+    monkeypatch.undo()
+    kept.save()
+    assert kept.problem == ""
+    assert kept.register(SignUp(4, 4, True, {"card": 4}))
+    assert [one.at for one in RegisteredSignUps(folder, 0).with_value("card", 4)] == [1, 2, 3, 4]
 
 
 def test_without_accounts_there_is_nobody(parts: Any) -> None:

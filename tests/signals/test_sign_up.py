@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,12 @@ import pytest
 
 from server.serving import serving
 from stillhunt.base.config import Config
+from stillhunt.watch.database.tables import CAMPAIGN_ROWS
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.known_database import open_database
+from stillhunt.watch.links import enter_links
+from stillhunt.watch.signatures.matcher import LinkedAccount
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.parts import Stream, new_part
 from stillhunt_server.api.gateway_home import SIGN_UP_PATH
@@ -166,11 +171,33 @@ def test_a_device_of_a_member_ties_to_its_campaign(ask: Ask) -> None:
     assert (found["answer"], found["bits"]) == ("hold", 10.0)
 
 
+def test_an_account_that_goes_on_with_a_queue_is_told_at_its_first_requests(
+    hunted: tuple[Path, Config], ask: Ask
+) -> None:
+    """What it asked can be copied, so that it is said and asks nothing of anybody."""
+    why = ("31 of its first 50 requests are about what the queue of campaign c-1 was about", "more")
+    with closing(open_database(hunted[0], "")) as database:
+        (campaign,) = [row["campaign_id"] for row in database.read(CAMPAIGN_ROWS.select())]
+        link = LinkedAccount("came-back", campaign, 12.5, 50, 31, 0, 0, why)
+        enter_links(database, [link], Config().alerts)
+    for _ in range(200):  # the desk looks once a second, when it is asked
+        found = ask(account_id="came-back", **NOBODY)
+        if found["ties"]:
+            break
+        threading.Event().wait(0.05)
+    (tie,) = found["ties"]
+    assert (tie["kind"], tie["campaign_id"], tie["bits"], tie["statement"]) == ("requests", campaign, 10.0, why[0])
+    assert (found["answer"], found["bits"], found["problem"]) == ("none", 0.0, "")
+    assert ask(account_id="came-back")["ties"] == [tie]
+    assert ask(account_id="somebody")["ties"] == []
+
+
 @pytest.mark.parametrize(
     ("status", "asked"),
     [
         (400, {}),
         (400, {"plan": "free"}),
+        (400, {"account_id": ""}),
         (400, {"card": 5}),
         (400, {"card": "x", "kart": "y"}),
         (400, {"card": "x" * 1025}),

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from stillhunt import StillhuntError
 from stillhunt_server.plugins import SIGN_UP_PATH, GatewayForm, Gateways, RefusedError, reply
 from stillhunt_signals.sign_up.desk import SignUpDesk
 from stillhunt_signals.sign_up.identifiers import NewCustomer
@@ -17,7 +18,7 @@ _Text = Annotated[str, msgspec.Meta(max_length=1024)]
 
 
 class SignUpQuestion(msgspec.Struct, forbid_unknown_fields=True):
-    """The body; at least one of card, device, mail and ip."""
+    """The body; at least one of account_id, card, device, mail and ip."""
 
     account_id: _Text | None = None  # of the account, where it has one already; asked again, it is the same sign-up
     plan: _Text | None = None
@@ -43,8 +44,8 @@ async def answer_sign_up(gateways: Gateways, scope: Any, receive: Any, send: Any
         raise RefusedError(
             400, "the body is no such JSON: texts of account_id, plan, card, device, mail, ip"
         ) from error
-    if not (asked.card or asked.device or asked.mail or asked.ip):
-        raise RefusedError(400, "give at least one of card, device, mail and ip")
+    if not (asked.account_id or asked.card or asked.device or asked.mail or asked.ip):
+        raise RefusedError(400, "give at least one of account_id, card, device, mail and ip")
     desk = await _desk_of(gateways)
     if desk.is_due():
         behind = asyncio.ensure_future(asyncio.to_thread(desk.look))
@@ -67,9 +68,12 @@ async def _desk_of(gateways: Gateways) -> SignUpDesk:
         home = gateways.home
         if home is None:
             raise RefusedError(503, "this server has no data folder")
-        found = await asyncio.to_thread(
-            SignUpDesk, home.folder, home.database, home.config, lambda: gateways.decisions.answers.policy
-        )
+        try:
+            found = await asyncio.to_thread(
+                SignUpDesk, home.folder, home.database, home.config, lambda: gateways.decisions.answers.policy
+            )
+        except StillhuntError as error:
+            raise RefusedError(503, f"{error.what}; next: {error.next_step}") from error
         found = _DESKS.setdefault(gateways, found)
     return found
 

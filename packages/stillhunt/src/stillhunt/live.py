@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stillhunt.decide.simulation import Simulation, simulate
     from stillhunt.watch.child import hunt_in_child
     from stillhunt.watch.database.store import WatchDatabase
-    from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS
+    from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS
     from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, DataFolder
     from stillhunt.watch.hunting import HuntPlan
     from stillhunt.watch.known_database import open_database

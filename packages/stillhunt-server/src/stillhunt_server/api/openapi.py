@@ -70,7 +70,7 @@ class Answered(BaseModel):
 
 
 class NewCustomerQuestion(BaseModel):
-    """A provider's question about a new customer; at least one of card, device, mail and ip."""
+    """A provider's question about a new customer; at least one of account_id, card, device, mail and ip."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -98,10 +98,13 @@ class NewCustomerAnswer(BaseModel):
     message: str = Field(description="What the customer may be told.")
     bits: float = Field(description="Of the ties to the campaign with the most.")
     ties: list[dict[str, Any]] = Field(
-        description="Campaign, bits and kinds of each tie, those of the most bits first."
+        description="Campaign, bits and kind of each tie, those of the most bits first; requests: what it asked since."
     )
     free_tiers: FreeTierCount
     snapshot: int = Field(description="Number of the hunt that they rest on; 0 before the first.")
+    problem: str = Field(
+        description="What the server cannot do now, such as keep sign-ups on a full disk; usually empty."
+    )
 
 
 @cache

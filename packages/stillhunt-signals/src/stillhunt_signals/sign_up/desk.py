@@ -1,12 +1,15 @@
 """What is answered when somebody signs up, or sends a first request: from memory, while hunts go on beside."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from stillhunt import StillhuntError
 from stillhunt.live import (
+    LINKED_ACCOUNTS,
     REASON_TEXTS,
     SENDER_BITS,
     Config,
@@ -20,9 +23,17 @@ from stillhunt.live import (
     read_rule_rows,
 )
 from stillhunt_signals.sign_up.identifiers import PERSONAL_KINDS, Hashes, IdentifierKind, NewCustomer, SignUpHasher
-from stillhunt_signals.sign_up.known import NOTHING_KNOWN, CampaignTie, KnownValues, collect_known_values, ties_of
+from stillhunt_signals.sign_up.known import (
+    NOTHING_KNOWN,
+    CampaignTie,
+    KnownValues,
+    collect_known_values,
+    list_links,
+    ties_of,
+)
 from stillhunt_signals.sign_up.registered import RegisteredSignUps, SignUp
 
+_LOG = logging.getLogger("stillhunt")
 FRESH_SECONDS = 1.0
 """How often it is looked for a new snapshot. Judgement: hunts are minutes apart."""
 _ORDER: tuple[SignUpAnswer, ...] = ("none", "step_up", "hold")
@@ -45,10 +56,12 @@ class SignUpReply(NamedTuple):
     # reason, message: why, as the new customer may be told; "" where nothing is asked of them
     reason: ReasonCode | str
     message: str
-    bits: float  # of the ties to the campaign with the most
+    bits: float  # of the ties to the campaign with the most; those by requests, which anybody can copy, add none
     ties: tuple[CampaignTie, ...]  # to all campaigns, those of the most bits first
     free_tiers: FreeTiers
     snapshot: int  # number of the hunt that they rest on; 0 before the first
+    # what this server cannot do now: keep sign-ups (they are tried again each second), or read the latest hunt; ""
+    problem: str
 
 
 class SignUpDesk:
@@ -66,28 +79,42 @@ class SignUpDesk:
         self._registered = RegisteredSignUps(folder, time.time_ns() // 1000)
         self._known = NOTHING_KNOWN
         self._rests_on: tuple[int, tuple[str, ...]] = (0, ())
+        self._newest_link: list[dict[str, Any]] = []
         self._look_at, self._looking = 0.0, threading.Lock()
         self.problem = ""
-        """Why what is known is not what the latest hunt left; "" where it is."""
+        """Why what is known is not what the latest hunt left, or sign-ups cannot be kept; "" where all is well."""
         self.look()
 
     def look(self) -> None:
         """Read what the latest hunt left, if that is another one than before, or the policy names other plans."""
         if not self._looking.acquire(blocking=False):
             return
+        problems = []
         try:
-            self._registered.shorten_file()
-            snapshot, plans = latest_snapshot(self._folder), self._policy().sign_up.trial_plans
-            rests_on = (snapshot.sequence if snapshot is not None else 0, plans)
-            if snapshot is not None and rests_on != self._rests_on:
-                self._known = collect_known_values(read_rule_rows(snapshot), self._database, self._hasher, plans)
-                self._rests_on = rests_on
-            self.problem = ""
-        except StillhuntError as error:  # what is known still holds
-            self.problem = error.what
+            for step in (self._registered.save, self._registered.shorten_file, self._read_latest):
+                try:
+                    step()
+                except StillhuntError as error:  # what is known still holds
+                    problems.append(f"{error.what}; next: {error.next_step}")
+            said = "; ".join(problems)
+            if said and said != self.problem:
+                _LOG.error("Sign-ups: %s", said)
+            self.problem = said
         finally:
             self._look_at = time.monotonic() + FRESH_SECONDS
             self._looking.release()
+
+    def _read_latest(self) -> None:
+        snapshot, plans = latest_snapshot(self._folder), self._policy().sign_up.trial_plans
+        rests_on = (snapshot.sequence if snapshot is not None else 0, plans)
+        if snapshot is not None and rests_on != self._rests_on:
+            known = collect_known_values(read_rule_rows(snapshot), self._database, self._hasher, plans)
+            self._known = replace(known, linked=self._known.linked)
+            self._rests_on = rests_on
+        newest = self._database.read(LINKED_ACCOUNTS.select().order_by(LINKED_ACCOUNTS.c.at.desc()).limit(1))
+        if newest != self._newest_link:  # links come between hunts, too
+            self._known = replace(self._known, linked=list_links(self._database, self._hasher))
+            self._newest_link = newest
 
     def is_due(self) -> bool:
         """Whether somebody should `look`, in another thread than the one that answers."""
@@ -105,11 +132,13 @@ class SignUpDesk:
         trial = (customer.plan or "").lower() in {one.lower() for one in terms.trial_plans}
         ties = [*ties_of(known, hashes), *self._device_ties(known, hashes, account)]
         bits = combined_bits(ties)
+        ties += known.linked.get(account, ())
         tiers = self._count_free_tiers(known, hashes, account, trial=trial)
         would, reason = _choose_answer(terms, max(bits.values(), default=0.0), tiers.accounts if trial else 0)
         in_force = policy.mode == "enforce" and not policy.kill_switch
-        ordered = sorted(ties, key=lambda tie: (-bits[tie.campaign_id], tie.campaign_id, -tie.bits, tie.kind))
-        self._registered.register(SignUp(now, account, trial, hashes))
+        ordered = sorted(ties, key=lambda tie: (-bits.get(tie.campaign_id, 0.0), tie.campaign_id, -tie.bits, tie.kind))
+        if hashes and not self._registered.register(SignUp(now, account, trial, hashes)):
+            self._look_at = 0.0  # whoever looks next tries to keep it
         return SignUpReply(
             would if in_force else "none",
             would,
@@ -119,6 +148,7 @@ class SignUpDesk:
             tuple(ordered),
             tiers,
             self._rests_on[0],
+            self._registered.problem or self.problem,
         )
 
     def _device_ties(self, known: KnownValues, hashes: Hashes, account: int) -> list[CampaignTie]:

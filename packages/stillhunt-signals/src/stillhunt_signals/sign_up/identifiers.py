@@ -16,6 +16,8 @@ IDENTIFIER_COLUMNS: dict[IdentifierKind, str] = {
     "domain": "email_domain",
 }  # fmt: skip
 """Kind -> column of the accounts table; devices are known from sign-ups alone."""
+TieKind = IdentifierKind | Literal["requests"]
+"""What an account has in common with a campaign: a value, or what it has asked since (its template or work queue)."""
 Hashes = dict[IdentifierKind, int]
 
 

@@ -1,5 +1,6 @@
 """What a hunt leaves for sign-ups: which values members of campaigns have, and how many free tiers have each value."""
 
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
@@ -15,6 +16,7 @@ from stillhunt.live import (
     CAMPAIGN_MEMBERS,
     CAMPAIGN_ROWS,
     LEAST_PHRASE_ACCOUNTS,
+    LINKED_ACCOUNTS,
     PHRASE_SMOOTHING,
     SENDER_BITS,
     RuleRows,
@@ -26,19 +28,21 @@ from stillhunt_signals.sign_up.identifiers import (
     Hashes,
     IdentifierKind,
     SignUpHasher,
+    TieKind,
     hash_domain,
 )
 
 
 class CampaignTie(NamedTuple):
-    """What one value has in common with a campaign."""
+    """What one value, or what an account asked, has in common with a campaign."""
 
-    kind: IdentifierKind
+    kind: TieKind
     campaign_id: str
     status: str  # of the campaign: active, dormant, merged or ended
     bits: float  # by how much more common the value is among its flagged members than elsewhere; at most 10
     members: int  # flagged members with the value
     others: int  # other accounts of the last hunt with it
+    statement: str = ""  # of what was asked: why it is linked, which names nobody
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class KnownValues:
     # of cards and mails, the values that accounts with free tiers have, sorted, and how many have each
     trials: Mapping[IdentifierKind, tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]]
     trial_accounts: npt.NDArray[np.uint64]  # keyed hashes of the ids of these accounts, sorted
+    linked: Mapping[int, tuple[CampaignTie, ...]]  # keyed hash of an account's id -> its links by what it asked
 
     def has_trial(self, account: int) -> bool:
         """Whether the hunt saw this account, by the keyed hash of its id, with a free tier."""
@@ -66,7 +71,7 @@ class KnownValues:
         return int(counts[place]) if place < len(values) and values[place] == value else 0
 
 
-NOTHING_KNOWN = KnownValues({}, {}, {}, np.zeros(0, np.uint64))
+NOTHING_KNOWN = KnownValues({}, {}, {}, np.zeros(0, np.uint64), {})
 
 
 def collect_known_values(
@@ -74,7 +79,7 @@ def collect_known_values(
 ) -> KnownValues:
     """What the rows of a snapshot and the members of campaigns say."""
     member = CAMPAIGN_MEMBERS.c
-    status = {row["campaign_id"]: row["status"] for row in database.read(CAMPAIGN_ROWS.select())}
+    status = _read_status(database)
     flagged: defaultdict[str, set[str]] = defaultdict(set)
     for row in database.read(CAMPAIGN_MEMBERS.select().where(member.flagged == 1)):
         flagged[row["campaign_id"]].add(row["account_id"])
@@ -92,7 +97,26 @@ def collect_known_values(
         kind: _count_values(own[IDENTIFIER_COLUMNS[kind]]) for kind in PERSONAL_KINDS if kind in IDENTIFIER_COLUMNS
     }
     accounts, _ = _count_values(hasher.secrets_of("account", own["account_id"].cast(pa.string()).combine_chunks()))
-    return KnownValues({about: tuple(found) for about, found in ties.items()}, campaigns, trials, accounts)
+    return KnownValues({about: tuple(found) for about, found in ties.items()}, campaigns, trials, accounts, {})
+
+
+def _read_status(database: WatchDatabase) -> dict[str, str]:
+    return {row["campaign_id"]: row["status"] for row in database.read(CAMPAIGN_ROWS.select())}
+
+
+def list_links(database: WatchDatabase, hasher: SignUpHasher) -> dict[int, tuple[CampaignTie, ...]]:
+    """Links by a campaign's template or its work queue, of accounts by the keyed hashes of their ids."""
+    status = _read_status(database)
+    rows = database.read(LINKED_ACCOUNTS.select())
+    hashed = hasher.secrets_of("account", pa.array([row["account_id"] for row in rows], pa.string())).to_pylist()
+    found: defaultdict[int, list[CampaignTie]] = defaultdict(list)
+    for account, row in zip(hashed, rows, strict=True):
+        name, why = row["campaign_id"], json.loads(row["reasons"])
+        bits = min(round(row["bits"], 2), SENDER_BITS.most_sender_bits)
+        found[account].append(
+            CampaignTie("requests", name, status.get(name, "ended"), bits, 0, 0, why[0] if why else "")
+        )
+    return {account: tuple(ties) for account, ties in found.items()}
 
 
 def _list_ties(

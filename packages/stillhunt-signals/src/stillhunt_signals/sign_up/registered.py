@@ -1,7 +1,8 @@
 """Sign-ups that were asked about, so that the next ones are compared with them before any hunt sees them.
 
 A file in the data folder has one line each, with keyed hashes and no names. It is appended to without waiting for the
-disk: a power failure may lose the last ones, which the accounts table has at the next hunt.
+disk: a power failure may lose the last ones, which the accounts table has at the next hunt. Those that a full disk does
+not take are said to be unsaved, and tried again.
 """
 
 import json
@@ -13,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stillhunt import OutputError
 from stillhunt.live import DataFolder
-from stillhunt.tools import DAY, write_whole
+from stillhunt.tools import DAY, fill, write_whole
+from stillhunt_signals.appending import append_whole
 from stillhunt_signals.sign_up.identifiers import IDENTIFIER_KINDS, PERSONAL_KINDS, Hashes, IdentifierKind
 
 SIGN_UPS_FILE = "sign-ups.jsonl"
@@ -53,6 +56,9 @@ class RegisteredSignUps:
         self._with: dict[IdentifierKind, dict[int, deque[SignUp]]] = {kind: {} for kind in PERSONAL_KINDS}
         self._lines = 0
         self._late: list[SignUp] | None = None
+        self._unsaved: deque[SignUp] = deque(maxlen=KEPT_SIGN_UPS)
+        self.problem = ""
+        """Why the latest sign-ups are not in the file; "" where they are."""
         for one in _iterate_stored(self._path):
             self._lines += 1
             if one.at > now - REMEMBERED_DAYS * DAY:
@@ -77,22 +83,49 @@ class RegisteredSignUps:
         with self._lock:
             return {one.account: one.hashes["device"] for one in self._kept if one.account and "device" in one.hashes}
 
-    def register(self, sign_up: SignUp) -> None:
-        """Remember one; a second one of the same account and values is the same."""
+    def register(self, sign_up: SignUp) -> bool:
+        """Remember one; a second one of the same account and values is the same.
+
+        Returns:
+            Whether it is in the file; else `problem` says why not, and `save` tries it again.
+        """
         with self._lock:
             for kind in PERSONAL_KINDS:
                 for known in self._with[kind].get(sign_up.hashes.get(kind, 0), ()):
                     if known.account == sign_up.account and known.account and known.hashes == sign_up.hashes:
-                        return
+                        return not self._unsaved
             self._keep(sign_up)
-            self._lines += 1
-            if self._late is not None:
-                self._late.append(sign_up)
-            with suppress(OSError):  # the disk is full: it is known until the next start, and the answer does not wait
-                _append_lines(self._path, [sign_up])
+            self._unsaved.append(sign_up)
+            if not self.problem:  # while the disk is full, whoever looks tries all of them at once
+                self._write_unsaved()
+            return not self._unsaved
+
+    def save(self) -> None:
+        """Try again to write what is in no file yet. Raises OutputError: the disk is still full, or the like."""
+        with self._lock:
+            if self._unsaved:
+                self._write_unsaved()
+            if self.problem:
+                raise OutputError(self.problem, where=str(self._path), next_step="free space in the data folder")
+
+    def _write_unsaved(self) -> None:
+        try:
+            _append_lines(self._path, self._unsaved)
+        except OSError as error:
+            many = fill("{n:sign-up} {n:is|are} in memory alone", n=len(self._unsaved))
+            self.problem = f"{many}: {error.strerror or error}"
+            return
+        self.problem = ""
+        self._lines += len(self._unsaved)
+        if self._late is not None:
+            self._late += self._unsaved
+        self._unsaved.clear()
 
     def shorten_file(self) -> None:
-        """Write the file anew where it has far more than is kept; sign-ups are answered meanwhile."""
+        """Write the file anew where it has far more than is kept; sign-ups are answered meanwhile.
+
+        Raises OutputError: there is no room for another one beside it, which stays.
+        """
         with self._lock:
             if self._lines <= LONGEST_FILE * KEPT_SIGN_UPS or self._late is not None:
                 return
@@ -104,9 +137,15 @@ class RegisteredSignUps:
                 _append_lines(beside, self._late)
                 beside.replace(self._path)
                 self._lines = len(kept) + len(self._late)
+        except OSError as error:
+            raise OutputError(
+                f"the file of sign-ups cannot be written anew: {error.strerror or error}",
+                where=str(self._path), next_step="free space in the data folder",
+            ) from error  # fmt: skip
         finally:
             with self._lock:
                 self._late = None
+            beside.unlink(missing_ok=True)
 
     def _keep(self, sign_up: SignUp) -> None:
         self._kept.append(sign_up)
@@ -124,11 +163,8 @@ class RegisteredSignUps:
 
 
 def _append_lines(path: Path, sign_ups: Iterable[SignUp]) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(handle, b"".join(map(_line_of, sign_ups)) or b"\n")
-    finally:
-        os.close(handle)
+    """Append all of them, or none where the disk does not take them. Raises OSError: it does not."""
+    append_whole(path, b"".join(map(_line_of, sign_ups)) or b"\n")
 
 
 def _end_torn_line(path: Path) -> None:
