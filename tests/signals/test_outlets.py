@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from stillhunt import Config, ConfigError
+from stillhunt import Config, ConfigError, OutputError
 from stillhunt.cli.app import app
 from stillhunt.watch.alerts.webhook import signature
 from stillhunt.watch.known_database import open_database
@@ -153,6 +154,27 @@ def test_what_is_not_taken_is_tried_again_and_never_told_twice(listener: Listene
         ("ended", False),
         ("told", True),
     ]
+
+
+def test_what_cannot_be_kept_is_taken_back_at_once(
+    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its receipt in the ledger, nobody could undo it later."""
+    ledger, declared = TellingLedger(tmp_path), {"radar": outlets(listener)["radar"]}
+    ledger.switch("radar", "Ada", "", NOW, on=True)
+    before = (tmp_path / "told.jsonl").read_bytes()
+
+    def fill_up(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", fill_up)
+    with pytest.raises(OutputError, match="No space left"):
+        list(ledger.reconcile(declared, wanted("a"), NOW))
+    monkeypatch.undo()
+    items = "/v1/radar/value_list_items"
+    assert listener.calls() == [("POST", items), ("DELETE", f"{items}/rsli_1")]
+    assert (tmp_path / "told.jsonl").read_bytes() == before
+    assert len(list(ledger.reconcile(declared, wanted("a"), NOW))) == 1
 
 
 def test_no_address_and_no_key_is_in_an_error() -> None:

@@ -78,4 +78,4 @@ async def _desk_of(gateways: Gateways) -> SignUpDesk:
     return found
 
 
-SIGN_UP = GatewayForm("signup", SIGN_UP_PATH, answer_sign_up)
+SIGN_UP = GatewayForm("signup", SIGN_UP_PATH, answer_sign_up, plain_status=True)

@@ -75,11 +75,14 @@ class GatewayForm:
         path: where it asks.
         answer: answers one question, whose token was checked: by `Gateways.body`, `ask` and `reply`, or by raising
             `RefusedError`.
+        plain_status: whether refusals keep their status. A gateway would refuse the customer for a 401 or 403; at 503
+            it does what was chosen for failures.
     """
 
     name: str
     path: str
     answer: Callable[[Gateways, Scope, Receive, Send], Awaitable[None]]
+    plain_status: bool = False
 
 
 class Gateways:
@@ -118,6 +121,7 @@ class Gateways:
         self._held = 0
         self._decoders = Decoders(MOST_GUARDED_BYTES, processes=1)
         self._exact = {form.path: partial(form.answer, self) for form in all_forms()}
+        self._plain = {form.path for form in all_forms() if form.plain_status}
         self.answered: Counter[tuple[str, str]] = Counter()
         """Path of the question and what was answered: an action, or "unknown account", "refused"."""
 
@@ -141,8 +145,7 @@ class Gateways:
         except RefusedError as refused:
             self.answered[path if path in self._exact else ENVOY_PATH, "refused"] += 1
             body = msgspec.json.encode({"error": refused.text})
-            # A gateway would refuse the customer for a 401 or 403; at 503 it does what was chosen for failures.
-            status = refused.status if path in (DECIDE_PATH, SIGN_UP_PATH) else 503
+            status = refused.status if path in self._plain else 503
             extra = _EXTRA.get(status, [])
             await reply(send, status, body, [*extra, (b"connection", b"close")])
 
@@ -365,7 +368,7 @@ def _path_faults(form: GatewayForm) -> str:
 
 
 GATEWAY_FORMS = (
-    GatewayForm("decide", DECIDE_PATH, Gateways._answer_decide_request),
+    GatewayForm("decide", DECIDE_PATH, Gateways._answer_decide_request, plain_status=True),
     GatewayForm("nginx", NGINX_PATH, Gateways._answer_nginx_request),
     GatewayForm("litellm", LITELLM_PATH, Gateways._answer_litellm_request),
 )

@@ -1,9 +1,12 @@
 """What each outlet was told, in a ledger of the data folder, and what it still has to be told."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stillhunt import OutputError
 from stillhunt.ledger.file_ledger import FileLedger, LedgerNames
 from stillhunt_signals.outlets.declared import Outlet, OutletError, ToldDecision, send_to
 
@@ -73,18 +76,14 @@ class TellingLedger:
             receipt = send_to(outlet, told, now, ends=ends)
         except OutletError as error:
             return OutletChange(outlet.name, event, told.account_id, str(error))
-        self._ledger.append(
-            {
-                "event": event,
-                "outlet": outlet.name,
-                "account_id": told.account_id,
-                "value": told.value,
-                "action": told.action,
-                "until": told.until,
-                "receipt": receipt,
-                "at": now,
-            }
-        )
+        about = {name: getattr(told, name) for name in ("account_id", "value", "action", "until")}
+        try:
+            self._ledger.append({"event": event, "outlet": outlet.name, **about, "receipt": receipt, "at": now})
+        except OutputError:  # the disk is full: what nobody could take back later is taken back at once
+            if not ends:
+                with suppress(OutletError):
+                    send_to(outlet, replace(told, receipt=receipt), now, ends=True)
+            raise
         return OutletChange(outlet.name, event, told.account_id)
 
     @staticmethod
