@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,14 +16,19 @@ from typer.testing import CliRunner
 import stillhunt
 from evidence.hunted import SHORT, packed, world_files
 from golden.golden_world import SPEC
+from server.console.console_html import page_of
+from server.console.console_scenes import open_scene, publish, seed_people
 from stillhunt import Config
 from stillhunt.case import evidence_about
 from stillhunt.cli.app import app
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.verdict.rules import Weighed, judge_weighed, weigh_findings
+from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
 from stillhunt_evidence.packs.contents import cut_case
 from stillhunt_evidence.packs.making import verdict_again
 from stillhunt_lab.worlds.build import build_world
+from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_signals.signals.declared import signal_of
 from stillhunt_signals.signals.learned_file import write_learned
 from stillhunt_signals.signals.learning import learn_signal
@@ -88,6 +94,23 @@ def test_the_verdict_follows_from_its_rows_and_a_pack_says_nothing_of_it(folder:
 def test_a_signal_that_may_leave_is_in_a_pack(tmp_path: Path) -> None:
     case = hunted(tmp_path, True)
     assert outside_row(case)["kind"] == "outside_harvest_told"
+
+
+def test_the_console_says_what_they_change(folder: Path, tmp_path: Path, runner: asyncio.Runner) -> None:
+    data, case = DataFolder(tmp_path / "hunted"), hunted(folder, False)
+    database = WatchDatabase("", data.database)
+    publish(data, case, 1, database)
+    seed_people(database)
+    database.close()
+    signals = {**signal_settings(folder), "gone": {**FLAG, "from": "nowhere.csv"}}
+    config = Config.model_validate({"signals": signals})
+    scene = open_scene(tmp_path / "data", data.database, LatestSource(data), runner, config=config)
+    page = scene.reader("vera").get("/signals?try=1")
+    scene.database.close()
+    said = page_of(page).text
+    assert f"+3.0: {LABEL} is yes at" in said
+    assert case.campaigns["campaign_id"][0].as_py()[:12] in said
+    assert "refused: " in said
 
 
 def test_what_is_known_beside_the_log_never_acts_alone() -> None:

@@ -67,6 +67,18 @@ def test_a_signal_of_the_accounts_needs_them() -> None:
     assert read_values(plan, table).texts.to_pylist() == ["free", "team"]
 
 
+def test_a_body_that_is_just_being_appended_is_not_read_yet(tmp_path: Path) -> None:
+    path = tmp_path / "marks.jsonl"
+    write_rows(path, [{"account_id": "a", "mark": "yes"}, {"account_id": "b", "mark": "no"}])
+    with path.open("a") as file:
+        file.write('{"account_id": "c", "ma')
+    assert len(read_values(signal(**{"from": str(path)}), None)) == 2
+    with path.open("a") as file:
+        file.write("\n")
+    with pytest.raises(InputError, match="line 3 is no JSON"):
+        read_values(signal(**{"from": str(path)}), None)
+
+
 def test_long_values_and_deep_bodies_cost_little(tmp_path: Path) -> None:
     (tmp_path / "deep.jsonl").write_text("[" * 100_000)
     with pytest.raises(InputError, match="no JSON"):

@@ -62,6 +62,7 @@ PAGES = {
     "/users": Entry("admin", "/users"),
     "/packs/{name}": Entry("viewer", f"/packs/{PACK}", ("pack", PACK)),
     "/rules": Entry("viewer", "/rules", ("rules", "all")),
+    "/signals": Entry("viewer", "/signals", ("signals", "all")),
     "/sign-in": Entry("", "/sign-in"),
     "/session.json": Entry("viewer", "/session.json"),
     "/appeal": Entry("", "/appeal"),

@@ -35,7 +35,7 @@ from triage.fixtures import demo_case
 
 NEEDS_NO_CASE = (
     *("/", "/hunt", "/settings", "/decisions", "/signs", "/appeals", "/calibration", "/audit", "/users", "/sign-in"),
-    *("/changes", "/session.json", "/appeal", "/rules"),
+    *("/changes", "/session.json", "/appeal", "/rules", "/signals"),
 )
 URLS = {path: entry.url for path, entry in PAGES.items() if not path.startswith(("/static", "/packs"))}
 

@@ -23,6 +23,7 @@ from stillhunt.commands import (
 from stillhunt.live import past_decisions
 from stillhunt.tools import formatting
 from stillhunt_signals.signals.declared import declared_signals, learned_file
+from stillhunt_signals.signals.described import say_step
 from stillhunt_signals.signals.known_accounts import known_accounts
 from stillhunt_signals.signals.learned_file import write_learned
 from stillhunt_signals.signals.learning import LearnedSignal, learn_signal
@@ -93,20 +94,15 @@ def _collect_past(file: Path | None, data: Path | None, settings_file: Path | No
 def show_learned(learned: list[LearnedSignal]) -> None:
     """Print what was learned, one signal a line."""
     rows = [("signal", "accounts", "confirmed", "dismissed", "weight", "in harvests, others")]
-    for one in learned:
-        ratio = [harvest / honest for harvest, honest in zip(one.harvest, one.honest, strict=True)]
-        step = ratio.index(max(ratio))
-        told = (
-            f"{one.steps.name(step)}: {formatting.percent(one.harvest[step])}, {formatting.percent(one.honest[step])}"
+    rows += [
+        (
+            one.name,
+            formatting.count(one.accounts),
+            formatting.plural(one.confirmed, "group"),
+            formatting.plural(one.dismissed, "group"),
+            formatting.percent(one.trust) if one.trust else "none: no more than chance",
+            say_step(one),
         )
-        rows.append(
-            (
-                one.name,
-                formatting.count(one.accounts),
-                formatting.plural(one.confirmed, "group"),
-                formatting.plural(one.dismissed, "group"),
-                formatting.percent(one.trust) if one.trust else "none: no more than chance",
-                told if one.trust else "",
-            )
-        )
+        for one in learned
+    ]
     print_columns(output_console(), rows)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stillhunt import Config, StillhuntError
+from stillhunt import Config
 from stillhunt.commands import (
     AccountsOption,
     JsonFlag,
@@ -15,11 +15,9 @@ from stillhunt.commands import (
     print_columns,
     print_json,
 )
-from stillhunt.tools import formatting
-from stillhunt_signals.signals.declared import declared_signals, learned_file, ready_signals, signal_of
+from stillhunt_signals.signals.declared import ready_signals, signal_of
+from stillhunt_signals.signals.described import describe_signals, say_read
 from stillhunt_signals.signals.known_accounts import known_accounts
-from stillhunt_signals.signals.learned_file import read_learned
-from stillhunt_signals.signals.values import read_values
 
 
 def list_signals(
@@ -34,16 +32,16 @@ def list_signals(
     """Show the declared signals, what was read of each, and what was learned of it."""
     config = Config.load(file=settings_file)
     table = known_accounts(config, logs, accounts, pairs(mapping, "--map") or None)
-    learned = read_learned(file if (file := learned_file(config)) is not None and file.exists() else None)
-    rows = []
-    for one in declared_signals(config):
-        try:
-            read = f"{formatting.plural(len(read_values(one, table)), 'account')}"
-        except StillhuntError as error:
-            read = f"refused: {error.what}; next: {error.next_step}"
-        known = learned.get(one.name)
-        weight = "not learned yet" if known is None or known.digest != one.digest else formatting.percent(known.trust)
-        rows.append({"signal": one.name, "kind": one.kind, "about": one.about, "read": read, "weight": weight})
+    rows = [
+        {
+            "signal": one.signal.name,
+            "kind": one.signal.kind,
+            "about": one.signal.about,
+            "read": say_read(one.signal, table),
+            "weight": one.weight,
+        }
+        for one in describe_signals(config)
+    ]
     if as_json:
         print_json(rows)
         return

@@ -249,9 +249,15 @@ def _read_bodies(signal: Signal, path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as lines:
             for number, line in enumerate([lines.read()] if path.suffix == ".json" else lines, 1):
-                if line.strip():
+                if not line.strip():
+                    continue
+                try:
                     body = _body_of(signal, number, line)
-                    yield from body if isinstance(body, list) else [body]
+                except InputError:
+                    if line.endswith(b"\n") or path.suffix == ".json":
+                        raise
+                    return  # the last line is just being appended
+                yield from body if isinstance(body, list) else [body]
     except OSError as error:
         raise _make_unreadable_error(signal, error) from error
 

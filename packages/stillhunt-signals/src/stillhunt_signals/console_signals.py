@@ -1,0 +1,48 @@
+"""The console's page of signals: what is declared and learned, and what it would have changed in the latest case."""
+
+from starlette.responses import Response
+
+from stillhunt.live import latest_snapshot, read_rule_rows
+from stillhunt_server.plugins import ConsolePage, MenuEntry, PageRequest, PageRoute, render
+from stillhunt_signals.signals.described import describe_signals, say_read
+from stillhunt_signals.signals.trial import TriedGroup, try_used_signals
+from stillhunt_signals.signals.using import read_signals
+
+_SHOWN_GROUPS = 30
+
+
+def show_signals_page(request: PageRequest) -> Response:
+    """All declared signals; with `?try=1` what is read of each, and what all would have changed."""
+    config, folder = request.console.config, request.console.folder
+    described = describe_signals(config)
+    request.look("signals", "all")
+    read: dict[str, str] = {}
+    tried: list[TriedGroup] | None = None
+    if request.given["try"] and (shown := request.latest) is not None:
+        # Columns of the log are known while a hunt reads it, and not from what a case keeps.
+        beside = [one.signal for one in described if one.signal.source != "log"]
+        snapshot = None if folder is None else latest_snapshot(folder)
+        accounts = None if snapshot is None else read_rule_rows(snapshot).accounts
+        read = {one.name: say_read(one, accounts) for one in beside}
+        usable = {name for name, said in read.items() if not said.startswith("refused")}
+        used = read_signals(config, accounts, lambda one: one.name in usable)
+        tried = try_used_signals(shown.case, config, used)
+        tried.sort(key=lambda one: (one.verdict == one.verdict_with, -abs(one.score_with - one.score)))
+    values = {
+        "signals": described,
+        "read": read,
+        "tried": None if tried is None else tried[:_SHOWN_GROUPS],
+        "more": 0 if tried is None else max(len(tried) - _SHOWN_GROUPS, 0),
+        "changed": sum(one.verdict != one.verdict_with for one in tried or ()),
+        "is_hunted": request.latest is not None,
+    }
+    return render(request, "signals.html", values)
+
+
+SIGNAL_PAGES = ConsolePage(
+    "signals",
+    (PageRoute("/signals", show_signals_page),),
+    MenuEntry("/signals", "Signals", live=True),
+    live=True,
+    audits=True,
+)
