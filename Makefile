@@ -23,6 +23,8 @@ GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 RELEASE := .venv-release
 LOWEST := .venv-lowest
+# A client of Spark Connect needs a newer protobuf than private set intersection, which is tested in .venv.
+CONNECT := .venv-connect
 # What `pip install 'stillhunt[...]'` brings, our own distributions aside.
 OURS := stillhunt stillhunt-server stillhunt-evidence stillhunt-lab stillhunt-signals
 SHIPPED := $(OURS:%=packages/%/pyproject.toml) $(OURS:%=--no-emit-package %) --extra enrich --extra postgres --extra nats \
@@ -74,6 +76,7 @@ setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
 # PySpark brings Spark itself (half a gigabyte).
 $(SPARK_STAMP): $(TOOLS_STAMP) | $(STAMP)
 	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-spark --group dev
+	@$(INSTALL) --target $(CONNECT) grpcio grpcio-status googleapis-common-protos
 	@touch $@
 
 setup-model: $(MODEL_STAMP) ## the same with PyTorch, for tests of models
@@ -220,4 +223,4 @@ test-newest: setup ## quick tests with the newest versions that the package inde
 	$(PY) -m pytest $(PYTEST_OPTIONS) -m 'not service and not slow and not spark_more' $(QUICK_TESTS)
 
 clean: ## remove what the other targets made, the .venv too
-	rm -rf $(VENV) $(LOWEST) $(RELEASE) dist site practice stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed
+	rm -rf $(VENV) $(LOWEST) $(RELEASE) $(CONNECT) dist site practice stillhunt-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache fuzzed

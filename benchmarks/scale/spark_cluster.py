@@ -4,6 +4,9 @@ The tables must be those of one machine, bit for bit. Each worker is a process w
 Python of their own; nothing is shared with the driver but the files of the log.
 
     python benchmarks/scale/spark_cluster.py --accounts 400      (Java is needed)
+
+With `--connect`, a Spark Connect server, a process of its own, is the driver of the cluster, and the hunt is its client,
+in a process that finds no Java. It needs what `pip install 'pyspark[connect]'` brings.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +46,7 @@ KEY = "a fixed key, so that hashes of two readings compare"
 SPARK = Path(pyspark.__file__).parent
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """Compiler and collector for processes that live for a minute."""
+SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 START_SECONDS = 60.0
 
 
@@ -53,24 +57,31 @@ class Cluster:
         self._folder = folder
         self._processes: list[subprocess.Popen[bytes]] = []
         self.master = ""
+        self.connect = ""
+        """URL of the Spark Connect server, after `start_connect`."""
 
     def start(self) -> None:
         """Start them and wait until both workers are registered."""
-        self._start_process("master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", "0")
+        place = ("--host", "127.0.0.1", "--webui-port", "0")
+        self._start_process("master", "org.apache.spark.deploy.master.Master", *place, "--port", "0")
         self.master = self._wait_for(r"spark://[\w.:]+", "master")
         for number in (0, 1):
-            work = [
-                "--cores",
-                "1",
-                "--memory",
-                "1g",
-                "--host",
-                "127.0.0.1",
-                "--work-dir",
-                f"{self._folder}/work{number}",
-            ]
-            self._start_process(f"worker{number}", "org.apache.spark.deploy.worker.Worker", *work, self.master)
+            work = ("--cores", "1", "--memory", "1g", "--work-dir", f"{self._folder}/work{number}")
+            self._start_process(f"worker{number}", "org.apache.spark.deploy.worker.Worker", *place, *work, self.master)
             self._wait_for("Successfully registered with master", f"worker{number}")
+
+    def start_connect(self, options: Mapping[str, str]) -> None:
+        """Start a Spark Connect server that has the cluster."""
+        served = {
+            **options,
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": "0",
+        }
+        words = [word for name, value in served.items() for word in ("--conf", f"{name}={value}")]
+        server = ("--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal")
+        self._start_process("connect", SUBMIT, "--master", self.master, *words, *server)
+        port = self._wait_for(r"Spark Connect server started at: \S*:(\d+)", "connect").rpartition(":")[2]
+        self.connect = f"sc://127.0.0.1:{port}"
 
     def kill_worker(self) -> int:
         """Kill the second worker with its executors and their Python; the number of processes."""
@@ -92,10 +103,10 @@ class Cluster:
             process.wait()
 
     def _start_process(self, name: str, java_class: str, *words: str) -> None:
-        java = {"SPARK_DAEMON_JAVA_OPTS": QUICK, "SPARK_DAEMON_MEMORY": "256m", "SPARK_LOCAL_IP": "127.0.0.1"}
+        java = {"SPARK_DAEMON_JAVA_OPTS": QUICK, "SPARK_DAEMON_MEMORY": "1g", "SPARK_LOCAL_IP": "127.0.0.1"}
         environment = {**os.environ, **java, "SPARK_HOME": str(SPARK), "PYSPARK_PYTHON": sys.executable}
         with (self._folder / f"{name}.log").open("wb") as log:
-            started = [str(SPARK / "bin" / "spark-class"), java_class, "--webui-port", "0", *words]
+            started = [str(SPARK / "bin" / "spark-class"), java_class, *words]
             self._processes.append(subprocess.Popen(started, env=environment, stdout=log, stderr=log))
 
     def _wait_for(self, pattern: str, name: str) -> str:
@@ -104,7 +115,8 @@ class Cluster:
             if found := re.search(pattern, (self._folder / f"{name}.log").read_text(errors="replace")):
                 return found[0]
             threading.Event().wait(0.1)
-        raise SystemExit(f"FELL: the {name} did not start")
+        last = (self._folder / f"{name}.log").read_text(errors="replace")[-2000:]
+        raise SystemExit(f"FELL: the {name} did not start: {last}")
 
 
 @contextmanager
@@ -139,12 +151,8 @@ def findings_of_one_machine(path: Path, config: Config) -> dict[str, pa.Table]:
         return findings(store.dataset(2), config)
 
 
-def findings_of_the_cluster(cluster: Cluster, path: Path, config: Config, kill_after: float) -> dict[str, pa.Table]:
-    """The tables of a hunt on the cluster, of which a worker is killed while it sketches.
-
-    Args:
-        kill_after: seconds from the first executor's first sign of work; negative: nobody is killed.
-    """
+def findings_of_the_cluster(cluster: Cluster, path: Path, config: Config, given: argparse.Namespace) -> Any:
+    """The tables of a hunt on the cluster, of which a worker is killed while it sketches."""
     from stillhunt_spark.engine import SparkEngine  # Spark is read once, with the options below
     from stillhunt_spark.sketches import spark_sketches
 
@@ -157,19 +165,24 @@ def findings_of_the_cluster(cluster: Cluster, path: Path, config: Config, kill_a
         "spark.sql.shuffle.partitions": str(PARTITIONS),
         "spark.executorEnv.PYTHONPATH": os.environ.get("PYTHONPATH", ""),
     }
+    if given.connect:
+        cluster.start_connect(options)
+        os.environ["PATH"] = ""  # no java
     words = " ".join(f"--conf '{name}={value}'" for name, value in options.items())
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"{words} --driver-java-options '{QUICK}' pyspark-shell"
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    with SparkEngine(master=cluster.master, memory_gb=1.0) as engine:
-        engine.session.sparkContext.setLogLevel("OFF")
-        killer = threading.Timer(max(kill_after, 0.0), _kill_and_tell, (cluster,))
-        if kill_after >= 0:
+    with SparkEngine(master=cluster.connect or cluster.master, memory_gb=1.0) as engine:
+        if not given.connect:
+            engine.session.sparkContext.setLogLevel("OFF")
+        killer = threading.Timer(max(given.kill_after, 0.0), _kill_and_tell, (cluster,))
+        if given.kill_after >= 0:
             killer.start()
         sketches, _, _ = spark_sketches(engine, str(path), None, config)
         found = findings(sketches.dataset(1), config)
         killer.cancel()
-        left = engine.session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1
-        print(f"executors that are there at the end: {left}")
+        if not given.connect:
+            left = engine.session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1
+            print(f"executors that are there at the end: {left}")
         return found
 
 
@@ -182,6 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=120)
     parser.add_argument("--kill-after", type=float, default=12.0, help="seconds; negative: nobody is killed")
+    parser.add_argument("--connect", action="store_true", help="hunt through a Spark Connect server")
     given = parser.parse_args()
     campaign = CampaignSpec(2, 20, name="plain", requests_per_account_day=40.0)
     world = build_world(WorldSpec(accounts=given.accounts, days=3, seed=5, campaigns=(campaign,)))
@@ -193,7 +207,7 @@ def main() -> None:
         expected = findings_of_one_machine(Path(folder), config)
         with standalone_cluster() as cluster:
             began = time.monotonic()
-            found = findings_of_the_cluster(cluster, Path(folder), config, given.kill_after)
+            found = findings_of_the_cluster(cluster, Path(folder), config, given)
             took = time.monotonic() - began
     different = [name for name, table in expected.items() if not found[name].equals(table)]
     print(

@@ -19,6 +19,8 @@ import pyarrow as pa
 from stillhunt.base.errors import EngineError, InputError
 
 CONNECT_SCHEME = "sc://"
+_CONNECT_SECONDS = 20.0
+"""For a Spark Connect server to answer; PySpark itself tries for ten minutes, without a word."""
 READER_PREFIXES = ("delta", "iceberg", "orc", "avro")
 """`delta:PATH` and so on are read by the session's own reader of that name, `table:NAME` from its catalogue."""
 TEXT_SUFFIXES = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv"}
@@ -28,12 +30,12 @@ _PARTITIONS, _PARTITIONS_UNSET = "spark.sql.shuffle.partitions", "200"
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
-    "spark.ui.showConsoleProgress": "false",
     # A batch of long prompts must fit the worker and Arrow's 2 GiB per column, however many rows that is.
     "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),
-    "spark.driver.maxResultSize": "0",
 }
 """What is asked of a session that is opened here; a session that is given keeps its own."""
+START_SETTINGS = {"spark.ui.showConsoleProgress": "false", "spark.driver.maxResultSize": "0"}
+"""What only whoever starts Spark can set; a Spark Connect server was started by somebody else."""
 
 
 class SparkEngine:
@@ -222,10 +224,12 @@ def _open_session(master: str, memory_gb: float) -> Any:
     refused: tuple[type[BaseException], ...] = (*_spark_errors(), ImportError, RuntimeError, OSError, ValueError)
     with _silence_pandas_warning():
         builder = spark.SparkSession.builder.appName("stillhunt")
-        for name, value in SETTINGS.items():
+        remote = master.startswith(CONNECT_SCHEME)
+        for name, value in (SETTINGS if remote else SETTINGS | START_SETTINGS).items():
             builder = builder.config(name, value)
         try:
-            if master.startswith(CONNECT_SCHEME):
+            if remote:
+                _wait_for_connect_server(master)
                 return builder.remote(master).getOrCreate()
             _require_java()
             if not master or master.startswith("local"):
@@ -233,14 +237,27 @@ def _open_session(master: str, memory_gb: float) -> Any:
                 builder = builder.config("spark.driver.memory", f"{max(int(memory_gb * 1024), 512)}m")
             session = (builder.master(master) if master else builder).getOrCreate()
         except refused as error:
+            install = "pip install 'pyspark[connect]'" if remote and isinstance(error, ImportError) else ""
             raise EngineError(
                 f"no Spark session: {_first_line(error)}",
                 where=f"master {master or '(none given)'}",
-                next_step="check the master's URL, that it answers, and that its Spark is as new as PySpark here",
+                next_step=install
+                or "check the master's URL, that it answers, and that its Spark is as new as PySpark here",
             ) from error
         if session.sparkContext.master.startswith("local") and session.conf.get(_PARTITIONS) == _PARTITIONS_UNSET:
             session.conf.set(_PARTITIONS, str(2 * session.sparkContext.defaultParallelism))
         return session
+
+
+def _wait_for_connect_server(url: str) -> None:
+    import grpc  # an optional part, also the next
+    from pyspark.sql.connect.client import DefaultChannelBuilder  # as above
+
+    with DefaultChannelBuilder(url).toChannel() as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_CONNECT_SECONDS)
+        except grpc.FutureTimeoutError:
+            raise TimeoutError(f"no Spark Connect server answers within {_CONNECT_SECONDS:.0f} seconds") from None
 
 
 def _require_java() -> None:
