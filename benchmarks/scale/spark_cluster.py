@@ -5,8 +5,8 @@ Python of their own; nothing is shared with the driver but the files of the log.
 
     python benchmarks/scale/spark_cluster.py --accounts 400      (Java is needed)
 
-With `--connect`, a Spark Connect server, a process of its own, is the driver of the cluster, and the hunt is its client,
-in a process that finds no Java. It needs what `pip install 'pyspark[connect]'` brings.
+With `--connect`, a Spark Connect server in a process of its own is the driver of the cluster, and the hunt is its
+client, in a process that finds no Java. It needs what `pip install 'pyspark[connect]'` brings.
 """
 
 from __future__ import annotations

@@ -114,6 +114,28 @@ def test_campaigns_of_one_operator_are_one_where_they_have_one_template_or_sched
     assert sorted(len(one.candidate.accounts) for one in found) == [2 * MEMBERS // campaigns] * campaigns
 
 
+@pytest.mark.parametrize(
+    ("cluster", "second", "client", "campaigns"),
+    [
+        (0, "review", False, 1),
+        (0, "none", True, 1),
+        (0, "none", False, 2),  # honest users of one template
+        (1, "review", False, 2),
+        (1, "none", True, 2),
+    ],
+)
+def test_groups_of_one_template_are_one_where_both_are_shown_or_tied(
+    cluster: int, second: str, client: bool, campaigns: int
+) -> None:
+    plain = two_campaigns(client=client)
+    log = with_requests(plain, cluster=clusters_of(plain, cluster == 0))
+    halves = np.split(np.arange(2 * MEMBERS), 2)
+    labels = zip((0, cluster), halves, ("act", second), strict=True)
+    parts = [judged(group(log, label, place, own), verdict) for place, (label, own, verdict) in enumerate(labels)]
+    found = join_wholes(log, parts, [], by("act"), Config().score)[0]
+    assert sorted(len(one.candidate.accounts) for one in found) == [2 * MEMBERS // campaigns] * campaigns
+
+
 def clusters_of(log: ScoredLog, template: bool) -> Array:
     """Content cluster of each request: both campaigns use 0, or each its own; others use 2, or none."""
     account = log.requests.account
