@@ -74,6 +74,13 @@ def test_unreadable_source_is_named(engine: Any, source: Any) -> None:
         engine.read(source)
 
 
+def test_what_is_no_log_of_a_cluster_is_named(engine: Any, tmp_path: Path) -> None:
+    for name, said in (("part.pb", "reads no OTLP"), ("log", "Parquet format")):
+        (tmp_path / name).write_bytes(b"neither of the two")
+        with pytest.raises(InputError, match=said):
+            engine.read(str(tmp_path / name))
+
+
 def test_failure_on_an_executor_is_told(engine: Any) -> None:
     with pytest.raises(EngineError, match=r"looking.*ZeroDivisionError"):
         engine.collect(engine.map(engine.session.range(3), dividing, "a int"), purpose="looking")

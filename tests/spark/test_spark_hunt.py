@@ -18,11 +18,16 @@ from stillhunt.extract import Partials, sketch_requests
 from stillhunt.link import link_slices
 from stillhunt.resolve import resolve_campaigns
 from stillhunt.score import score_campaigns
+from stillhunt.triage import Case
 from stillhunt.triage.excerpts import member_addresses
 from stillhunt.watch.early_signs.finding import early_signs
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.hunting import hunt_now
 from stillhunt.watch.signatures.compiling import compile_signatures
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
+from watch.small_world import lines
+from watch.test_hunting import plan, spool
 
 pytestmark = pytest.mark.service
 
@@ -74,3 +79,19 @@ def test_findings_are_the_same(engine: Any, tmp_path: Path) -> None:
     assert len(signatures.signatures) + len(signatures.without) == 1
     assert compile_signatures(sketches.dataset(1), found, config, 0) == signatures
     assert early_signs(sketches.dataset(1), found, 0) == signs
+
+
+@pytest.mark.spark_more
+def test_a_watch_finds_the_same_on_a_cluster(engine: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    cases = []
+    for name in ("duckdb", "spark"):
+        folder = DataFolder(tmp_path / name)
+        spool(folder, lines())
+        done = hunt_now(plan(folder, Config.load({"engine": name}, environ={})))
+        assert done is not None
+        cases.append(Case.read(done.case))
+    here, there = cases
+    assert here.tables["campaigns"].num_rows == 1
+    assert [name for name, table in here.tables.items() if not there.tables[name].equals(table)] == []
+    assert here.run["counts"] == there.run["counts"]
+    assert "row_index" not in capfd.readouterr().err

@@ -4,6 +4,7 @@ Statements are written for DuckDB and transpiled. PySpark is imported when an en
 part, and a hunt on one machine must not wait for it.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -24,6 +25,8 @@ _CONNECT_SECONDS = 20.0
 READER_PREFIXES = ("delta", "iceberg", "orc", "avro")
 """`delta:PATH` and so on are read by the session's own reader of that name, `table:NAME` from its catalogue."""
 TEXT_SUFFIXES = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".csv": "csv", ".tsv": "csv"}
+_OTLP_SUFFIX = ".pb"
+"""Of parts of a spool."""
 SPARK_COMPRESSION_SUFFIXES = (".gz", ".gzip", ".zst", ".zstd", ".bz2")
 _PARTITIONS, _PARTITIONS_UNSET = "spark.sql.shuffle.partitions", "200"
 """Spark's default suits a cluster; on one machine its hundreds of tiny tasks take minutes for a small log."""
@@ -127,6 +130,12 @@ class SparkEngine:
             return self.session.table(rest)
         if prefix in READER_PREFIXES and not rest.startswith("//"):
             return self.session.read.format(prefix).load(rest)
+        if given.endswith(_OTLP_SUFFIX):
+            raise InputError(
+                "a cluster reads no OTLP",
+                where=given,
+                next_step="set engine to duckdb, or write the log as Parquet",
+            )
         path = _resolve_path_url(given)
         kind = _detect_source_kind(given)
         if kind == "json":
@@ -151,8 +160,9 @@ class SparkEngine:
         no_row = f"CAST(NULL AS BIGINT) AS {row}"
         for places in ((*file, f"_metadata.row_index AS {row}"), (*file, no_row)):
             try:
-                placed = frame.selectExpr(*kept, *places)
-                _ = placed.schema  # Spark Connect looks at a plan only when asked
+                with _silence_refusals():
+                    placed = frame.selectExpr(*kept, *places)
+                    _ = placed.schema  # Spark Connect looks at a plan only when asked
             except _spark_errors():
                 continue
             return placed, True
@@ -289,8 +299,23 @@ def _silence_pandas_warning() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _silence_refusals() -> Iterator[None]:
+    """No lines of PySpark's log about a plan that is only tried."""
+    from pyspark.logger import PySparkLogger  # an optional part
+
+    log = PySparkLogger.getLogger("SQLQueryContextLogger")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip(" :\t") for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("An error occurred while calling")]
     if not lines:
         return type(error).__name__
     # What fails on an executor comes back as the text of its traceback, the error itself below it.

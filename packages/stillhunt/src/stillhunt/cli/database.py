@@ -72,8 +72,9 @@ def _hold_folder_roles(data: Path) -> Iterator[None]:
 
 
 def _in_words(lost: Sequence[TableLoss]) -> str:
-    rows = [f"{formatting.plural(one.rows, 'row')} of {one.table}" for one in lost if one.rows]
-    return formatting.join_words(rows) if rows else "nothing, for the tables are empty"
+    parts = (("/".join(one.columns), formatting.plural(one.rows, "row"), one.table) for one in lost if one.rows)
+    rows = [" of ".join(filter(None, part)) for part in parts]
+    return formatting.join_words(rows) if rows else "nothing: what newer versions added is empty"
 
 
 def _print_plain_text(text: str) -> None:

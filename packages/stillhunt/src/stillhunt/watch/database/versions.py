@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, func, or_, select
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.database.store import VERSION, WatchDatabase
@@ -18,7 +18,7 @@ ADDED_TABLES = {
 }
 """Tables that each version has added, and that an older one does not have."""
 ADDED_COLUMNS = {7: {"cases": ("look_at", "due_at")}}
-"""Columns that each version has added to tables that were there, by table; a downgrade forgets what is in them."""
+"""Columns that each version has added to tables that were there, by table; 0 in rows for which nobody set them."""
 ADDED_INDEXES = {
     6: {
         "decisions": (
@@ -35,10 +35,11 @@ ADDED_INDEXES = {
 
 @dataclass(frozen=True)
 class TableLoss:
-    """A table that an older version does not have."""
+    """A table that an older version does not have, or columns of one that it has."""
 
     table: str
     rows: int
+    columns: tuple[str, ...] = ()
 
 
 def database_version(database: WatchDatabase) -> int:
@@ -55,7 +56,7 @@ def lost_by_downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
     """
     with database.changing_tables() as (connection, found):
         _check_target_version(database, found, version)
-        return _list_table_losses(connection, version)
+        return _list_table_losses(connection, found, version)
 
 
 def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
@@ -71,7 +72,7 @@ def downgrade(database: WatchDatabase, version: int) -> list[TableLoss]:
 
     with database.changing_tables() as (connection, found):
         _check_target_version(database, found, version)
-        lost = _list_table_losses(connection, version)
+        lost = _list_table_losses(connection, found, version)
         migrate(connection, found, version)
     return lost
 
@@ -86,8 +87,15 @@ def _check_target_version(database: WatchDatabase, found: int, version: int) -> 
         )
 
 
-def _list_table_losses(connection: Connection, version: int) -> list[TableLoss]:
-    names = [name for added in range(version + 1, VERSION + 1) for name in ADDED_TABLES[added]]
-    there = set(inspect(connection).get_table_names())
-    rows = ((name, select(func.count()).select_from(METADATA.tables[name])) for name in names if name in there)
-    return [TableLoss(name, int(connection.execute(count).scalar_one())) for name, count in rows]
+def _list_table_losses(connection: Connection, found: int, version: int) -> list[TableLoss]:
+    later = range(version + 1, found + 1)
+    whole: list[tuple[str, tuple[str, ...]]] = [(table, ()) for added in later for table in ADDED_TABLES[added]]
+    parts = [part for added in later for part in ADDED_COLUMNS.get(added, {}).items() if (part[0], ()) not in whole]
+    lost = []
+    for name, columns in [*whole, *parts]:
+        table = METADATA.tables[name]
+        count = select(func.count()).select_from(table)
+        said = [table.c[column] != 0 for column in columns]
+        rows = connection.execute(count.where(or_(*said)) if said else count).scalar_one()
+        lost.append(TableLoss(name, int(rows), columns))
+    return lost
