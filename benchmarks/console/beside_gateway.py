@@ -1,12 +1,13 @@
-"""How long `/v1/decide` takes in the process that also shows the console, while analysts walk through a large case.
+"""How long `/v1/decide` takes of a server that also shows the console, while analysts walk through a large case.
 
     python benchmarks/console/beside_gateway.py large                three minutes; see large_case.py for the case
     python benchmarks/console/beside_gateway.py large --seconds 20
 
-One `stillhunt serve --only web` has the case as its latest snapshot. It is asked at a steady rate, each question timed
+One `stillhunt serve --only web` has the case as its latest snapshot, and makes its pages in a process of their own. It is asked at a steady rate, each question timed
 from when it was due: while nobody reads, while one analyst reads a page every two seconds, and while three read
 without a pause, which is more than people do. The readers are processes of their own; all share the machine. An empty
-page of the same server, asked for by the same readers without a pause, shows what their load alone does.
+page of the same server, asked for by the same readers without a pause, shows what their load alone does. At last the
+memory of both processes is read, and that of a `stillhunt serve --only console` after the same pages.
 """
 
 from __future__ import annotations
@@ -71,10 +72,25 @@ def main() -> None:
                 ("three analysts, no pause", 3, 0.0, walk),
             ):
                 show(name, beside(port, token, options.seconds, (readers, pause, paths)))
-            print(f"memory of the server: {psutil.Process(server.pid).memory_info().rss / 1e6:.0f} MB")
+            of_pages = sum(memory_of(one) for one in psutil.Process(server.pid).children())
+            print(f"memory: {memory_of(server):.0f} MB of what answers gateways, {of_pages:.0f} MB of its console")
         finally:
             server.terminate()
             server.wait()
+        alone = serve(folder, port, "console")
+        try:
+            wait_for(port)
+            for path in [*walk, *walk]:
+                ask(port, path)
+            print(f"memory of a console alone: {memory_of(alone):.0f} MB")
+        finally:
+            alone.terminate()
+            alone.wait()
+
+
+def memory_of(process: subprocess.Popen[bytes] | psutil.Process) -> float:
+    """Memory of a process, MB."""
+    return float(psutil.Process(process.pid).memory_info().rss / 1e6)
 
 
 def data_folder(path: Path, case: Path) -> tuple[DataFolder, str]:
@@ -91,9 +107,9 @@ def data_folder(path: Path, case: Path) -> tuple[DataFolder, str]:
     return folder, token
 
 
-def serve(folder: DataFolder, port: int) -> subprocess.Popen[bytes]:
+def serve(folder: DataFolder, port: int, part: str = "web") -> subprocess.Popen[bytes]:
     """A server that takes this machine for a proxy which has signed its readers in."""
-    words = [sys.executable, "-m", "stillhunt", "serve", "--quiet", "--only", "web", "--data", str(folder.path)]
+    words = [sys.executable, "-m", "stillhunt", "serve", "--quiet", "--only", part, "--data", str(folder.path)]
     signed_in = {"STILLHUNT_CONSOLE__SIGN_IN": "proxy", "STILLHUNT_CONSOLE__PROXY_ADDRESSES": '["127.0.0.1"]'}
     return subprocess.Popen([*words, "--listen", f"127.0.0.1:{port}"], env={**os.environ, **signed_in})
 

@@ -81,7 +81,7 @@ def multiplied(case: Case, times: int) -> Case:
     )
     place = tables["operators"].schema.get_field_index("accounts")
     together = pc.multiply(tables["operators"]["accounts"], times)
-    tables["operators"] = tables["operators"].set_column(place, "accounts", together)
+    tables["operators"] = tables["operators"].set_column(place, tables["operators"].schema.field(place), together)
     run = {**case.run, "counts": {**case.run.get("counts", {}), "accounts": tables["accounts"].num_rows}}
     run["counts"]["requests"] = int(pc.sum(tables["accounts"]["requests"]).as_py())
     views = dict(case.views)

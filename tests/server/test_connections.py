@@ -153,15 +153,15 @@ def test_who_asks_while_all_connections_are_at_work_is_told_to_come_again(
 
 
 def test_the_limit_of_descriptors_is_raised_and_too_low_a_one_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = [(1024, 4096)]
+    limits = [(1024, 8192)]
     monkeypatch.setattr(resource, "getrlimit", lambda _name: limits[-1])
     monkeypatch.setattr(resource, "setrlimit", lambda _name, wanted: limits.append(wanted))
     assert "1,024" not in descriptors.descriptor_warning()
-    assert descriptors.most_connections() == 624
+    assert descriptors.most_connections() == 312
     descriptors.raise_descriptor_limit()
-    assert limits[-1] == (2400, 4096)
+    assert limits[-1] == (4400, 8192)
     assert (descriptors.most_connections(), descriptors.descriptor_warning()) == (2000, "")
     limits.append((1024, 1024))
     descriptors.raise_descriptor_limit()
     assert limits[-1] == (1024, 1024)
-    assert "624 connections" in descriptors.descriptor_warning()
+    assert "312 connections" in descriptors.descriptor_warning()

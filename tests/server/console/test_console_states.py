@@ -21,16 +21,18 @@ from server.console.console_html import page_of
 from server.console.console_routes import PAGES
 from server.console.console_scenes import ACT, Scene, facts_of_watch, open_scene, publish
 from stillhunt.base.case_folder import REPORT_FILE
-from stillhunt.base.config import Config
+from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.schedule import ScheduleState
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE, latest_snapshot
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_server.receiving.traffic import Limits, Traffic
+from stillhunt_server.server_news import news_of, news_text, read_news
 from triage.fixtures import demo_case
 
 NEEDS_NO_CASE = (
@@ -311,7 +313,8 @@ HUNTS: dict[str, tuple[ScheduleState, str]] = {
 @pytest.mark.parametrize("state", HUNTS)
 def test_the_first_page_says_what_hunts_do(scene: Scene, state: str) -> None:
     progress, said = HUNTS[state]
-    scene.console.schedule = SimpleNamespace(progress=progress)  # type: ignore[assignment]  # all that pages look at
+    schedule: Any = SimpleNamespace(progress=progress)  # all that news are of
+    scene.console.news = read_news(news_text(news_of(schedule, None, None, ServiceFaults())))
     vera = scene.reader("vera")
     for url in ("/", "/hunt"):
         answer = vera.get(url)
@@ -322,14 +325,20 @@ def test_the_first_page_says_what_hunts_do(scene: Scene, state: str) -> None:
 
 
 def test_the_first_page_says_what_is_received(scene: Scene, tmp_path: Path) -> None:
-    traffic = Traffic()
-    scene.console.traffic, scene.console.limits = traffic, Limits(Config().serve, tmp_path)
-    vera = scene.reader("vera")
+    traffic, vera = Traffic(), scene.reader("vera")
+
+    def tell(**settings: float) -> None:
+        limits = Limits(ServeSettings(**settings), tmp_path)
+        scene.console.news = read_news(news_text(news_of(None, traffic, limits, ServiceFaults())))
+
+    tell(free_gb=1e9)
+    assert "The disk of the data folder has less free space than serve.free_gb." in page_of(vera.get("/")).text
     assert "Nothing has been received since the start." in page_of(vera.get("/")).text
     traffic.records["gate<b>way"] = 5
     traffic.refused[("gate\x1b[2J", "full")] = 2
     traffic.problems["kafka"] = "<script>it is away\x00"
     traffic.last_at = time.time() - 3_600
+    tell()
     page = page_of(vera.get("/"))
     assert "5 records received since the start, the last one 60 minutes ago." in page.text
     assert "2 records refused since the start." in page.text

@@ -29,12 +29,14 @@ from stillhunt.decide.policy import AppealTerms
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS, LINKED_ACCOUNTS
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt_server.casework.changes import AddComment, AddLabel, Change, DismissCampaign, WriteNarrative
 from stillhunt_server.casework.changing import change_work
 from stillhunt_server.casework.history import CampaignFacts
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_server.people.users import add_user
 from stillhunt_server.receiving.traffic import Traffic
+from stillhunt_server.server_news import news_of
 
 pytestmark = pytest.mark.service
 NO_PAGES = ("/hunt", "/sign-in", "/report")
@@ -75,7 +77,9 @@ def browser() -> Iterator[Any]:
 def site(browser: Any, published: Published, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder, traffic = tmp_path_factory.mktemp("pages") / "data", Traffic()
     traffic.accepted("gateway", 1200, 3_000_000, 0.2)
-    with site_on(folder, published.source, published.folder.database, browser, traffic=traffic) as site:
+    with site_on(
+        folder, published.source, published.folder.database, browser, news=news_of(None, traffic, None, ServiceFaults())
+    ) as site:
         yield site
 
 
@@ -120,7 +124,13 @@ def hostile(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     traffic = Traffic()
     traffic.refused[payloads()[0], payloads()[1]] = 3
     traffic.problems["gateway"] = payloads()[2]
-    with site_on(folder.path / "copy", LatestSource(folder), folder.database, browser, traffic=traffic) as site:
+    with site_on(
+        folder.path / "copy",
+        LatestSource(folder),
+        folder.database,
+        browser,
+        news=news_of(None, traffic, None, ServiceFaults()),
+    ) as site:
         yield site, paths
 
 

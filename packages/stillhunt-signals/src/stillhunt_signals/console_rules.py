@@ -1,6 +1,8 @@
 """The console's page of rules: what is saved, what each would have done, and free tiers of one person."""
 
-from typing import cast, get_args
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast, get_args
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
@@ -19,9 +21,9 @@ from stillhunt.live import (
 from stillhunt_server.plugins import ConsolePage, MenuEntry, PageRequest, PageRoute, render
 from stillhunt_signals.rules.known_beside import columns_with_signals
 from stillhunt_signals.rules.saved import ChangeAuthor, RuleLedger
-from stillhunt_signals.sign_up.free_tiers import FreeTierPerson, find_free_tiers
-from stillhunt_signals.sign_up.identifiers import SignUpHasher
-from stillhunt_signals.sign_up.registered import RegisteredSignUps
+
+if TYPE_CHECKING:  # as in `_find_persons`
+    from stillhunt_signals.sign_up.free_tiers import FreeTierPerson
 
 _SHOWN_PERSONS = 20
 FIRST_RULE = """name = "shared-card"
@@ -99,6 +101,11 @@ def _find_persons(request: PageRequest, folder: DataFolder) -> list[FreeTierPers
     snapshot, config = latest_snapshot(folder), request.console.config
     if snapshot is None:
         return []
+    # late: it hashes as hunts do, by libraries of 110 MB, which the console's other pages do without
+    from stillhunt_signals.sign_up.free_tiers import find_free_tiers  # as above
+    from stillhunt_signals.sign_up.identifiers import SignUpHasher  # as above
+    from stillhunt_signals.sign_up.registered import RegisteredSignUps  # as above
+
     terms = (policy_of(folder, config) or Policy()).sign_up
     known, hasher = RegisteredSignUps(folder, request.now, keeps=False), SignUpHasher(folder, config)
     return find_free_tiers(read_rule_rows(snapshot), known, hasher, terms.trial_plans, terms.least_free_tiers)

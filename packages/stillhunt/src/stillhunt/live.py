@@ -11,7 +11,8 @@ from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
     from stillhunt.base.config import Config
-    from stillhunt.cli.watching import hunt_on_schedule, reach_database
+    from stillhunt.cli.database import reach_database
+    from stillhunt.cli.watching import hunt_on_schedule
     from stillhunt.decide.actions import HIGHEST_CEILING, REASON_TEXTS, ReasonCode, rank
     from stillhunt.decide.actions import rank as action_rank
     from stillhunt.decide.case_work import read_work

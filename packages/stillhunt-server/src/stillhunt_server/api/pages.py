@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
@@ -26,16 +26,17 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs, sign_fields
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.records import linked_counts
-from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt_server.api.api_routes import ApiSources, bearer_of, error_as_json, routes_of
-from stillhunt_server.api.gateways import Gateways
-from stillhunt_server.api.openapi import openapi
 from stillhunt_server.api.operations import API_ROUTES
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.tokens import ADMIN, KnownTokens
+
+if TYPE_CHECKING:  # hunts bring 150 MB of libraries, which a process that only shows the console does without
+    from stillhunt.watch.schedule import HuntSchedule
+    from stillhunt_server.api.gateways import Gateways
 
 
 def metrics_text(served: PageSources) -> tuple[bytes, str]:
@@ -229,6 +230,8 @@ class _Pages:
 
     async def document(self, _request: Request) -> Response:
         """What the server answers, as an OpenAPI document; it holds no secret, so everybody may read it."""
+        from stillhunt_server.api.openapi import openapi  # late, since it describes what gateways ask
+
         return JSONResponse(openapi())
 
     async def hunt(self, request: Request) -> Response:

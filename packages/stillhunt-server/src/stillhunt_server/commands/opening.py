@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
-import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,7 @@ from rich.markup import escape
 
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import keep_little_memory
-from stillhunt.base.errors import ConfigError, OutputError
+from stillhunt.base.errors import ConfigError
 from stillhunt.commands import OPEN_LISTEN, SettingsOption, message_console
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.known_database import open_database
@@ -24,7 +22,7 @@ from stillhunt_server.console.context import Console
 from stillhunt_server.console.key_guard import KeyGuard
 from stillhunt_server.console.snapshot import CaseSource, FixedSource, LatestSource
 from stillhunt_server.people.sessions import Viewer
-from stillhunt_server.server import address, run_server, server_of
+from stillhunt_server.server import address, check_port, run_server, server_of
 
 DEMO_USER = "demo"
 
@@ -86,28 +84,3 @@ def _serve_opened_console(console: Console, listen: str, viewer: Viewer) -> None
         console.derived(shown)
     message_console().print(f"Open http://{escape(listen)}/?key={key}\nStop with Ctrl-C.")
     run_server(server_of(case_app(console, guard), listen))
-
-
-def check_port(listen: str) -> None:
-    """Refuse an address that cannot be listened on.
-
-    Args:
-        listen: ADDRESS:PORT.
-
-    Raises:
-        OutputError: another program listens there, or it is none of this machine.
-    """
-    host, port = address(listen)
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        busy = error.errno == errno.EADDRINUSE
-        raise OutputError(
-            f"another program listens on {listen}" if busy else f"{listen} cannot be used: {error.strerror}",
-            where="setting serve.listen",
-            next_step="choose another address in the setting serve.listen",
-            command_step="name another with --listen",
-        ) from error

@@ -1,4 +1,8 @@
-"""`stillhunt serve`: the parts of the watch and of the server in one process, until it is stopped."""
+"""`stillhunt serve`: the parts of the watch and of the server in one process, until it is stopped.
+
+What works on traffic is loaded late, where it is asked for: it brings the libraries of hunts, 150 MB, which a process
+that only shows the console does without.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import threading
 from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,44 +25,35 @@ from stillhunt.commands import (
     SettingsOption,
     WatchedAccountsOption,
     allow_draining,
-    check_watched,
-    compile_once,
     load_config,
     message_console,
-    open_progress,
     open_screen,
     refuse_unused,
 )
 from stillhunt.decide.running import policy_of
-from stillhunt.live import hunt_on_schedule, reach_database
+from stillhunt.live import reach_database
 from stillhunt.watch.alerts.receivers import receivers_with
 from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.known_database import open_database
-from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt_server.api.pages import PageSources, pages_of
-from stillhunt_server.commands.opening import check_port
 from stillhunt_server.commands.pasteable import pasteable_lines, reachable
-from stillhunt_server.commands.serving_parts import (
-    FirstStart,
-    console_of,
-    decider_of,
-    fetching_for_hunts,
-    follow_snapshots,
-    receiver_of,
-    telling_of_faults,
-    thread_ended,
-)
+from stillhunt_server.commands.serving_parts import FirstStart, telling_of_faults, thread_ended
+from stillhunt_server.console_process import ConsoleProcess
 from stillhunt_server.fault_alerts import tell_failed_start
 from stillhunt_server.fault_looks import ClockSteps, DatabaseFiles, SnapshotFiles
-from stillhunt_server.receiving.brokers import check_broker
+from stillhunt_server.no_pandas import refuse_pandas
+from stillhunt_server.people.people import people_of
 from stillhunt_server.receiving.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt_server.receiving.traffic import Limits, Traffic
-from stillhunt_server.server import Application, dispatcher, run_server, server_of
+from stillhunt_server.server import Application, check_port, dispatcher, run_server, server_of
+from stillhunt_server.server_news import news_of
 from stillhunt_server.tokens import KnownTokens
+
+if TYPE_CHECKING:  # as above
+    from stillhunt.watch.schedule import HuntSchedule
 
 
 class Part(StrEnum):
@@ -68,10 +63,11 @@ class Part(StrEnum):
     HUNT = "hunt"
     WEB = "web"
     DECIDE = "decide"
+    CONSOLE = "console"
 
 
 WHOLE = frozenset((Part.INGEST, Part.HUNT, Part.WEB))
-"""What one process does alone; the part web answers gateways as well."""
+"""What one process does alone; the part web answers gateways as well, and has the console in a process of its own."""
 
 FAILED_START_FILE = "failed-start"
 """Touched in a data folder when an alert said that its server does not start."""
@@ -88,7 +84,7 @@ def serve(
         list[Part] | None,
         typer.Option(
             "--only",
-            help="Do only ingest, hunt, web (console and gateways) or decide (gateways); other processes do the rest.",
+            help="Do only ingest, hunt, web (console and gateways), decide or console; other processes do the rest.",
         ),
     ] = None,
     watched: Annotated[
@@ -112,7 +108,10 @@ def serve(
     parts, paths = frozenset(only or WHOLE), tuple(watched or ())
     allow_draining()
     config = load_config(settings, settings_file, serve__listen=listen, watch__accounts=accounts)
-    check_watched(paths)
+    if paths:
+        from stillhunt.commands import check_watched  # late, see above
+
+        check_watched(paths)
     folder = DataFolder(data)
     try:
         database = open_database(folder.path, config.watch.database, later=True)
@@ -125,34 +124,40 @@ def serve(
         _check_server(parts, config, database)
         return
     keep_little_memory()
+    if parts == {"console"}:
+        refuse_pandas()
     with ExitStack() as opened:
-        _run_server_parts(opened, parts, HuntPlan(folder, config, paths), database, quiet=quiet)
+        _run_server_parts(opened, parts, folder, config, paths, database, quiet=quiet)
 
 
 def _run_server_parts(
-    opened: ExitStack, parts: frozenset[str], plan: HuntPlan, database: WatchDatabase, *, quiet: bool
+    opened: ExitStack,
+    parts: frozenset[str],
+    folder: DataFolder,
+    config: Config,
+    paths: tuple[str, ...],
+    database: WatchDatabase,
+    *,
+    quiet: bool,
 ) -> None:
     """Begin the parts of a server one after the other, and serve."""
-    folder, config = plan.data, plan.config
     for part in sorted(parts):
         opened.enter_context(folder.role(f"serve-{part}"))
     check_port(config.serve.listen)
-    if parts != {"ingest"}:  # signatures are weighed by the kernels of hunts
-        with open_progress(quiet=quiet) as progress:
-            compile_once(progress)
+    if not parts <= {"ingest", "console"}:  # signatures are weighed by the kernels of hunts
+        from stillhunt_server.commands.traffic_parts import compile_kernels  # late, see above
+
+        compile_kernels(quiet=quiet)
     traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
     threading.excepthook = partial(thread_ended, faults)
     screen = opened.enter_context(open_screen(traffic, quiet=quiet))
-    first = FirstStart(database, screen, with_user="web" in parts and config.console.sign_in == "local")
+    first = FirstStart(database, screen, with_user=_has_console(parts) and config.console.sign_in == "local")
     tokens, receives = KnownTokens(database, folder.tokens), "ingest" in parts
     schedule: HuntSchedule | None = None
 
     def again() -> None:
         if schedule is not None and schedule.progress.failures:
             schedule.ask()  # it failed for want of the database, perhaps
-
-    def leads() -> bool:
-        return schedule is not None and schedule.progress.leads
 
     def starts() -> None:
         (folder.path / FAILED_START_FILE).unlink(missing_ok=True)
@@ -172,42 +177,65 @@ def _run_server_parts(
     screen.started(config.serve.listen, folder.path, parts, lines)
     screen.warned(_list_start_warnings(parts, config))
     if "hunt" in parts:
-        opened.enter_context(fetching_for_hunts(folder, config, traffic, faults, leads))
-        schedule = opened.enter_context(hunt_on_schedule(plan, database, traffic.total, screen, faults))
+        from stillhunt_server.commands.traffic_parts import begin_hunts  # late, see above
+
+        schedule = begin_hunts(opened, folder, config, paths, database, traffic, screen, faults)
     looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
     looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
     opened.enter_context(telling_of_faults(faults, looks, config, screen))
     inlet = (traffic, limits) if receives or config.serve.store else (None, None)
     served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
-    if "web" in parts:
+    if _has_console(parts):
         screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)
-    served, console = _open_answering_parts(opened, parts, served, config)
+    served = _answer_programs(opened, parts, served, config)
+    console = _open_console(opened, parts, served, config)
     receiver = None
     if receives:
+        from stillhunt_server.commands.traffic_parts import receiver_of  # late, see above
+
         receiver = receiver_of(opened, served, limits, traffic, config, screen)
     screen.watch(schedule, folder, database)
     run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
 
 
-def _open_answering_parts(
-    opened: ExitStack, parts: frozenset[str], served: PageSources, config: Config
-) -> tuple[PageSources, Application | None]:
-    """Begin what answers gateways, and the console, where this process has them."""
-    database, console = served.database, None
-    if database is None or not parts & {"web", "decide"}:
-        return served, None
+def _has_console(parts: frozenset[str]) -> bool:
+    return bool(parts & {"web", "console"})
+
+
+def _answer_programs(opened: ExitStack, parts: frozenset[str], served: PageSources, config: Config) -> PageSources:
+    """Begin what answers gateways, and follow the snapshots of a hunter elsewhere, where this process needs them."""
+    database = served.database
+    answers, shared = parts & {"web", "decide"}, config.watch.shared or config.serve.store
+    if database is None or not (answers or ("console" in parts and shared)):
+        return served
+    from stillhunt_server.commands.traffic_parts import answer_gateways, follow_snapshots  # late, see above
+
     if "hunt" not in parts:
         follow_snapshots(opened, served.folder, database, config, served.faults)
-    if "web" in parts:
-        served, console = console_of(opened, served, database, config)
-    else:
-        served = decider_of(opened, served, database, config)
-    return served, console
+    return answer_gateways(opened, served, database, config) if answers else served
+
+
+def _open_console(opened: ExitStack, parts: frozenset[str], served: PageSources, config: Config) -> Application | None:
+    """The console: here, if this process does nothing else, and otherwise in one of its own."""
+    if served.database is None or not _has_console(parts):
+        return None
+    if parts == {"console"}:
+        from stillhunt_server.console.data_console import open_data_console  # late: other processes do without
+
+        return open_data_console(served.folder, config, served.database, served.faults)[1]
+    people_of(served.database, config.console)  # raises here what the process could only log
+    news = partial(news_of, served.schedule, served.traffic, served.limits, served.faults)
+    process = ConsoleProcess(served.folder, config, news, served.faults)
+    process.start()
+    opened.callback(process.stop)
+    return process
 
 
 def _check_server(parts: frozenset[str], config: Config, database: WatchDatabase) -> None:
     database.open_now()
     check_port(config.serve.listen)
+    from stillhunt_server.receiving.brokers import check_broker  # late, see above
+
     check_broker(config.serve)
     for text in _list_start_warnings(parts, config):
         message_console().print(f"Warning: {text}.", markup=False, soft_wrap=True)
@@ -222,5 +250,5 @@ def _tell_refused(folder: DataFolder, config: Config, error: StillhuntError) -> 
 def _list_start_warnings(parts: frozenset[str], config: Config) -> list[str]:
     """What is allowed, and weaker than it could be."""
     raise_descriptor_limit()
-    shown = config.console.warnings() if "web" in parts else []
+    shown = config.console.warnings() if _has_console(parts) else []
     return [*shown, *filter(None, (descriptor_warning(),))]

@@ -103,7 +103,7 @@ OPEN_ROUTES = (
 """Pages of a data folder for everybody."""
 
 
-def console_app(console: Console, people: PeopleParts) -> Any:
+def console_app(console: Console, people: PeopleParts) -> Guard:
     """The pages of a data folder, for those who sign in."""
 
     def show(request: Request, template: str, values: dict[str, Any]) -> Response:

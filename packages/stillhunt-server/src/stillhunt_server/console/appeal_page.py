@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.formatting import sentence, sentence_case
-from stillhunt.decide.policy import AppealTerms
 from stillhunt_server.appeal_codes import file_by_code
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import PageRequest
@@ -46,8 +45,7 @@ def _name_counter(request: PageRequest) -> str:
 
 
 def _file_appeal_form(request: PageRequest) -> Response:
-    form, live = request.form, request.console.decisions
-    terms = live.answers.policy.appeals if live is not None else AppealTerms()
+    form, terms = request.form, request.appeal_terms
     number, now = form.number("decision"), time.time_ns() // 1000
     try:
         appeal = file_by_code(request.database, number, form["code"], form["text"], terms, now)

@@ -6,15 +6,18 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.decide.policy import AppealTerms, Policy
+from stillhunt.decide.running import policy_of
 from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt_server.case_views.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
 from stillhunt_server.case_views.harvest_rows import HarvestRows
 from stillhunt_server.case_views.member_traits import MemberTraits, member_traits
@@ -23,13 +26,8 @@ from stillhunt_server.casework.changing import campaign_members
 from stillhunt_server.console.snapshot import CaseSource, ShownCase
 from stillhunt_server.console.table_query import TableQuery, whole_number
 from stillhunt_server.database_threads import DatabaseThreads
-from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.people.sessions import Viewer
-from stillhunt_server.receiving.traffic import Limits, Traffic
-
-if TYPE_CHECKING:  # hunts bring 100 MB of libraries, which a console of a case folder does without
-    from stillhunt.watch.schedule import HuntSchedule
-from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt_server.server_news import ServerNews
 
 SHORT_WAIT, LONG_WAIT = 2.0, 20.0
 """Seconds that a page of a campaign waits for a newer snapshot; the longer where the older one lacks the campaign.
@@ -63,19 +61,14 @@ class Console:
 
     Attributes:
         folder: the data folder; None for a case folder.
-        schedule: hunts of this process; None where another one hunts.
-        traffic: counts of the receiver; None where this process receives nothing.
-        decisions: what is in force; None for a case folder.
+        news: what the server tells of itself.
     """
 
     source: CaseSource
     config: Config
     folder: DataFolder | None = None
     database: WatchDatabase | None = None
-    schedule: HuntSchedule | None = None
-    traffic: Traffic | None = None
-    limits: Limits | None = None
-    decisions: LiveDecisions | None = None
+    news: ServerNews = field(default_factory=ServerNews)
     faults: ServiceFaults = field(default_factory=ServiceFaults)
     threads: DatabaseThreads = field(default_factory=DatabaseThreads)
     _derived: Derived | None = field(default=None, repr=False)
@@ -232,6 +225,13 @@ class PageRequest:
         if self.console.database is None:
             raise _only_read()
         return self.console.database
+
+    @property
+    def appeal_terms(self) -> AppealTerms:
+        """How appeals are treated, by the policy as it is now; as usual where it cannot be read, which is a fault."""
+        with suppress(ConfigError):
+            return (policy_of(self.data_folder, self.console.config) or Policy()).appeals
+        return AppealTerms()
 
     def look(self, what: str, about: str) -> None:
         """Write down that somebody looks at personal data or exports it, before they get it.

@@ -74,15 +74,15 @@ def programmes(request: PageRequest) -> Response:
 
 def sources(request: PageRequest) -> Response:
     """Where traffic comes from, which evidence it allows, and what could not be used."""
-    shown, console = request.case, request.console
-    run, traffic = shown.model.run, console.traffic
+    shown = request.case
+    run, traffic = shown.model.run, request.console.news.traffic
     received: list[dict[str, Any]] = []
     if traffic is not None:
         received = [{"source": name, "records": count} for name, count in sorted(traffic.records.items())]
     values = {
         "coverage": coverage_parts(run),
         "received": received,
-        "refused": {} if traffic is None else {" ".join(key): count for key, count in sorted(traffic.refused.items())},
+        "refused": {} if traffic is None else dict(sorted(traffic.refused.items())),
         "brokers": {} if traffic is None else dict(traffic.problems),
         "inputs": run.get("inputs", [])[:200],
         "more_inputs": max(0, len(run.get("inputs", [])) - 200),

@@ -215,7 +215,7 @@ def requests_of(request: PageRequest) -> Response:
     if request.given["rows"] == "cited":
         return _answer_cited(request)
     head = _open_campaign_part(request, "requests", "Harvested requests", REQUESTS_MEANING)
-    head["cited"] = request.case.of_campaign("cited", head["name"]).num_rows
+    head["cited"] = request.case.count_cited(head["name"])
     return answer_requests(request, head["name"], head)
 
 

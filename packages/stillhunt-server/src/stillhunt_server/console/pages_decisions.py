@@ -18,7 +18,6 @@ from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, ExactShare, field_rates
 from stillhunt.decide.log import count_entries, is_standing, read_log, read_newest, still_standing
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
-from stillhunt.decide.policy import AppealTerms
 from stillhunt.decide.running import read_second_person
 from stillhunt.decide.second_person import approve_decision, waits_for_approval
 from stillhunt.watch.database.tables import DECISIONS
@@ -155,7 +154,7 @@ def appeal(request: PageRequest, problem: StillhuntError | None = None) -> Respo
     """
     found = find_appeal(request.database, request.route.number("appeal_id"))
     request.look("appeal", found.account_id)
-    values = {"appeal": found, "row": _appeal_row(found), "terms": _read_appeal_terms(request)}
+    values = {"appeal": found, "row": _appeal_row(found), "terms": request.appeal_terms}
     values |= {"problem": problem, "typed": request.form["note"]}
     return render(request, "appeal.html", values, 200 if problem is None else 400)
 
@@ -172,7 +171,7 @@ def end_appeal(request: PageRequest) -> Response:
             overturn=what == "overturn",
             by=request.by,
             note=request.form["note"],
-            terms=_read_appeal_terms(request),
+            terms=request.appeal_terms,
             now=request.now,
         )
     except (CaseError, ConfigError) as problem:
@@ -262,11 +261,6 @@ def _name_entry_state(entry: LogEntry, stands: set[int]) -> str:
 def _appeal_row(one: Appeal) -> dict[str, Any]:
     times = {name: moment(getattr(one, name)) for name in ("due_at", "filed_at", "decided_at")}
     return {**asdict(one), **times, "appeal_id": str(one.appeal_id), "decision": str(one.decision)}
-
-
-def _read_appeal_terms(request: PageRequest) -> AppealTerms:
-    decisions_now = request.console.decisions
-    return decisions_now.answers.policy.appeals if decisions_now is not None else AppealTerms()
 
 
 def _format_probability_band(band: tuple[float, float] | None) -> str:

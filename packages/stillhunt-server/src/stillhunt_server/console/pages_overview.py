@@ -24,7 +24,7 @@ from stillhunt_server.console.context import Console, PageRequest
 from stillhunt_server.console.pages_queue import queue_rows
 from stillhunt_server.console.rendering import moment
 from stillhunt_server.console.snapshot import ShownCase
-from stillhunt_server.receiving.traffic import Traffic
+from stillhunt_server.server_news import TrafficNews
 
 NEWS_SHOWN = 8
 FIRST_SHOWN = 5
@@ -95,18 +95,17 @@ def hunt_part(request: PageRequest) -> Response:
 
 
 def hunt_state(console: Console) -> dict[str, Any] | None:
-    """What the hunts of this process do; None where another process hunts, or none does."""
-    if console.schedule is None:
+    """What the hunts of this server do; None where another one hunts, or none does."""
+    hunts = console.news.hunts
+    if hunts is None:
         return None
-    progress = console.schedule.progress
-    running = progress.running_since
-    failure = progress.last.failure if progress.last is not None and progress.failures else ""
+    running = hunts.running_since
     return {
         "running": running is not None,
         "seconds": int(time.time() - running) if running is not None else 0,
-        "next_at": moment(int(progress.next_at * 1e6)) if progress.next_at else None,
-        "failures": progress.failures,
-        "failure": formatting.shorten(failure, _FAILURE_CHARS),
+        "next_at": moment(int(hunts.next_at * 1e6)) if hunts.next_at else None,
+        "failures": hunts.failures,
+        "failure": formatting.shorten(hunts.failure, _FAILURE_CHARS),
     }
 
 
@@ -127,8 +126,8 @@ def _list_latest_alerts(database: WatchDatabase) -> list[dict[str, Any]]:
 
 
 def _iterate_health_signs(console: Console, shown: ShownCase | None) -> Iterator[Health]:
-    if console.traffic is not None:
-        yield from _traffic_health(console, console.traffic)
+    if console.news.traffic is not None:
+        yield from _traffic_health(console.news.traffic)
     hunt = hunt_state(console)
     if hunt is not None and hunt["failures"]:
         failed = formatting.plural(hunt["failures"], "hunt")
@@ -155,20 +154,20 @@ def _iterate_health_signs(console: Console, shown: ShownCase | None) -> Iterator
         yield Health("partial", f"{formatting.percent(rejected)} of the rows could not be used.", "", "/sources")
 
 
-def _traffic_health(console: Console, traffic: Traffic) -> Iterator[Health]:
+def _traffic_health(traffic: TrafficNews) -> Iterator[Health]:
     if not traffic.last_at:
         yield Health("partial", "Nothing has been received since the start.", "", "/sources")
     else:
         minutes = (time.time() - traffic.last_at) / 60
         state = "good" if minutes < _SILENT_MINUTES else "bad"
         when = "less than a minute" if minutes < 1 else formatting.plural(int(minutes), "minute")
-        received = formatting.plural(traffic.total(), "record")
+        received = formatting.plural(sum(traffic.records.values()), "record")
         yield Health(state, f"{received} received since the start, the last one {when} ago.", "", "/sources")
     refused = sum(traffic.refused.values())
     if refused:
         yield Health("partial", f"{formatting.plural(refused, 'record')} refused since the start.", "", "/sources")
-    if console.limits is not None and (full := console.limits.full()):
-        yield Health("bad", formatting.sentence(full))
+    if traffic.full:
+        yield Health("bad", formatting.sentence(traffic.full))
 
 
 def _describe_alarm_budget(shown: ShownCase) -> dict[str, Any] | None:

@@ -49,6 +49,7 @@ class ShownCase:
         # no method of this object: a cycle would keep a replaced case, 100 MB, until the garbage is collected
         members_of = partial(_members_of, self.case, self.model, self.by_id)
         self.members_of: Callable[[str], pa.Table] = lru_cache(CAMPAIGNS_KEPT)(members_of)
+        self.count_cited: Callable[[str], int] = lru_cache(CAMPAIGNS_KEPT)(partial(_count_cited, self.case))
 
     def campaign(self, campaign: str) -> CampaignModel:
         """What there is to say about a campaign.
@@ -87,6 +88,10 @@ def _campaign_of(by_id: dict[str, CampaignModel], campaign: str) -> CampaignMode
 
 def _members_of(case: Case, model: CaseModel, by_id: dict[str, CampaignModel], campaign: str) -> pa.Table:
     return with_ties(account_facts(model, [_campaign_of(by_id, campaign)]), _rows_of(case.evidence, campaign))
+
+
+def _count_cited(case: Case, campaign: str) -> int:
+    return int(_rows_of(case.cited, campaign).num_rows)
 
 
 def _rows_of(table: pa.Table, campaign: str) -> pa.Table:

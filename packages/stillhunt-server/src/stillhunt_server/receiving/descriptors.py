@@ -6,6 +6,8 @@ import resource
 
 CONNECTIONS = 2000
 """Most connections at a time. Judgement."""
+EACH = 2
+"""Descriptors of a connection: its own, and that to the process which makes the page that it asks for."""
 OTHER_DESCRIPTORS = 400
 """Descriptors that are kept for everything else, and for connections that are about to be closed. Judgement: a server
 that hunts has some 60, and up to 256 connections are accepted before one is closed."""
@@ -15,7 +17,7 @@ _LEAST = 32
 def raise_descriptor_limit() -> None:
     """Let this process have as many descriptors as the system allows it: shells give it 1,024 of them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + OTHER_DESCRIPTORS
+    wanted = EACH * CONNECTIONS + OTHER_DESCRIPTORS
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -27,7 +29,7 @@ def most_connections() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return CONNECTIONS
-    return max(_LEAST, min(CONNECTIONS, soft - OTHER_DESCRIPTORS))
+    return max(_LEAST, min(CONNECTIONS, (soft - OTHER_DESCRIPTORS) // EACH))
 
 
 def descriptor_warning() -> str:
@@ -35,7 +37,7 @@ def descriptor_warning() -> str:
     most = most_connections()
     if most == CONNECTIONS:
         return ""
-    wanted = CONNECTIONS + OTHER_DESCRIPTORS
+    wanted = EACH * CONNECTIONS + OTHER_DESCRIPTORS
     return (
         f"the system allows this process so few open files that it takes {most} connections at a time, and not "
         f"{CONNECTIONS}: raise the hard limit (ulimit -Hn, or LimitNOFILE of systemd) to {wanted}"

@@ -1,6 +1,6 @@
 """`stillhunt data database`: the version of a database's tables; and the database of a data folder that is there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,18 @@ import typer
 
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
+from stillhunt.cli.live_screen import Screen
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, SettingsOption
 from stillhunt.cli.terminal import output_console
+from stillhunt.watch.database.probe import DatabaseProbe
 from stillhunt.watch.database.store import VERSION, WatchDatabase
 from stillhunt.watch.database.versions import TableLoss, database_version, downgrade, lost_by_downgrade
 from stillhunt.watch.folder import DATABASE, HUNT_ROLE, DataFolder
 from stillhunt.watch.known_database import IDENTITY_FILE, open_database
 
 database_commands = typer.Typer(no_args_is_help=True, help="Version of the database of a data folder.")
-_USERS_OF_IT = ("serve-ingest", "serve-hunt", "serve-web", HUNT_ROLE)
+_USERS_OF_IT = ("serve-ingest", "serve-hunt", "serve-web", "serve-console", HUNT_ROLE)
 
 
 @database_commands.command("version")
@@ -97,3 +99,23 @@ def opened_database(data: Path, settings_file: Path | None, *, as_it_is: bool = 
         )
     with closing(open_database(data, url, as_it_is=as_it_is)) as database:
         yield database
+
+
+@contextmanager
+def reach_database(
+    database: WatchDatabase,
+    probe: DatabaseProbe,
+    screen: Screen,
+    refused: Callable[[StillhuntError], None] = lambda _: None,
+) -> Iterator[None]:
+    """The database, opened as soon as it is there; a server that is just starting is waited for."""
+    probe.start()
+    try:
+        if probe.failure is not None:
+            if not database.may_come(probe.failure):
+                refused(probe.failure)
+                raise probe.failure
+            screen.waits(probe.failure)
+        yield
+    finally:
+        probe.stop()

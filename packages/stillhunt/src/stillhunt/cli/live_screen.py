@@ -3,6 +3,8 @@
 Neither has content of requests: sources were named by an administrator, and campaigns by a hunt.
 """
 
+from __future__ import annotations
+
 import json
 import threading
 import time
@@ -11,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -22,15 +24,17 @@ from stillhunt.base.errors import CaseError, StillhuntError
 from stillhunt.cli.terminal import message_console
 from stillhunt.decide.entries import LogEntry
 from stillhunt.triage import Case
-from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.signs import read_signs
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.records import linked_counts
-from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.service_faults import ServiceFault
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.closing import Recovered
+
+if TYPE_CHECKING:  # hunts bring 150 MB of libraries
+    from stillhunt.watch.child import HuntOutcome
+    from stillhunt.watch.schedule import HuntSchedule
 
 REDRAWS_PER_SECOND = 2
 SHOWN_CAMPAIGNS = 6

@@ -17,6 +17,7 @@ import typer
 from stillhunt.base.errors import InputError, StillhuntError
 from stillhunt.base.formatting import shorten
 from stillhunt.cli.compiling import compile_once
+from stillhunt.cli.database import reach_database
 from stillhunt.cli.findings import EXIT_ERROR, EXIT_NOTHING, EXIT_PARTIAL
 from stillhunt.cli.interrupts import allow_draining
 from stillhunt.cli.live_screen import Screen, open_screen
@@ -99,26 +100,6 @@ def check_watched(paths: Sequence[str]) -> None:
             raise InputError(
                 "no such file or folder", where=shorten(text, _SHOWN_CHARACTERS), next_step="check the path"
             )
-
-
-@contextmanager
-def reach_database(
-    database: WatchDatabase,
-    probe: DatabaseProbe,
-    screen: Screen,
-    refused: Callable[[StillhuntError], None] = lambda _: None,
-) -> Iterator[None]:
-    """The database, opened as soon as it is there; a server that is just starting is waited for."""
-    probe.start()
-    try:
-        if probe.failure is not None:
-            if not database.may_come(probe.failure):
-                refused(probe.failure)
-                raise probe.failure
-            screen.waits(probe.failure)
-        yield
-    finally:
-        probe.stop()
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
-
 from stillhunt.decide.actions import WITHOUT_FLAG, rank
 from stillhunt.decide.appeals import Appeal
 from stillhunt.decide.entries import LogEntry, in_force, made_until
@@ -70,6 +68,8 @@ def exact_share(hits: int, trials: int) -> ExactShare | None:
     """A share with its exact 95 % interval (Clopper and Pearson 1934); None where nothing was tried."""
     if not trials:
         return None
+    from scipy.special import betaincinv  # 17 MB, which a console that nobody asks for rates does without
+
     low = float(betaincinv(hits, trials - hits + 1, _TAIL)) if hits else 0.0
     high = float(betaincinv(hits + 1, trials - hits, 1 - _TAIL)) if hits < trials else 1.0
     return ExactShare(hits / trials, low, high)

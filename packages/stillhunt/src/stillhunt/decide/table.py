@@ -191,7 +191,7 @@ def table_of(rows: pa.Table, allowed: frozenset[str] = frozenset()) -> DecisionT
 
 
 def _no_rows() -> _Rows:
-    return _Rows(pa.array([], pa.large_string()), {name: np.zeros(0, np.int64) for name in _COLUMNS})
+    return _Rows(pa.nulls(0, pa.large_string()), {name: np.zeros(0, np.int64) for name in _COLUMNS})
 
 
 def _join_decision_rows(parts: Sequence[_Rows], new: Sequence[LogEntry], undone: frozenset[int], over: int) -> _Rows:

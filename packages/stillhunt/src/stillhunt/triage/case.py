@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,7 +31,6 @@ class Case:
         tables: file stem -> Arrow table, as `base/schema_case.py` declares them in `CASE_TABLES`.
         member_details: times and origins of each member's requests, and what the accounts table says of it.
         addresses: keyed hashes of the addresses and networks that each member uses most, to search by.
-        cited: the requests that findings name, with when, how and from where they came.
         phrases: hashes of the phrases by which each campaign is known.
 
     Args:
@@ -61,7 +61,7 @@ class Case:
         self.origins = _check_view("origins", views.get("origins"))
         self.member_details = _check_view("member_details", views.get("member_details"))
         self.addresses = _check_view("addresses", views.get("addresses"))
-        self.cited = _check_view("cited", views.get("cited"))
+        self._load_cited = partial(_check_view, "cited", views.get("cited"))
         self.taken = _check_view("taken", views.get("taken"))
         self.phrases = _check_view("phrases", views.get("phrases"))
         self.run: dict[str, Any] = public_run(run or {})
@@ -113,6 +113,11 @@ class Case:
     def rejects(self) -> pa.Table:
         """Rows that could not be used, with reasons."""
         return self.tables["rejects"]
+
+    @property
+    def cited(self) -> pa.Table:
+        """The requests that findings name, with when, how and from where; of a folder they are read each time."""
+        return self._load_cited()
 
     @property
     def views(self) -> dict[str, pa.Table]:
@@ -181,7 +186,9 @@ class Case:
         views = StoredTables(Path(folder), tuple(CASE_VIEWS))
         try:
             tables = StoredTables(Path(folder), tuple(CASE_TABLES))
-            return cls(tables, run=run, **views)
+            case = cls(tables, run=run, **{name: views[name] for name in views if name != "cited"})
+            case._load_cited = partial(views.read_again, "cited")
+            return case
         except ContractError as error:
             raise CaseError(
                 f"the case folder is damaged: {error.what}",

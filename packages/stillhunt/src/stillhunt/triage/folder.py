@@ -106,7 +106,7 @@ _ROW_GROUP = 1 << 17
 in place of 60; the file is 8 % longer."""
 _WRITERS = 2
 """Tables written at a time; each holds one row group and the order of its rows."""
-_LATE_TABLES = ("slices", "harvest")  # tables as long as the traffic: opened with the case, read when first asked for
+_LATE_TABLES = ("slices", "harvest", "cited")  # long ones: opened with the case, read when first asked for
 
 _ORDER = {
     "accounts": "account_id",
@@ -301,11 +301,11 @@ class StoredTables(Mapping[str, pa.Table]):
     def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
         self._folder = folder
         self._files = {name: self._guard_table_access(name, partial(self._open_stored_table, name)) for name in names}
-        self._read = {name: self._load_stored_table(name) for name in names if name not in _LATE_TABLES}
+        self._read = {name: self.read_again(name) for name in names if name not in _LATE_TABLES}
 
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self._read:
-            self._read[name] = self._load_stored_table(name)
+            self._read[name] = self.read_again(name)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -319,7 +319,8 @@ class StoredTables(Mapping[str, pa.Table]):
         TABLES[name].check(file.schema_arrow.empty_table())
         return file
 
-    def _load_stored_table(self, name: str) -> pa.Table:
+    def read_again(self, name: str) -> pa.Table:
+        """A table, which is not kept; see the class for what is raised."""
         return self._guard_table_access(name, partial(self._read_checked, name))
 
     def _read_checked(self, name: str) -> pa.Table:
