@@ -7,6 +7,7 @@ import pytest
 from server.console.console_html import page_of
 from server.console.console_scenes import ACT, Scene
 from server.console.test_console_casework import PAGE, do
+from stillhunt.run_record import _list_recorded_settings
 from stillhunt_server.casework import second_looks
 from stillhunt_server.casework.history import WorkEvent, work_events
 from stillhunt_server.casework.second_looks import is_drawn, waiting_looks
@@ -59,9 +60,9 @@ def test_who_decided_approved_or_answered_is_not_asked_again(all_drawn: Scene) -
     assert adam.post(BLIND, {"answer": "watch", "note": ""}).status_code == 400, "one look a decision"
     assert "1 second look, of which 1 agree" in page_of(ravi.get("/calibration")).text
     do(anna, "undo")
-    assert waiting_looks(all_drawn.database, "adam") == []
+    assert waiting_looks(all_drawn.database, "adam", {}) == []
     do(anna, "watch", note="")
-    assert waiting_looks(all_drawn.database, "adam") == [ACT]
+    assert waiting_looks(all_drawn.database, "adam", {}) == [ACT]
 
 
 def test_a_second_look_changes_nothing_of_the_work(all_drawn: Scene) -> None:
@@ -79,3 +80,44 @@ def test_without_the_draw_nobody_is_asked(scene: Scene, monkeypatch: pytest.Monk
     do(scene.reader("anna"), "watch", note="")
     assert NOTICE not in scene.reader("ravi").page("/campaigns")
     assert "There was no second look yet." in page_of(scene.reader("ravi").get("/calibration")).text
+
+
+@pytest.fixture
+def with_golden(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A scene in which no decision is drawn, and one campaign is a golden case to be dismissed."""
+    monkeypatch.setattr(second_looks, "DRAWN_SHARE", 0.0)
+    settings = scene.console.config.console.model_copy(update={"golden_cases": {ACT: "dismiss"}})
+    monkeypatch.setattr(scene.console, "config", scene.console.config.model_copy(update={"console": settings}))
+    return scene
+
+
+def test_golden_cases_stand_unseen_among_second_looks(with_golden: Scene) -> None:
+    anna, ravi, adam = (with_golden.reader(name) for name in ("anna", "ravi", "adam"))
+    do(anna, "watch", note="")
+    for page in ("/campaigns", BLIND, PAGE, "/settings", "/calibration"):
+        assert "golden case" not in page_of(ravi.get(page)).text.replace("Golden cases, whose right", "")
+        assert "golden_cases" not in ravi.page(page)
+    assert NOTICE not in anna.page("/campaigns"), "who decided knows the case"
+    for reader, answer, said, right in ((ravi, "act", "another answer", 0), (adam, "dismiss", "is the one that is", 1)):
+        assert NOTICE in reader.page("/campaigns")
+        leads = reader.post(BLIND, {"answer": answer, "note": ""})
+        assert f"It was a golden case, and {said}" in page_of(reader.get(leads.headers["location"])).text.replace(
+            "your answer ", ""
+        )
+        assert NOTICE not in reader.page("/campaigns")
+        told = page_of(reader.get("/calibration")).text
+        assert f"golden cases, of which {right} gave the answer that is known to be right" in told
+    assert "There was no second look yet." in told, "they are counted apart"
+    assert ACT not in told, "which case it is, is not told"
+
+
+def test_a_golden_look_leaves_the_drawn_one_waiting(with_golden: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, ravi = with_golden.reader("anna"), with_golden.reader("ravi")
+    do(anna, "watch", note="")
+    assert ravi.post(BLIND, {"answer": "watch", "note": ""}).status_code == 303
+    monkeypatch.setattr(second_looks, "DRAWN_SHARE", 1.0)
+    assert waiting_looks(with_golden.database, "adam", {}) == [ACT]
+
+
+def test_no_record_of_a_hunt_names_golden_cases(with_golden: Scene) -> None:
+    assert "golden_cases" not in _list_recorded_settings(with_golden.console.config)["console"]

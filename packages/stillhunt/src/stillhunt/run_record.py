@@ -176,7 +176,8 @@ def with_facts_beside(case: Case, makers: list[MakesFacts]) -> Case:
 
 
 def _list_recorded_settings(config: Config) -> dict[str, Any]:
-    """Settings without paths on this machine, and without those of alerts, packs and plugins."""
-    settings = config.model_dump(mode="json", exclude={"state", "alerts", "dossier", "plugins", "signals", "terms"})
+    """Settings without paths on this machine, golden cases, and those of alerts, packs and plugins."""
+    left_out: dict[str, Any] = dict.fromkeys(("state", "alerts", "dossier", "plugins", "signals", "terms"), True)
+    settings = config.model_dump(mode="json", exclude={**left_out, "console": {"golden_cases"}})
     settings["collect"]["mmdb"] = [Path(path).name for path in config.collect.mmdb]
     return settings

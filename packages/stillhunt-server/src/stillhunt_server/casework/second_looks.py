@@ -1,9 +1,12 @@
-"""Second looks: a share of decided campaigns is looked at again by somebody who is not shown what was decided."""
+"""Second looks: a share of decided campaigns is looked at again by somebody who is not shown what was decided.
+
+Golden cases, of which an administrator knows what is right, stand among them, and nothing tells them apart.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -22,6 +25,8 @@ DRAWN_SHARE = 0.05
 """Share of decisions that are drawn. Judgement: after a hundred decisions, five answers; few enough to be taken."""
 SECOND_ANSWERS = {"act": "act on it", "watch": "watch it", "dismiss": "dismiss it"}
 """What a second look may answer, as the kinds of decisions are called; and in words."""
+GOLDEN = 0
+"""In place of the version of a decision: the look is at a golden case."""
 _DECIDING = (*SECOND_ANSWERS, "reopen", "undo", "second_look")
 
 
@@ -41,18 +46,37 @@ def is_drawn(event: WorkEvent) -> bool:
     return int.from_bytes(hashlib.sha256(text).digest()[:8]) < DRAWN_SHARE * 2**64
 
 
-def waiting_looks(database: WatchDatabase, person: str) -> list[str]:
-    """Campaigns whose latest decision was drawn, and is not this person's; the oldest decision first."""
-    found = [
-        one
-        for one in _latest_of_each_campaign(database)
-        if one.kind in SECOND_ANSWERS and is_drawn(one) and name_key(person) not in _decided_by(one)
-    ]
-    return [one.campaign_id for one in sorted(found, key=lambda one: one.at)]
+def waiting_looks(database: WatchDatabase, person: str, golden: Mapping[str, str]) -> list[str]:
+    """Campaigns of which this person is asked what they would decide; the oldest decision first.
+
+    Those whose latest decision was drawn, and golden cases that they have not looked at; none that they decided.
+
+    Args:
+        golden: campaign -> the right answer, as `console.golden_cases` has them.
+    """
+    key, events = name_key(person), list(_deciding_events(database))
+    latest = _latest_of_each_campaign(events)
+    drawn = [one for one in latest.values() if one.kind in SECOND_ANSWERS and is_drawn(one)]
+    times = {one.campaign_id: one.at for one in drawn if key not in _decided_by(one)}
+    known = {one.campaign_id for one in events if key in _decided_by(one)}
+    for campaign in golden.keys() - known:
+        times.setdefault(campaign, latest[campaign].at if campaign in latest else 0)
+    return sorted(times, key=lambda campaign: (times[campaign], campaign))
 
 
-def keep_second_look(database: WatchDatabase, campaign: str, answer: str, note: str, person: str, now: int) -> None:
+def keep_second_look(
+    database: WatchDatabase,
+    campaign: str,
+    answer: str,
+    note: str,
+    person: str,
+    now: int,
+    golden: Mapping[str, str],
+) -> bool | None:
     """Keep what somebody would have decided.
+
+    Returns:
+        Of a golden case, whether the answer is right; None of another.
 
     Raises:
         ConfigError: the answer is none.
@@ -61,21 +85,28 @@ def keep_second_look(database: WatchDatabase, campaign: str, answer: str, note: 
     if answer not in SECOND_ANSWERS:
         step = f"choose one of: {', '.join(SECOND_ANSWERS)}"
         raise ConfigError("this is no answer", where="answer", next_step=step)
-    latest = {one.campaign_id: one for one in _latest_of_each_campaign(database)}
-    if campaign not in waiting_looks(database, person):
+    if campaign not in waiting_looks(database, person, golden):
         step = "take one that the queue names"
         raise CaseError("this campaign waits for no second look of yours", where="campaign", next_step=step)
-    version = read_work(database, campaign).version
-    look = KeepSecondLook(answer, latest[campaign].kind, latest[campaign].version, note)
+    right, version = golden.get(campaign), read_work(database, campaign).version
+    if right is None:
+        latest = _latest_of_each_campaign(_deciding_events(database))[campaign]
+        look = KeepSecondLook(answer, latest.kind, latest.version, note)
+    else:
+        look = KeepSecondLook(answer, right, GOLDEN, note)
     change_work(database, campaign, version, look, person, now)
+    return None if right is None else answer == right
 
 
-def measure_agreement(database: WatchDatabase) -> Agreement:
-    """How often a second look agrees with what was decided.
+def measure_agreement(database: WatchDatabase, *, golden: bool = False) -> Agreement:
+    """How often a second look agrees with what was decided, or with what is known to be right.
 
     It misleads where people look up what was decided: the page of a second look hides it, and the queue shows it.
+
+    Args:
+        golden: count golden cases, and not the others.
     """
-    looks = [one for one in _deciding_events(database) if one.kind == "second_look"]
+    looks = [one for one in _deciding_events(database) if one.kind == "second_look" and _is_golden(one) == golden]
     pairs = [(one.campaign_id, one.after["first"], one.after["answer"]) for one in looks]
     differing = tuple(pair for pair in pairs if pair[1] != pair[2])
     agreed = len(pairs) - len(differing)
@@ -88,8 +119,13 @@ def _deciding_events(database: WatchDatabase) -> Iterator[WorkEvent]:
     return map(event_of_row, database.read(wanted))
 
 
-def _latest_of_each_campaign(database: WatchDatabase) -> list[WorkEvent]:
-    return list({one.campaign_id: one for one in _deciding_events(database)}.values())
+def _latest_of_each_campaign(events: Iterable[WorkEvent]) -> dict[str, WorkEvent]:
+    """The latest decision of each campaign, or the look after it; a look at a golden case is about none."""
+    return {one.campaign_id: one for one in events if not _is_golden(one)}
+
+
+def _is_golden(event: WorkEvent) -> bool:
+    return event.kind == "second_look" and event.after["of"] == GOLDEN
 
 
 def _decided_by(event: WorkEvent) -> set[str]:

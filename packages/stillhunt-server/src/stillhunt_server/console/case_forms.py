@@ -77,8 +77,10 @@ def keep_look(request: PageRequest) -> Response:
     """Keep a second look, and show the queue."""
     form = request.form
     name = request.route["campaign"]
-    keep_second_look(request.database, name, form["answer"], form["note"], request.by, request.now)
-    return RedirectResponse(done_url(request, name, "second_look"), 303)
+    golden = request.console.config.console.golden_cases
+    right = keep_second_look(request.database, name, form["answer"], form["note"], request.by, request.now, golden)
+    kind = "second_look" if right is None else "golden_right" if right else "golden_wrong"
+    return RedirectResponse(done_url(request, name, kind), 303)
 
 
 def keep_filter(request: PageRequest) -> Response:

@@ -27,6 +27,8 @@ _TEXTS = {
     "narrative": "The narrative is kept.",
     "act": "The decision is made, and in force within seconds.",
     "second_look": "Your second look is kept. This is what was decided.",
+    "golden_right": "Your second look is kept. It was a golden case, and your answer is the one that is known to be right.",
+    "golden_wrong": "Your second look is kept. It was a golden case, and another answer is known to be right.",
     "propose": "Your decision waits for a second person, and is not in force yet.",
     "approve": "The decision is approved, and in force within seconds.",
     "decline": "What waited for a second person is not done.",

@@ -101,6 +101,7 @@ def settings(request: PageRequest) -> Response:
     if console.config.sanctioned.accounts:
         request.look("settings", "declared accounts")
     shown = public_run({"settings": json.loads(console.config.model_dump_json())})["settings"]
+    del shown["console"]["golden_cases"]  # analysts read this page
     policy, problem, text = None, "", ""
     if console.folder is not None:
         try:

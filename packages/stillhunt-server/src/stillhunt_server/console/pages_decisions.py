@@ -184,7 +184,7 @@ def calibration(request: PageRequest) -> Response:
     database = request.database
     work = read_all_work(database)
     shares = dismissal_calibration(work, facts_when_decided(database, work))
-    agreement = measure_agreement(database)
+    agreement, golden = measure_agreement(database), measure_agreement(database, golden=True)
     rates = field_rates(read_log(database), list_appeals(database, open_only=False), request.now)
     rows = [
         {
@@ -204,6 +204,8 @@ def calibration(request: PageRequest) -> Response:
         "times": times_taken(database),
         "agreement": agreement,
         "agreed_share": _format_exact_share(agreement.share),
+        "golden": golden,
+        "golden_share": _format_exact_share(golden.share),
         "answers": SECOND_ANSWERS,
     }
     return render(request, "calibration.html", values)

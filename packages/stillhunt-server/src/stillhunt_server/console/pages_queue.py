@@ -200,7 +200,8 @@ def queue(request: PageRequest) -> Response:
     if database is not None:
         rows += ended_rows(database, shown, request.now)
         counts = {name: sum(in_view(row, name, request.by) for row in rows) for name in VIEWS}
-    looks = waiting_looks(database, request.by) if database is not None else []
+    golden = request.console.config.console.golden_cases
+    looks = waiting_looks(database, request.by, golden) if database is not None else []
     rows = [row for row in rows if in_view(row, view, request.by)]
     alone, number = len(shown.model.of_verdict("none")), formatting.plural(len(rows), "campaign")
     verb = formatting.verb(len(rows), "waits", "wait")

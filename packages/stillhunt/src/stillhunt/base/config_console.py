@@ -30,6 +30,7 @@ class ConsoleSettings(SettingsGroup):
     proxy_header: str = Field("x-forwarded-user", pattern=r"^[A-Za-z0-9-]{1,64}$")
     proxy_addresses: tuple[Annotated[str, Field(max_length=64)], ...] = ()
     checklist: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field((), max_length=20)
+    golden_cases: dict[str, Literal["act", "watch", "dismiss"]] = Field(default_factory=dict)
     log_link: str = Field("", max_length=1024, pattern=r"^(https?://\S+\{request_id\}\S*)?$")
 
     @field_validator("url", "oidc_issuer")
