@@ -30,9 +30,10 @@ from stillhunt_server.casework.changes import (
     WriteNarrative,
 )
 from stillhunt_server.casework.changing import change_work, undo_change
+from stillhunt_server.casework.mentions import tell_mentions
 from stillhunt_server.casework.second_looks import keep_second_look
 from stillhunt_server.console.acting_pages import ask_before_acting, read_chosen
-from stillhunt_server.console.case_panel import PlanChanged, facts_of, workers
+from stillhunt_server.console.case_panel import PlanChanged, facts_of, list_people, workers
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.investigations import read_investigation_form
 from stillhunt_server.console.messages import done_url
@@ -57,6 +58,9 @@ def change_case(request: PageRequest) -> Response:
             change = _CHANGES[kind](request)
             kind = "propose" if isinstance(change, ActOnCampaign) and change.waits else kind
             change_work(database, name, seen, change, request.by, request.now)
+            if isinstance(change, AddComment):
+                people, settings = list_people(database), request.console.config.alerts
+                tell_mentions(database, name, change.text, request.by, people, request.now, settings)
         else:
             raise CaseError("a case has no such change", where="the address", next_step="use the forms of its page")
     except (CaseError, ConfigError) as problem:

@@ -134,6 +134,11 @@ def packs_about(data: Path, campaign_id: str) -> list[str]:
     return sorted((one for one in made if one.rpartition("-")[0] == campaign_id), reverse=True)
 
 
+def list_people(database: WatchDatabase) -> list[str]:
+    """Names of those who may come in."""
+    return [one.name for one in all_users(database) if one.disabled_at is None]
+
+
 def workers(database: WatchDatabase) -> list[str]:
     """Names of those who may work on cases."""
     return [one.name for one in all_users(database) if one.disabled_at is None and one.role != "viewer"]

@@ -19,6 +19,7 @@ from stillhunt.triage.score_breakdown import log2_odds_of
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS
 from stillhunt_server.case_views.harm import HARM_MEANING
+from stillhunt_server.casework.mentions import waiting_mentions
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import Console, PageRequest
 from stillhunt_server.console.pages_queue import queue_rows
@@ -71,6 +72,7 @@ def overview(request: PageRequest) -> Response:
         "hunt": hunt_state(console),
         "news": _list_latest_alerts(console.database) if console.database is not None else [],
         "health": list(_iterate_health_signs(console, shown)),
+        "mentions": waiting_mentions(console.database, request.by, request.now) if console.database is not None else [],
     }
     if shown is not None:
         all_rows = queue_rows(console.database, shown, request.now)

@@ -20,6 +20,7 @@ from stillhunt_server.case_views.harm import HARM_MEANING, queue_order
 from stillhunt_server.casework.changes import DISMISSAL_REASONS
 from stillhunt_server.casework.history import CampaignFacts, facts_when_decided, returned_for_another_look
 from stillhunt_server.casework.in_force import StandingPart, standing_parts
+from stillhunt_server.casework.mentions import waiting_mentions
 from stillhunt_server.casework.second_looks import waiting_looks
 from stillhunt_server.console.answers import answer_table
 from stillhunt_server.console.case_panel import workers
@@ -219,6 +220,7 @@ def queue(request: PageRequest) -> Response:
         "view_name": view,
         "people": workers(database) if database is not None else [],
         "looks": [one for one in looks if one in shown.by_id],
+        "mentions": waiting_mentions(database, request.by, request.now) if database is not None else [],
         "dismissals": DISMISSAL_REASONS,
         "may_work": request.viewer is not None and request.viewer.may("analyst") and database is not None,
     }

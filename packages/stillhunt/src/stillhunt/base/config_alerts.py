@@ -19,6 +19,7 @@ AlertKind = Literal[
     "campaign_returned",
     "accounts_replaced",
     "early_sign",
+    "mention",
     "hunt_failing",
     "hunt_recovered",
     "disk_limit",

@@ -18,6 +18,7 @@ _SEVERITY_OF = {
     "campaign_review": 3,
     "accounts_replaced": 3,
     "early_sign": 2,
+    "mention": 2,
     "hunt_failing": 3,
     "hunt_recovered": 2,
     "disk_limit": 3,
@@ -26,7 +27,7 @@ _SEVERITY_OF = {
     "fault_ended": 2,
 }
 _FAULTS = ("enforcement_fault", "service_fault", "fault_ended")
-_OPERATIONS = ("hunt_failing", "hunt_recovered", "disk_limit", "budget_limit", *_FAULTS)
+_OPERATIONS = ("mention", "hunt_failing", "hunt_recovered", "disk_limit", "budget_limit", *_FAULTS)
 _GOOD_NEWS = ("hunt_recovered", "fault_ended")
 _ABOUT_KNOWN = ("campaign_rises", "campaign_merged", "campaign_split", *_GOOD_NEWS)
 _STATISTICAL = 3
