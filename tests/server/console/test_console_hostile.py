@@ -128,6 +128,7 @@ def pages(scene: Scene) -> list[str]:
         "/ties",
         "/ties?view=timeline",
         "/ties?view=graph",
+        "/ties?view=countries",
         "/graph.json",
         "/graph.json?part=accounts&node=g",
         "/phrase?phrase=%3C",

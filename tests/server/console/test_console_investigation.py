@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
+import numpy as np
 import pytest
 
 from server.console.console_html import page_of
@@ -40,6 +41,51 @@ def test_a_trait_that_the_case_has_not_is_said_and_selects_nobody(reading: Scene
     page = reading.reader("vera").page(f"{_OF}/ties?with=0123456789")
     assert "This case does not have 1 trait of this address" in page
     assert "No member is selected." in page
+
+
+def test_members_are_chosen_by_the_number_of_their_edges(reading: Scene) -> None:
+    vera, current = reading.reader("vera"), reading.console.source.current()
+    assert current is not None
+    traits = reading.console.derived(current).traits_of(ACT)
+    edges = np.bincount(traits.member, minlength=traits.facts.num_rows)
+    least = int(np.median(edges)) + 1
+    expected = int((edges >= least).sum())
+    assert 0 < expected < len(edges)
+    page = vera.page(f"{_OF}/ties?edges={least}")
+    assert f"<h1>{expected} of 120 members</h1>" in page
+    assert f"{least} shared traits at least" in page_of(vera.get(f"{_OF}/ties?edges={least}")).text
+    assert f'name="edges" min="0" max="9999" inputmode="numeric" value="{least}"' in page
+    assert any(f"edges={least}" in one for one in hrefs(page, "with=")), "further choices keep it"
+    nodes = vera.get(f"{_OF}/graph.json?edges={least}").json()["nodes"]
+    assert sum(node["members"] for node in nodes if node["kind"] in ("group", "rest")) == expected
+    kind = traits.traits[int(traits.trait[0])].kind
+    left = np.array([one.kind != kind for one in traits.traits])[traits.trait]
+    fewer = int((np.bincount(traits.member[left], minlength=len(edges)) >= least).sum())
+    assert fewer < expected
+    assert f"<h1>{fewer} of 120 members</h1>" in vera.page(f"{_OF}/ties?edges={least}&hide={kind}"), "as it is drawn"
+    for wrong in ("-1", "1e9", "x", "99999", ""):
+        assert "<h1>120 of 120 members</h1>" in vera.page(f"{_OF}/ties?edges={wrong}").replace("All 120", "120 of 120")
+
+
+def test_countries_are_counted_and_lead_to_their_members(reading: Scene) -> None:
+    vera, current = reading.reader("vera"), reading.console.source.current()
+    assert current is not None
+    page = vera.page(f"{_OF}/ties?view=countries")
+    facts = current.members_of(ACT)
+    rows = re.findall(r'<tr><th scope="row" dir="auto">([^<]+)</th>(.*?)</tr>', page)
+    assert rows
+    counts = []
+    for value, cells in rows:
+        first = re.findall(r"<td[^>]*>(.*?)</td>", cells)[0]
+        held = sum(value in (countries or ()) for countries in facts["countries"].to_pylist())
+        counts.append(held)
+        if held > 1:
+            href, number = re.findall(r'<a href="([^"]+)">(\d+)</a>', first)[0]
+            assert int(number) == held
+            assert f"<h1>{held} of 120 members</h1>" in vera.page(f"{_OF}/ties{unescape(href)}")
+    assert counts == sorted(counts, reverse=True)
+    nobody = vera.page(f"{_OF}/ties?view=countries&with=0123456789")
+    assert "No country of these members is known" in nobody
 
 
 def test_a_bar_of_the_timeline_leads_to_those_who_were_active_then(reading: Scene) -> None:

@@ -98,11 +98,11 @@ def test_golden_cases_stand_unseen_among_second_looks(with_golden: Scene) -> Non
         assert "golden case" not in page_of(ravi.get(page)).text.replace("Golden cases, whose right", "")
         assert "golden_cases" not in ravi.page(page)
     assert NOTICE not in anna.page("/campaigns"), "who decided knows the case"
-    for reader, answer, said, right in ((ravi, "act", "another answer", 0), (adam, "dismiss", "is the one that is", 1)):
+    for reader, answer, said, right in ((ravi, "act", "another", 0), (adam, "dismiss", "your", 1)):
         assert NOTICE in reader.page("/campaigns")
         leads = reader.post(BLIND, {"answer": answer, "note": ""})
-        assert f"It was a golden case, and {said}" in page_of(reader.get(leads.headers["location"])).text.replace(
-            "your answer ", ""
+        assert (
+            f"It was a golden case, and {said} answer is right." in page_of(reader.get(leads.headers["location"])).text
         )
         assert NOTICE not in reader.page("/campaigns")
         told = page_of(reader.get("/calibration")).text

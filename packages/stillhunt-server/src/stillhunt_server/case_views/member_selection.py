@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,10 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base import formatting
 from stillhunt.triage.kinds import role_label
 from stillhunt_server.case_views.member_traits import MemberTraits
 
 Flags = npt.NDArray[np.bool_]
+_NUMBER = re.compile(r"[0-9]{1,4}")
 _MINUTE = "%Y-%m-%dT%H:%M"
 
 
@@ -27,6 +30,7 @@ class MemberSelection:
         having, lacking: references of traits (`trait_ref`) that a member has, and has not.
         hidden: references and kinds of traits that are not shown; it leaves no member out.
         since, until: a member was active in between, UTC; None for no bound.
+        edges: the least number of traits that are shown of which a member has each with another one.
     """
 
     having: tuple[str, ...] = ()
@@ -36,6 +40,7 @@ class MemberSelection:
     hidden: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    edges: int = 0
 
     @property
     def narrows(self) -> bool:
@@ -50,7 +55,8 @@ class MemberSelection:
             for start in range(0, len(held), _JOINED)
         ]
         times = (("since", self.since), ("until", self.until))
-        return (*found, *((name, at.strftime(_MINUTE)) for name, at in times if at is not None))
+        found += [(name, at.strftime(_MINUTE)) for name, at in times if at is not None]
+        return (*found, *([(_EDGES, str(self.edges))] if self.edges else []))
 
     def url(self, *more: tuple[str, str]) -> str:
         """What stands behind the question mark.
@@ -66,12 +72,13 @@ class MemberSelection:
         return replace(self, having=unique[0], lacking=unique[1])
 
     def without(self, one: str) -> MemberSelection:
-        """The same without what it says of a trait, a role, a verdict or a time."""
+        """The same without what it says of a trait, a role, a verdict, a time or the number of edges."""
         having, lacking, roles, verdicts, hidden = (
             tuple(other for other in held if other != one) for held in self._texts()
         )
         since, until = (None if one == name else getattr(self, name) for name in ("since", "until"))
-        return MemberSelection(having, lacking, roles, verdicts, hidden, since, until)
+        edges = 0 if one == _EDGES else self.edges
+        return MemberSelection(having, lacking, roles, verdicts, hidden, since, until, edges)
 
     def _texts(self) -> tuple[tuple[str, ...], ...]:
         return self.having, self.lacking, self.roles, self.verdicts, self.hidden
@@ -80,6 +87,7 @@ class MemberSelection:
 _JOINED = 8
 """Values in one parameter, with points between them: it may have 200 characters, and an address 20 of one name."""
 _NAMES = ("with", "without", "role", "verdict", "hide")
+_EDGES = "edges"
 
 
 def read_selection(values_of: Callable[[str], tuple[str, ...]]) -> MemberSelection:
@@ -90,7 +98,8 @@ def read_selection(values_of: Callable[[str], tuple[str, ...]]) -> MemberSelecti
     """
     since, until = (next(map(_read_minute, values_of(name)), None) for name in ("since", "until"))
     having, lacking, roles, verdicts, hidden = (split_values(values_of(name)) for name in _NAMES)
-    return MemberSelection(having, lacking, roles, verdicts, hidden, since, until)
+    edges = next((int(text) for text in values_of(_EDGES) if _NUMBER.fullmatch(text)), 0)
+    return MemberSelection(having, lacking, roles, verdicts, hidden, since, until, edges)
 
 
 def split_values(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -124,6 +133,10 @@ def select_members(traits: MemberTraits, selection: MemberSelection) -> tuple[Fl
         chosen &= _as_flags(pc.greater_equal(facts["last_seen"], pa.scalar(selection.since, facts["last_seen"].type)))
     if selection.until is not None:
         chosen &= _as_flags(pc.less(facts["first_seen"], pa.scalar(selection.until, facts["first_seen"].type)))
+    if selection.edges:
+        hidden = np.array([not {one.ref, one.kind}.isdisjoint(selection.hidden) for one in traits.traits], np.bool_)
+        shown = traits.member[~hidden[traits.trait]] if len(hidden) else traits.member
+        chosen &= np.bincount(shown, minlength=len(chosen)) >= selection.edges
     return chosen, missing
 
 
@@ -139,6 +152,8 @@ def describe_selection(traits: MemberTraits, selection: MemberSelection) -> list
     ]
     times = (("since", "active since"), ("until", "active before"))
     said += [(name, f"{word} {at:%Y-%m-%d %H:%M} UTC") for name, word in times if (at := getattr(selection, name))]
+    if selection.edges:
+        said.append((_EDGES, f"{formatting.plural(selection.edges, 'shared trait')} at least"))
     return [(words, selection.without(one).url()) for one, words in said]
 
 

@@ -1,4 +1,4 @@
-"""An investigation of a campaign: one selection of its members, as a matrix, a graph, a timeline, and rows."""
+"""An investigation of a campaign: one selection of its members, seen as a matrix, a graph, in time, by country, as rows."""
 
 from __future__ import annotations
 
@@ -43,9 +43,19 @@ _PLACES = (
     ("matrix", "Matrix", ()),
     ("graph", "Graph", (("view", "graph"),)),
     ("timeline", "Timeline", (("view", "timeline"),)),
+    ("countries", "Countries", (("view", "countries"),)),
 )
 _PAGES = (("members", "Members", ()), ("requests", "Requests", (("rows", "cited"),)))
 """Views of the page itself, and pages that show the same selection: name, title and parameters."""
+_COUNTRY_KINDS = {
+    "country": "Requests",
+    "signup_country": "Sign-up",
+    "payment_country": "Payment",
+    "phone_country": "Phone",
+}
+"""Kinds of traits that are countries -> what of a member is there."""
+COUNTRIES_SHOWN = 60
+"""Judgement: what can be read; a campaign in more countries is everywhere."""
 TRAITS_NAMED = 12
 """Traits that a sentence names. Judgement: a sentence that can be read."""
 
@@ -203,6 +213,33 @@ def _describe_length(length: timedelta) -> str:
     return formatting.plural(hours, "hour") if hours < 48 else formatting.plural(round(hours / 24), "day")
 
 
+def _count_countries(_request: PageRequest, one: Investigated) -> dict[str, Any]:
+    """Members by country, the one with most of their requests first: a table, since a map shows large countries."""
+    counts = one.traits.count_in(one.chosen).tolist()
+    found: dict[str, dict[str, tuple[int, str]]] = {}
+    for trait, number in zip(one.traits.traits, counts, strict=True):
+        if trait.kind in _COUNTRY_KINDS and number:
+            href = one.selection.also(having=(trait.ref,)).url(("view", "countries"))
+            found.setdefault(trait.value, {})[trait.kind] = number, href
+
+    def cell(number: int, href: str) -> dict[str, Any]:
+        return {"members": number, "href": href, "width": round(100 * number / one.number, 1)}
+
+    def rank(value: str) -> tuple[list[int], str]:
+        return [-found[value].get(kind, (0, ""))[0] for kind in _COUNTRY_KINDS], value
+
+    rows = [
+        (value, [cell(*found[value][kind]) if kind in found[value] else None for kind in _COUNTRY_KINDS])
+        for value in sorted(found, key=rank)
+    ]
+    return {
+        "title": "Where its members are",
+        "countries": rows[:COUNTRIES_SHOWN],
+        "further": max(0, len(rows) - COUNTRIES_SHOWN),
+        "kinds": list(_COUNTRY_KINDS.values()),
+    }
+
+
 def _graph_values(_request: PageRequest, _one: Investigated) -> dict[str, Any]:
     return {"title": "Members and traits"}
 
@@ -238,5 +275,6 @@ _VIEWS: dict[str, Callable[[PageRequest, Investigated], dict[str, Any]]] = {
     "matrix": _matrix_values,
     "graph": _graph_values,
     "timeline": _timeline_values,
+    "countries": _count_countries,
 }
 """What an investigation can be seen as -> what the template `investigation_NAME.html` needs."""
