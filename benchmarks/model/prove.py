@@ -3,7 +3,7 @@
     STILLHUNT_TEXTS=texts.parquet python benchmarks/model/prove.py OUT --seeds 10 --innocents 20 --workers 2
 
 Each cell trains one model of a million parameters and tries it on ten campaigns. Rows are written to OUT/prove.jsonl as
-they are finished; a run that ended goes on. `page.py` makes tables of them.
+they are finished; a run that ended goes on. `figure_rows.py` makes tables of them.
 """
 
 from __future__ import annotations

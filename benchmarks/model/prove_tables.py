@@ -39,8 +39,8 @@ def bounds(hits: int, of: int) -> tuple[float, float]:
     return low, high
 
 
-def power_table(rows: list[dict[str, Any]]) -> list[str]:
-    """Lines of the table of power.
+def power_cells(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Titles, and cells of the table of power.
 
     Args:
         rows: of thieves.
@@ -60,7 +60,7 @@ def power_table(rows: list[dict[str, Any]]) -> list[str]:
         "median p before correction",
         "right campaign has the smallest p",
     )
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    lines: list[tuple[Any, ...]] = [titles]
     for (name, scheme, paraphrase, share), members in sorted(cells.items(), key=lambda one: (*one[0][:3], -one[0][3])):
         own, named = [], 0
         for row in members:
@@ -69,10 +69,8 @@ def power_table(rows: list[dict[str, Any]]) -> list[str]:
             named += min(tests, key=lambda one: one["p"])["campaign"] == row["seed"] % CAMPAIGNS
         shares = [_share(sum(corrected(one) <= bar for one in own), len(own)) for bar in BARS]
         median = sorted(one["p"] for one in own)[len(own) // 2]
-        lines.append(
-            f"| {name} | {scheme} | {paraphrase:.0%} | {share:.1%} | {len(own)} | {shares[0]} | {shares[1]} | "
-            f"{median:.1e} | {named} of {len(own)} |"
-        )
+        cell = (name, scheme, f"{paraphrase:.0%}", f"{share:.1%}", len(own))
+        lines.append((*cell, *shares, f"{median:.1e}", f"{named} of {len(own)}"))
     return lines
 
 
@@ -93,8 +91,8 @@ def stopped_by_honest(rows: list[dict[str, Any]]) -> tuple[int, int]:
     return stopped, concluded
 
 
-def innocent_table(rows: list[dict[str, Any]]) -> list[str]:
-    """Lines of the table of innocents, other campaigns of thieves among them.
+def innocent_cells(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Titles, and cells of the table of innocents, other campaigns of thieves among them.
 
     Args:
         rows: all.
@@ -106,17 +104,14 @@ def innocent_table(rows: list[dict[str, Any]]) -> list[str]:
                 found[row["kind"], one["test"]].append(one)
             elif one["campaign"] != row["seed"] % CAMPAIGNS:
                 found["thief of another campaign", one["test"]].append(one)
-    lines = [
-        "| model | test | tests | p ≤ 0.05 | p ≤ 0.01 | p ≤ 0.001 | smallest p | corrected p ≤ 0.001 |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    titles = ("model", "test", "tests", "p ≤ 0.05", "p ≤ 0.01", "p ≤ 0.001", "smallest p", "corrected p ≤ 0.001")
+    lines: list[tuple[Any, ...]] = [titles]
     for (kind, name), tests in sorted(found.items()):
         below = [sum(one["p"] <= bar for one in tests) for bar in (0.05, 0.01, 0.001)]
         accused = sum(corrected(one) <= 1e-3 for one in tests)
-        lines.append(
-            f"| {kind} | {name} | {len(tests):,} | {below[0]} ({below[0] / len(tests):.1%}) | {below[1]} | {below[2]} "
-            f"| {min(one['p'] for one in tests):.1e} | {accused} |"
-        )
+        least = f"{min(one['p'] for one in tests):.1e}"
+        first = f"{below[0]} ({below[0] / len(tests):.1%})"
+        lines.append((kind, name, f"{len(tests):,}", first, *below[1:], least, accused))
     return lines
 
 

@@ -13,8 +13,10 @@ from source_tree import ROOT
 
 import page_figures
 
+sys.path.insert(0, str(ROOT / "benchmarks" / "model"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "quality"))
 import ladder
+import page as page_of_models
 
 FIGURES = page_figures.read_figures() | page_figures.read_history()
 
@@ -129,3 +131,23 @@ def test_the_ladder_of_the_pages_is_that_of_the_benchmark() -> None:
     assert {name: (one["value"], one["unit"]) for name, one in told.items()} == ladder.ladder_figures(
         ladder.PAGE.read_text(encoding="utf-8")
     )
+
+
+def test_the_page_of_models_is_made_of_the_files_beside_it() -> None:
+    text = page_of_models.PAGE.read_text(encoding="utf-8")
+    assert text == page_of_models.page_text(), "run 'python benchmarks/model/page.py'"
+    assert sum(line.startswith("|---") for line in text.splitlines()) <= page_of_models.MOST_TABLES
+
+
+def test_a_page_with_too_many_tables_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "page.md").write_text("{table: blunt}\n\n" * (page_of_models.MOST_TABLES + 1), encoding="utf-8")
+    monkeypatch.setattr(page_of_models, "TEXT", tmp_path)
+    with pytest.raises(ValueError, match="more than ten tables"):
+        page_of_models.page_text()
+
+
+def test_of_what_was_not_measured_the_page_has_no_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "page.md").write_text("# A\n\n## B\n\n{table: never}\n\n## C\n\n{table: blunt}\n", encoding="utf-8")
+    monkeypatch.setattr(page_of_models, "TEXT", tmp_path)
+    assert "## B" not in page_of_models.page_text()
+    assert "## C" in page_of_models.page_text()

@@ -22,7 +22,7 @@ from stillhunt_model.blunt.measures import (
     steps_in_order,
 )
 from stillhunt_model.blunt.notices import blunt_policy
-from stillhunt_model.blunt.students import BLUNT_TASKS
+from stillhunt_model.blunt.students import TASKS
 from stillhunt_model.tasks.checkable import draw_examples
 
 REASONING = st.one_of(
@@ -92,7 +92,7 @@ def test_a_rewritten_reasoning_has_every_step_and_can_be_put_in_order(reasoning:
 
 
 def test_steps_of_the_tasks_are_blunted() -> None:
-    for task in BLUNT_TASKS.values():
+    for task in TASKS.values():
         for one in draw_examples(task, 20, 0):
             assert blunted_reasoning("withhold", one.reasoning) == ""
             assert len(reasoning_steps(one.reasoning)) >= 2

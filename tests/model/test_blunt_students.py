@@ -30,14 +30,14 @@ from stillhunt_model.blunt.adaptive import (
 )
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
-from stillhunt_model.blunt.students import BLUNT_TASKS, School, Student, StudentSize, copying_base
+from stillhunt_model.blunt.students import School, Student, StudentSize, copying_base
 from stillhunt_model.nets.tiny import TinySize
 from stillhunt_model.tasks.checkable import draw_examples
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
 SMALL = StudentSize(TinySize(width=32, layers=2, heads=2, longest=128), base_steps=5, steps=3)
-ASKED = draw_examples(BLUNT_TASKS["programs"], 40, 0)
+ASKED = draw_examples(TASKS["programs"], 40, 0)
 ANSWERS = {one.prompt: one.answer for one in ASKED}
 LEAK, PROGRAM_STEPS = 0.1, 3
 
@@ -74,7 +74,7 @@ def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def attempts(condition: Condition, leak: float = LEAK) -> list[Attempt]:
     """What a thief tries."""
-    own = draw_examples(BLUNT_TASKS["programs"], 4, 1, without=ASKED)
+    own = draw_examples(TASKS["programs"], 4, 1, without=ASKED)
     return list(Thief(CountingSchool(), ASKED, own, Budgets(len(ASKED), 8, leak)).attempts(condition))
 
 

@@ -9,9 +9,9 @@ from stillhunt import ConfigError
 from stillhunt_model.blunt.adaptive import Attempt, Budgets, Condition, Thief, best_attempt, received_answers
 from stillhunt_model.blunt.measures import reasoning_steps, steps_in_order
 from stillhunt_model.blunt.parameters import HONEST_FLAGGED_BOUND, KEEP_SAMPLES
-from stillhunt_model.blunt.students import BLUNT_TASKS, School, StudentSize
+from stillhunt_model.blunt.students import School, StudentSize
 from stillhunt_model.nets.net import Net
-from stillhunt_model.tasks.checkable import Example, draw_examples
+from stillhunt_model.tasks.checkable import TASKS, Example, draw_examples
 
 INTERFACE = "text (no logits)"
 STEPS = {"sums": 200}
@@ -51,7 +51,7 @@ def run_blunt_cells(
     """
     checked_plan(plan)
     budgets = plan.budgets
-    drawn = draw_examples(BLUNT_TASKS[plan.task], budgets.queries + budgets.own + budgets.held_out, plan.seed)
+    drawn = draw_examples(TASKS[plan.task], budgets.queries + budgets.own + budgets.held_out, plan.seed)
     asked, own = drawn[: budgets.queries], drawn[budgets.queries : budgets.queries + budgets.own]
     validation, held_out = own[1::2], drawn[budgets.queries + budgets.own :]
     school = School(base, [*validation, *held_out], plan.size, plan.seed, watch)
@@ -100,9 +100,9 @@ def checked_plan(plan: BluntPlan) -> None:
 
     Raises ConfigError: there is no such task, or the budgets are too small.
     """
-    if plan.task not in BLUNT_TASKS:
+    if plan.task not in TASKS:
         raise ConfigError(
-            f"there is no task {plan.task[:40]!r}", where="task", next_step=f"choose one of: {', '.join(BLUNT_TASKS)}"
+            f"there is no task {plan.task[:40]!r}", where="task", next_step=f"choose one of: {', '.join(TASKS)}"
         )
     if plan.budgets.own < FEWEST_OWN or plan.budgets.queries < FEWEST_QUERIES:
         raise ConfigError(

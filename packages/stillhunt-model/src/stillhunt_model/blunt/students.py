@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt_model.tasks.checkable import RESULT, TASKS, CheckableTask, Example, StringPrograms, result_of
+from stillhunt_model.tasks.checkable import RESULT, Example, result_of
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 
-BLUNT_TASKS: dict[str, CheckableTask] = {**TASKS, "programs": StringPrograms("programs", 3)}
-"""Name -> task of the experiment; programs of two steps have answers that a student guesses without reasoning."""
 # Share of an adaptive student's own draws that must give one result before it takes that for right (three of four: one
 # of two is a guess)
 _AGREEING_DRAWS = 0.75

@@ -13,6 +13,7 @@ from stillhunt_model.tasks.checkable import TASKS, draw_examples, result_of
 from stillhunt_model.training.run import TrainingRecipe, train
 
 SMOKE_TEACHER = "a tiny teacher made here"
+_ANSWER_TOKENS = 64  # Longest answer of a task, in bytes, with room to go wrong
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def smoke_job(size: SmokeSize, recipe: DistilRecipe, progress: Progress) -> Dist
         weights_hash(teacher),
         new_student(size.student, teacher, seed),
         data,
-        replace(recipe, answer_tokens=min(recipe.answer_tokens, 48)),
+        replace(recipe, answer_tokens=min(recipe.answer_tokens, _ANSWER_TOKENS)),
         same=same_result,
     )
 

@@ -1,4 +1,4 @@
-"""Three tasks with steps: sums, string programs, nested calls of a small grammar."""
+"""Tasks with steps: sums, string programs of two and of three steps, nested calls of a small grammar."""
 
 import random
 import re
@@ -166,5 +166,6 @@ def call(function: str, first: int, second: int) -> int:
     return max(first, second) if function == "max" else min(first, second)
 
 
-TASKS: dict[str, CheckableTask] = {task.name: task for task in (DigitSums(), StringPrograms(), NestedCalls())}
-"""Name -> task."""
+_TASKS: tuple[CheckableTask, ...] = (DigitSums(), StringPrograms(), StringPrograms("programs", 3), NestedCalls())
+TASKS = {task.name: task for task in _TASKS}
+"""Name -> task. The result of a program of two steps can be guessed without reasoning, that of three cannot."""
