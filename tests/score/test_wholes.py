@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,17 @@ def test_a_whole_takes_the_place_of_its_parts_where_it_says_no_less(
     verdicts: tuple[str, str], whole: str, groups: int
 ) -> None:
     assert len(joined(ONE_MIX, verdicts, by(whole))[0]) == groups
+
+
+@pytest.mark.parametrize(("bits", "groups"), [(3.9, 2), (4.0, 2), (4.1, 1)])
+def test_a_part_left_alone_makes_the_other_likelier_or_stays_alone(bits: float, groups: int) -> None:
+    def of_bits(candidate: Candidate, verdict: str, bits: float) -> Judged:
+        found = judged(candidate, verdict)
+        return replace(found, weighed=replace(found.weighed, claim=replace(found.weighed.claim, bits=bits)))
+
+    parts = [of_bits(group(ONE_MIX, 0, 0), "review", 4.0), of_bits(group(ONE_MIX, 1, 1), "none", -4.0)]
+    found = join_wholes(ONE_MIX, parts, [], lambda whole: of_bits(whole, "review", bits), Config().score)[0]
+    assert len(found) == groups
 
 
 def test_groups_left_alone_are_not_joined() -> None:

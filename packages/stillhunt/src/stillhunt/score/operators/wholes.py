@@ -160,12 +160,13 @@ def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Cand
 
 
 def _says_less(whole: Judged, parts: tuple[Judged, Judged], settings: ScoreSettings) -> bool:
-    """Whether the whole has a lesser verdict than a part, flags fewer accounts, or is no campaign to act on.
+    """Whether the whole has a lesser verdict than a part, flags fewer accounts, or gains nothing by a part left alone.
 
-    Where one part was left alone, only that it makes a campaign to act on is a reason to add it.
+    It gains where it is a campaign to act on, or likelier than the other part by itself.
     """
-    if any(part.verdict == "none" for part in parts):
-        return whole.verdict != "act"
+    left_alone = any(part.verdict == "none" for part in parts)
+    if left_alone and whole.verdict != "act" and whole.bits <= max(part.bits for part in parts):
+        return True
     lesser = any(VERDICTS.index(whole.verdict) > VERDICTS.index(part.verdict) for part in parts)
     flagged = np.unique(np.concatenate([_flagged_accounts(part, settings) for part in parts]))
     return lesser or len(_flagged_accounts(whole, settings)) < len(flagged)
