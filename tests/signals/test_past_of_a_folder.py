@@ -10,10 +10,10 @@ from sqlalchemy import insert
 from typer.testing import CliRunner
 
 from stillhunt.cli.app import app
-from stillhunt.decide.past import past_decisions
 from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS
 from stillhunt.watch.database.tables_console import CASES
 from stillhunt.watch.known_database import open_database
+from stillhunt_signals.signals.decided import past_decisions
 
 AT = 1_774_000_000_000_000
 

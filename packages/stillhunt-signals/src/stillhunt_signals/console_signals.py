@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from stillhunt.live import latest_snapshot, read_rule_rows
-from stillhunt_server.plugins import ConsolePage, MenuEntry, PageRequest, PageRoute, render
+from stillhunt_server.plugins import ConsolePage, PageRequest, PageRoute, render
 from stillhunt_signals.signals.described import describe_signals, say_read
 from stillhunt_signals.signals.trial import TriedGroup, try_used_signals
 from stillhunt_signals.signals.using import read_signals
@@ -18,6 +18,7 @@ def show_signals_page(request: PageRequest) -> Response:
     request.look("signals", "all")
     read: dict[str, str] = {}
     tried: list[TriedGroup] | None = None
+    alone = 0
     if request.given["try"] and (shown := request.latest) is not None:
         # Columns of the log are known while a hunt reads it, and not from what a case keeps.
         beside = [one.signal for one in described if one.signal.source != "log"]
@@ -26,13 +27,16 @@ def show_signals_page(request: PageRequest) -> Response:
         read = {one.name: say_read(one, accounts) for one in beside}
         usable = {name for name, said in read.items() if not said.startswith("refused")}
         used = read_signals(config, accounts, lambda one: one.name in usable)
-        tried = try_used_signals(shown.case, config, used)
+        every = try_used_signals(shown.case, config, used)
+        tried = [one for one in every if (one.verdict, one.verdict_with) != ("none", "none")]
         tried.sort(key=lambda one: (one.verdict == one.verdict_with, -abs(one.score_with - one.score)))
+        alone = len(every) - len(tried)
     values = {
         "signals": described,
         "read": read,
         "tried": None if tried is None else tried[:_SHOWN_GROUPS],
         "more": 0 if tried is None else max(len(tried) - _SHOWN_GROUPS, 0),
+        "alone": alone,
         "changed": sum(one.verdict != one.verdict_with for one in tried or ()),
         "is_hunted": request.latest is not None,
     }
@@ -41,8 +45,7 @@ def show_signals_page(request: PageRequest) -> Response:
 
 SIGNAL_PAGES = ConsolePage(
     "signals",
-    (PageRoute("/signals", show_signals_page),),
-    MenuEntry("/signals", "Signals", live=True),
+    (PageRoute("/signals", show_signals_page),),  # the page of rules leads to it: the menu has no room for more
     live=True,
     audits=True,
 )

@@ -64,10 +64,5 @@ def members_of(case: Case, campaign_id: str) -> pa.Table:
     return _rows_of(case.members, campaign_id)
 
 
-def excerpts_of(case: Case, campaign_id: str) -> pa.Table:
-    """The excerpts of a campaign as they are stored, redacted: SAMPLES rows."""
-    return _rows_of(case.samples, campaign_id)
-
-
 def _rows_of(table: pa.Table, campaign_id: str) -> pa.Table:
     return table.filter(pc.equal(table["campaign_id"], campaign_id))

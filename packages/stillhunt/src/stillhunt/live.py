@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from stillhunt.base.config import Config
     from stillhunt.cli.database import reach_database
     from stillhunt.cli.watching import hunt_on_schedule
-    from stillhunt.decide.actions import HIGHEST_CEILING, REASON_TEXTS, ReasonCode, rank
+    from stillhunt.decide.actions import ACTIONS, HIGHEST_CEILING, REASON_TEXTS, ReasonCode, rank
     from stillhunt.decide.actions import rank as action_rank
-    from stillhunt.decide.case_work import read_work
-    from stillhunt.decide.entries import in_force
+    from stillhunt.decide.appeals import list_appeals
+    from stillhunt.decide.case_work import read_all_work, read_work
+    from stillhunt.decide.entries import in_force, standing
     from stillhunt.decide.log import read_state
     from stillhunt.decide.own_rules import OwnRules
-    from stillhunt.decide.past import DecidedAccount, past_decisions
     from stillhunt.decide.policy import Policy, RuleState, RuleTerms, SignUpAnswer, SignUpTerms, parse_declared
     from stillhunt.decide.running import policy_of
     from stillhunt.decide.simulation import Simulation, simulate

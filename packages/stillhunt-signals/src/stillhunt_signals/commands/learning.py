@@ -20,8 +20,8 @@ from stillhunt.commands import (
     print_json,
     refuse_existing,
 )
-from stillhunt.live import past_decisions
 from stillhunt.tools import formatting
+from stillhunt_signals.signals.decided import past_decisions
 from stillhunt_signals.signals.declared import declared_signals, learned_file
 from stillhunt_signals.signals.described import say_step
 from stillhunt_signals.signals.known_accounts import known_accounts

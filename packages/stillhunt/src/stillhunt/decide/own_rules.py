@@ -1,8 +1,7 @@
 """Rules of the provider's own, over columns and counts: another distribution keeps and evaluates them."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import cache
 from importlib.metadata import entry_points
 from typing import Protocol
 
@@ -27,20 +26,14 @@ class OwnRules(Protocol):
         """Accounts that fit a rule at a snapshot, by what the snapshot keeps (`watch.rule_rows`)."""
 
 
-@cache
-def _find_own_rules_opener() -> Callable[[DataFolder], OwnRules] | None:
-    points = sorted(entry_points(group=OWN_RULES_GROUP), key=lambda one: one.name)
-    opener: Callable[[DataFolder], OwnRules] | None = points[0].load() if points else None
-    return opener
-
-
 def open_own_rules(folder: DataFolder) -> OwnRules | None:
     """The rules of a data folder; None where nothing that is installed brings any.
 
     Raises ConfigError: what was saved was changed, or cannot be used by this version.
     """
-    opener = _find_own_rules_opener()
-    return None if opener is None else opener(folder)
+    points = sorted(entry_points(group=OWN_RULES_GROUP), key=lambda one: one.name)
+    opened: OwnRules | None = points[0].load()(folder) if points else None
+    return opened
 
 
 def with_own_rules(findings: Findings, snapshot: Snapshot, own: OwnRules | None, *, alone: str = "") -> Findings:

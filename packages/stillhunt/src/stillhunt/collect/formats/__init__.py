@@ -10,17 +10,7 @@ from stillhunt.collect.formats.edge import envoy, nginx
 from stillhunt.collect.formats.litellm import calls, customers
 from stillhunt.collect.formats.otlp import sources
 from stillhunt.collect.formats.source import Sample, Source
-from stillhunt.collect.formats.vendors import (
-    azure,
-    bedrock,
-    cloudflare,
-    helicone,
-    kong,
-    langfuse,
-    openrouter,
-    portkey,
-    vertex,
-)
+from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, exports, helicone, kong, langfuse, vertex
 from stillhunt.plugins.groups import READERS, load_plugins
 
 SOURCES: tuple[Source, ...] = (
@@ -33,8 +23,7 @@ SOURCES: tuple[Source, ...] = (
     *vertex.SOURCES,
     *kong.SOURCES,
     *cloudflare.SOURCES,
-    *portkey.SOURCES,
-    *openrouter.SOURCES,
+    *exports.SOURCES,
     *sources.SOURCES,
     *batches.SOURCES,
     *envoy.SOURCES,

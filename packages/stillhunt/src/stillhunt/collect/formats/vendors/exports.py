@@ -1,7 +1,7 @@
-"""Portkey's export of logs: JSON lines with the fields that were asked for.
+"""Exports of hosted routers: Portkey's logs (JSON lines), and OpenRouter's activity (CSV, one row a call, no texts).
 
-Source: portkey.ai/docs/product/observability/logs-export (fields, 2025 and 2026), and the times that code which reads
-such exports meets.
+Source: portkey.ai/docs/product/observability/logs-export (2025 and 2026), with the times that code which reads such
+exports meets; openrouter.ai/docs/guides/guides/activity-export, and the header of an export of 2026.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 
 from stillhunt.collect.formats.shared.bodies import add_answer, answer_of_body, call_of_body
 from stillhunt.collect.formats.shared.traced import account_in, session_in, user_in
-from stillhunt.collect.formats.source import Row, load_source
+from stillhunt.collect.formats.source import Row, call_links, load_source
 from stillhunt.collect.values.json_values import decoded, first_of, mapping, number, text
 
 
@@ -46,4 +46,13 @@ def _read_export_time(value: Any) -> Any:
     return value
 
 
-SOURCES = (load_source("portkey", rows=_convert_portkey_record),)
+def _convert_generation(record: Mapping[str, Any]) -> list[Row]:
+    get = record.get
+    name, key = text(get("generation_id")), text(get("api_key_name"))
+    who = {"account_id": text(get("user")) or key, "account_fallback": text(get("app_name")), "api_key_id": key}
+    row = Row(request_id=name, timestamp=get("created_at"), model=text(get("model_permaslug")), **who)
+    answered = {"links": call_links(response=name)}
+    return [add_answer(row, answered, number(get("tokens_prompt")), number(get("tokens_completion")))]
+
+
+SOURCES = (load_source("portkey", rows=_convert_portkey_record), load_source("openrouter", rows=_convert_generation))

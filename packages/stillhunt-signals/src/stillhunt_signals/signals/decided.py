@@ -2,15 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import select
-
-from stillhunt.decide.actions import ACTIONS
-from stillhunt.decide.appeals import list_appeals
-from stillhunt.decide.case_work import read_all_work
-from stillhunt.decide.entries import standing
-from stillhunt.decide.log import read_state
-from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS
+from stillhunt.live import ACTIONS, CAMPAIGN_MEMBERS, WatchDatabase, list_appeals, read_all_work, read_state, standing
 
 
 class DecidedAccount(NamedTuple):
@@ -33,7 +25,7 @@ def past_decisions(database: WatchDatabase, now: int) -> list[DecidedAccount]:
     }
     found = [
         DecidedAccount(row["account_id"], row["campaign_id"], *decided[row["campaign_id"]])
-        for row in database.read(select(CAMPAIGN_MEMBERS).order_by(CAMPAIGN_MEMBERS.c.campaign_id))
+        for row in database.read(CAMPAIGN_MEMBERS.select().order_by(CAMPAIGN_MEMBERS.c.campaign_id))
         if row["campaign_id"] in decided
     ]
     found += [
