@@ -117,6 +117,7 @@ def beside(path: Path) -> dict[str, Any]:
     known = {"from": str(path / "known.csv"), "about": "operation"}
     signals = {
         "radar": {**known, "column": "risk", "kind": "score"},
+        "gone": {**known, "from": str(path / "gone.csv"), "column": "risk", "kind": "score"},
         "same-device": {**known, "column": "device", "kind": "shared"},
     }
     return {"signals": signals, "terms": str(path / "terms.toml")}

@@ -4,8 +4,9 @@ Their values are kept in each snapshot, so that simulating a rule gives what dec
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,12 @@ from stillhunt_signals.terms.declared import read_terms
 _LOG = logging.getLogger("stillhunt")
 _KINDS = {"score": "share", "flag": "flag", "category": "text", "shared": "number"}
 """Form of a signal -> type of its column; of what is shared, how many accounts have the same value."""
+_OF_TERMS = [
+    "account_id", "organization_id", "email_domain", "plan", "declared_use", "payment_country", "phone_country",
+    "signup_country", "countries", "ip_kinds", "created_at", "first_seen",
+]  # fmt: skip
+"""Columns that clauses look at."""
+_ROWS_AT_ONCE = 8_192  # Accounts that are looked at together, which bounds the memory (judgement)
 
 
 def columns_with_signals(config: Config) -> Mapping[str, RuleColumn]:
@@ -57,13 +64,16 @@ def add_known_columns(config: Config, accounts: pa.Table, customers: pa.Table | 
     """
     names = accounts["account_id"].cast(pa.string()).combine_chunks()
     columns = {"account_id": names}
-    try:
-        for one in _signals_with_columns(config):
-            columns[_column_name(one)] = _values_by_account(one, customers, names)
-        if config.terms:
-            columns["breaches"] = _breaches_by_account(Path(config.terms), accounts)
-    except StillhuntError as error:
-        _LOG.warning("Rules do not see all that is declared: %s. Next: %s", error, error.next_step)
+    wanted: dict[str, Callable[[], pa.Array]] = {
+        _column_name(one): partial(_values_by_account, one, customers, names) for one in _signals_with_columns(config)
+    }
+    if config.terms:
+        wanted["breaches"] = partial(_breaches_by_account, Path(config.terms), accounts)
+    for name, read in wanted.items():
+        try:
+            columns[name] = read()
+        except StillhuntError as error:
+            _LOG.warning("Rules do not see %s in this hunt: %s. Next: %s", name, error, error.next_step)
     return pa.table(columns)
 
 
@@ -94,9 +104,13 @@ def _values_by_account(signal: Signal, customers: pa.Table | None, names: pa.Str
 def _breaches_by_account(path: Path, accounts: pa.Table) -> pa.Array:
     checker = TermsChecker(read_terms(path), path.parent)
     # Ages count to the first request, and which models single accounts asked is not known.
-    rows = accounts.rename_columns({"first_request": "first_seen"}).to_pylist()
-    broken: dict[str, list[str]] = {row["account_id"]: [] for row in rows}
-    for one in checker.breaches(rows, (), datetime.now(UTC).date()):
-        for account in one.accounts:
-            broken[account].append(one.clause.name)
-    return pa.array([broken[row["account_id"]] for row in rows], pa.list_(pa.string()))
+    known = accounts.rename_columns({"first_request": "first_seen"}).select(_OF_TERMS)
+    found: list[list[str]] = []
+    for batch in known.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        rows = batch.to_pylist()
+        broken: dict[str, list[str]] = {row["account_id"]: [] for row in rows}
+        for one in checker.breaches(rows, (), datetime.now(UTC).date()):
+            for account in one.accounts:
+                broken[account].append(one.clause.name)
+        found += [broken[row["account_id"]] for row in rows]
+    return pa.array(found, pa.list_(pa.string()))
