@@ -19,7 +19,7 @@ def show_signals_page(request: PageRequest) -> Response:
     read: dict[str, str] = {}
     tried: list[TriedGroup] | None = None
     alone = 0
-    if request.given["try"] and (shown := request.latest) is not None:
+    if request.given["try"]:
         # Columns of the log are known while a hunt reads it, and not from what a case keeps.
         beside = [one.signal for one in described if one.signal.source != "log"]
         snapshot = None if folder is None else latest_snapshot(folder)
@@ -27,7 +27,7 @@ def show_signals_page(request: PageRequest) -> Response:
         read = {one.name: say_read(one, accounts) for one in beside}
         usable = {name for name, said in read.items() if not said.startswith("refused")}
         used = read_signals(config, accounts, lambda one: one.name in usable)
-        every = try_used_signals(shown.case, config, used)
+        every = try_used_signals(request.case.case, config, used)
         tried = [one for one in every if (one.verdict, one.verdict_with) != ("none", "none")]
         tried.sort(key=lambda one: (one.verdict == one.verdict_with, -abs(one.score_with - one.score)))
         alone = len(every) - len(tried)
@@ -38,7 +38,6 @@ def show_signals_page(request: PageRequest) -> Response:
         "more": 0 if tried is None else max(len(tried) - _SHOWN_GROUPS, 0),
         "alone": alone,
         "changed": sum(one.verdict != one.verdict_with for one in tried or ()),
-        "is_hunted": request.latest is not None,
     }
     return render(request, "signals.html", values)
 
