@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import stillhunt
 from evidence.hunted import SHORT, packed, world_files
+from evidence.sharing.share_scenes import every_format, terms
 from golden.golden_world import SPEC
 from server.console.console_html import page_of
 from server.console.console_scenes import open_scene, publish, seed_people
@@ -27,6 +28,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt_evidence.packs.contents import cut_case
 from stillhunt_evidence.packs.making import verdict_again
+from stillhunt_evidence.sharing.sharing_case import share_of
 from stillhunt_lab.worlds.build import build_world
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_signals.signals.declared import signal_of
@@ -34,6 +36,7 @@ from stillhunt_signals.signals.learned_file import write_learned
 from stillhunt_signals.signals.learning import learn_signal
 
 LABEL = "Radar's risk score"
+SAID = "known beside the log"
 
 
 def signal_settings(folder: Path, *, leaves: bool = False) -> dict[str, Any]:
@@ -94,6 +97,17 @@ def test_the_verdict_follows_from_its_rows_and_a_pack_says_nothing_of_it(folder:
 def test_a_signal_that_may_leave_is_in_a_pack(tmp_path: Path) -> None:
     case = hunted(tmp_path, True)
     assert outside_row(case)["kind"] == "outside_harvest_told"
+    assert SAID in shares_of(case)
+
+
+def test_a_share_says_nothing_of_it(folder: Path) -> None:
+    assert SAID not in shares_of(hunted(folder, False))
+
+
+def shares_of(case: stillhunt.Case) -> str:
+    """The strongest campaign in every format of sharing, in small letters."""
+    shared = share_of(case, terms(), [outside_row(case)["campaign_id"]])
+    return "\n".join(every_format(shared).values()).lower()
 
 
 def test_the_console_says_what_they_change(folder: Path, tmp_path: Path, runner: asyncio.Runner) -> None:
