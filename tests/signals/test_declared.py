@@ -41,7 +41,7 @@ def test_a_database_address_is_in_no_message_and_no_settings_shown() -> None:
 
 
 def test_every_ready_signal_is_a_signal_and_says_where_it_is_documented() -> None:
-    assert len(ready_signals()) == 13
+    assert len(ready_signals()) == 14
     for name, entries in ready_signals().items():
         via = {"via": "customers.csv"} if "via_key" in entries else {}
         for source in ("bodies.jsonl", "export.csv"):

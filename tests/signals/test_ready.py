@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from signal_files import write_rows
 
@@ -171,6 +172,8 @@ CASES: list[tuple[str, str, list[dict[str, Any]], dict[str, str]]] = [
     ("phone-verified", "users.csv", USERS, {"a": "yes", "b": "no"}),
     ("one-document", "kyc.csv", [{"account_id": "a", "document": "9f2c"}, {"account_id": "b", "document": "9f2c"}],
      {"a": "9f2c", "b": "9f2c"}),
+    ("free-tier", "plans.csv", [{"account_id": "a", "plan": "Free"}, {"account_id": "b", "plan": "pro"}],
+     {"a": "yes", "b": "no"}),
     ("click-address", "clicks.csv", [{"account_id": "a", "click_ip": "192.0.2.1"},
                                      {"account_id": "b", "click_ip": "192.0.2.1"}],
      {"a": "192.0.2.1", "b": "192.0.2.1"}),
@@ -189,6 +192,13 @@ def test_a_ready_signal_reads_what_its_service_gives(
     one = signal_of("mark", {"ready": name, "from": write_rows(tmp_path / file, rows), **via})
     found = read_values(one, None)
     assert dict(zip(found.ids.to_pylist(), found.texts.to_pylist(), strict=True)) == expected
+
+
+def test_a_free_tier_is_a_column_of_the_accounts_unless_said_otherwise() -> None:
+    found = read_values(
+        signal_of("free", {"ready": "free-tier"}), pa.table({"account_id": ["a", "b"], "plan": ["trial", "pro"]})
+    )
+    assert found.texts.to_pylist() == ["yes", "no"]
 
 
 def test_every_ready_signal_is_tried() -> None:
