@@ -137,8 +137,8 @@ class SignUpDesk:
         would, reason = _choose_answer(terms, max(bits.values(), default=0.0), tiers.accounts if trial else 0)
         in_force = policy.mode == "enforce" and not policy.kill_switch
         ordered = sorted(ties, key=lambda tie: (-bits.get(tie.campaign_id, 0.0), tie.campaign_id, -tie.bits, tie.kind))
-        if hashes and not self._registered.register(SignUp(now, account, trial, hashes)):
-            self._look_at = 0.0  # whoever looks next tries to keep it
+        if hashes:
+            self._registered.register(SignUp(now, account, trial, hashes))
         return SignUpReply(
             would if in_force else "none",
             would,
