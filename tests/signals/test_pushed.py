@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from stillhunt_signals import gateway_inlet
 from stillhunt_signals.signals.declared import declared_signals
 from stillhunt_signals.signals.values import read_values
 
+SECRET = "-".join(("whsec", "test"))
 CHARGE = {
     "id": "evt_1", "type": "charge.succeeded", "created": 1_793_613_600,
     "data": {"object": {"metadata": {"account_id": "acct-1"}, "outcome": {"risk_score": 71}}},
@@ -26,7 +30,7 @@ CHARGE = {
 @pytest.fixture(scope="module")
 def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path, Config]]:
     folder = tmp_path_factory.mktemp("pushed")
-    radar = {"ready": "stripe-radar-score", "from": str(folder / "charges.jsonl")}
+    radar = {"ready": "stripe-radar-score", "from": str(folder / "charges.jsonl"), "secret": SECRET}
     table = {"from": str(folder / "marks.csv"), "column": "mark", "kind": "flag", "about": "harvest"}
     config = Config.model_validate({"signals": {"radar": radar, "marks": table}})
     with (
@@ -34,8 +38,9 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path
         httpx.Client(base_url=f"http://127.0.0.1:{running.port}") as client,
     ):
 
-        def push(body: bytes, signal: str = "radar", token: str = running.admin) -> httpx.Response:
-            headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        def push(body: bytes, signal: str = "radar", token: str = running.admin, signed: str | bytes = "") -> httpx.Response:
+            proof = {"stripe-signature": signed} if signed else {"authorization": f"Bearer {token}"}
+            headers = {**proof, "content-type": "application/json"}
             return client.post(f"/v1/gateway/signals?signal={signal}", content=body, headers=headers)
 
         yield push, folder / "charges.jsonl", config
@@ -69,6 +74,31 @@ def test_what_is_none_is_refused_and_changes_nothing(pushed: Any, status: int, a
     answered = push(**asked)
     assert (answered.status_code, "error" in answered.json()) == (status, True)
     assert (path.read_bytes() if path.exists() else b"") == before
+
+
+def signature(body: bytes, at: float, secret: str = SECRET) -> str:
+    """As https://docs.stripe.com/webhooks/signatures describes it."""
+    payload = str(int(at)).encode() + b"." + body
+    return f"t={int(at)},v1={hmac.new(secret.encode(), payload, hashlib.sha256).hexdigest()},v0=00"
+
+
+def test_stripe_pushes_by_its_signature(pushed: Any) -> None:
+    push, path, _ = pushed
+    body, now = json.dumps(CHARGE, indent=1).encode(), time.time()
+    before = path.read_bytes() if path.exists() else b""
+    assert push(body, signed=signature(body, now)).json() == {"kept": True}
+    rolled = f"{signature(body, now, 'whsec_new')},{signature(body, now).split(',')[1]}"
+    assert push(body, signed=rolled).status_code == 200
+    wrong = [
+        signature(body, now, "whsec_other"), signature(body + b" ", now), signature(body, now - 330),
+        signature(body, now + 330), "t=,v1=", "v1=00", "t=1", f"t={'9' * 5000},v1=é",
+        signature(body, now).replace("v1", "v0"),
+    ]  # fmt: skip
+    for one in wrong:
+        assert push(body, signed=one.encode("latin-1")).status_code == 401, one
+    assert push(body, "marks", signed=signature(body, now, "")).status_code == 401, "it has no secret"
+    assert push(body, "nobody", signed=signature(body, now)).status_code == 401, "strangers learn no names"
+    assert path.read_bytes() == before + 2 * (json.dumps(CHARGE, separators=(",", ":")).encode() + b"\n")
 
 
 def test_nothing_is_acknowledged_that_a_full_disk_did_not_take(pushed: Any, monkeypatch: pytest.MonkeyPatch) -> None:

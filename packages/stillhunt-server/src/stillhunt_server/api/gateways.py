@@ -77,12 +77,15 @@ class GatewayForm:
             `RefusedError`.
         plain_status: whether refusals keep their status. A gateway would refuse the customer for a 401 or 403; at 503
             it does what was chosen for failures.
+        proves_itself: whether `answer` finds out by itself who asks, before it does anything, such as by a signature of
+            the body; where there is none, by `Gateways.check_token`.
     """
 
     name: str
     path: str
     answer: Callable[[Gateways, Scope, Receive, Send], Awaitable[None]]
     plain_status: bool = False
+    proves_itself: bool = False
 
 
 class Gateways:
@@ -122,6 +125,7 @@ class Gateways:
         self._decoders = Decoders(MOST_GUARDED_BYTES, processes=1)
         self._exact = {form.path: partial(form.answer, self) for form in all_forms()}
         self._plain = {form.path for form in all_forms() if form.plain_status}
+        self._proving = {form.path for form in all_forms() if form.proves_itself}
         self.answered: Counter[tuple[str, str]] = Counter()
         """Path of the question and what was answered: an action, or "unknown account", "refused"."""
 
@@ -138,7 +142,8 @@ class Gateways:
         """Answer one request."""
         path = scope["path"]
         try:
-            self._check_gateway_token(scope)
+            if path not in self._proving:
+                self.check_token(scope)
             if not self.decisions.revision:
                 raise RefusedError(503, self.decisions.problems.get("decisions", "the decisions were not read yet"))
             await self._exact.get(path, self._answer_envoy_request)(scope, receive, send)
@@ -149,7 +154,8 @@ class Gateways:
             extra = _EXTRA.get(status, [])
             await reply(send, status, body, [*extra, (b"connection", b"close")])
 
-    def _check_gateway_token(self, scope: Scope) -> None:
+    def check_token(self, scope: Scope) -> None:
+        """Let a question with a token of the right scope pass; RefusedError for any other."""
         text = _given_token(scope).decode("latin-1")
         token = self._tokens.of(text)
         if token is None:

@@ -63,6 +63,8 @@ class Signal(BaseModel):
     via: str = Field("", max_length=4096, repr=False)
     via_key: str = Field("", max_length=256)
     listed: bool = False  # the rows are a list, and an account that is not on it has the value no
+    # signing secret of Stripe's webhook (`whsec_...`), by which bodies that it pushes are known as its own
+    secret: str = Field("", max_length=256, repr=False)
     leaves: bool = False  # whether packs and shares may quote it
 
     @model_validator(mode="after")
