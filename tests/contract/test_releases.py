@@ -11,6 +11,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from source_tree import ROOT
 
+from stillhunt.base.schema_case import CASE_VERSION
+from stillhunt.watch.backup import BACKUP_VERSION
+from stillhunt.watch.database.store import VERSION
+from stillhunt_evidence.packs.manifest import PACK_VERSION
+
 LOCKED, TOOLS = ROOT / "deploy" / "locked.txt", ROOT / ".ci" / "locked-tools.txt"
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
 SHIPPED = ("stillhunt", "stillhunt-evidence", "stillhunt-lab", "stillhunt-server", "stillhunt-signals")
@@ -57,6 +62,17 @@ def test_all_distributions_have_one_version() -> None:
     ours = [line for project in PROJECTS.values() for line in project["dependencies"] if line.startswith("stillhunt")]
     assert ours
     assert {line.partition("==")[2] for line in ours} == {version}
+
+
+def test_the_page_has_the_versions_of_the_formats() -> None:
+    page = (ROOT / "UPDATING.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| ([a-z -]+?) \| (\d+)[ ,]", page, re.MULTILINE))
+    assert {name: int(version) for name, version in rows.items()} == {
+        "case folder": CASE_VERSION,
+        "database of a watch": VERSION,
+        "evidence pack": PACK_VERSION,
+        "backup": BACKUP_VERSION,
+    }
 
 
 def test_the_workflow_trusts_no_tag_and_keeps_no_secret() -> None:
