@@ -94,13 +94,17 @@ def test_the_workflow_trusts_no_tag_and_keeps_no_secret() -> None:
 def test_what_is_published_is_tested_first_and_verified_last() -> None:
     jobs = yaml.safe_load(WORKFLOW.read_text("utf-8"))["jobs"]
     assert {"test", "build", "kernels"} <= set(jobs["publish"]["needs"])
-    assert set(jobs["verify"]["needs"]) == {"publish", "image"}
+    assert set(jobs["verify"]["needs"]) == {"publish", "image", "chart"}
     (run,) = [step["run"] for step in jobs["verify"]["steps"] if "run" in step]
     assert "/<!-- verify -->/,/<!-- \\/verify -->/s/^    //p' SECURITY.md | bash" in run
     page = (ROOT / "SECURITY.md").read_text("utf-8")
     block = page.partition("<!-- verify -->")[2].partition("<!-- /verify -->")[0]
     commands = [line[4:] for line in block.splitlines() if line.startswith("    ")]
-    assert sum("gh attestation verify" in line for line in commands) == 2
+    verified = [line.split()[3].strip('"') for line in commands if line.startswith("gh attestation verify")]
+    registry = "oci://ghcr.io/$REPOSITORY"
+    assert verified == ["check/wheels/*.whl", f"{registry}:$VERSION", f"{registry}/charts/stillhunt:$VERSION"]
+    attested = [step for job in jobs.values() for step in job["steps"] if "attest-build" in step.get("uses", "")]
+    assert len(attested) == len(verified)
     assert any("pypi-attestations verify pypi" in line for line in commands)
 
 
