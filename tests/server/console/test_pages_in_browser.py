@@ -42,7 +42,7 @@ pytestmark = pytest.mark.service
 NO_PAGES = ("/hunt", "/sign-in", "/report")
 """A part of one, one for those who are not signed in, and one that has a test of its own."""
 PATHS = [one.url for path, one in PAGES.items() if path not in NO_PAGES and not re.search(r"static|json|packs", path)]
-PATHS += [f"/campaigns/{ACT}/ties?view={view}" for view in ("graph", "timeline")]
+PATHS += [f"/campaigns/{ACT}/ties?view={view}" for view in ("graph", "timeline", "countries")]
 PHONE = {"width": 390, "height": 844}
 MOST_BYTES = 300_000
 MOST_SHIFT = 0.02

@@ -1,4 +1,4 @@
-"""An investigation of a campaign: one selection of its members, seen as a matrix, a graph, in time, by country, as rows."""
+"""An investigation of a campaign: one selection of its members, as a matrix, a graph, in time, by country, as rows."""
 
 from __future__ import annotations
 
