@@ -3,11 +3,12 @@
     python benchmarks/console/beside_gateway.py large                three minutes; see large_case.py for the case
     python benchmarks/console/beside_gateway.py large --seconds 20
 
-One `stillhunt serve --only web` has the case as its latest snapshot, and makes its pages in a process of their own. It is asked at a steady rate, each question timed
-from when it was due: while nobody reads, while one analyst reads a page every two seconds, and while three read
-without a pause, which is more than people do. The readers are processes of their own; all share the machine. An empty
-page of the same server, asked for by the same readers without a pause, shows what their load alone does. At last the
-memory of both processes is read, and that of a `stillhunt serve --only console` after the same pages.
+One `stillhunt serve --only web` has the case as its latest snapshot, and makes its pages in a process of their own. It
+is asked at a steady rate, each question timed from when it was due: while nobody reads, while one analyst reads a page
+every two seconds, and while three read without a pause, which is more than people do. The readers are processes of
+their own; all share the machine. An empty page of the same server, asked for by the same readers without a pause, shows
+what their load alone does. At last the memory of both processes is read, and that of a `stillhunt serve --only console`
+after the same pages.
 """
 
 from __future__ import annotations

@@ -38,7 +38,6 @@ from stillhunt.watch.database.versions import (
 from stillhunt.watch.folder import DATABASE, DataFolder
 from watch.databases import Opening, numbers, url_of
 
-
 DATA = Path(__file__).parents[1] / "data" / "databases"
 
 

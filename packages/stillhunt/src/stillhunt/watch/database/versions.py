@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, or_, select
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.watch.database.store import VERSION, WatchDatabase
+from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import METADATA
 
 ADDED_TABLES = {
