@@ -38,7 +38,9 @@ def pushed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path
         httpx.Client(base_url=f"http://127.0.0.1:{running.port}") as client,
     ):
 
-        def push(body: bytes, signal: str = "radar", token: str = running.admin, signed: str | bytes = "") -> httpx.Response:
+        def push(
+            body: bytes, signal: str = "radar", token: str = running.admin, signed: str | bytes = ""
+        ) -> httpx.Response:
             proof = {"stripe-signature": signed} if signed else {"authorization": f"Bearer {token}"}
             headers = {**proof, "content-type": "application/json"}
             return client.post(f"/v1/gateway/signals?signal={signal}", content=body, headers=headers)

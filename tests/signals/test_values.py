@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from fcntl import LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +14,7 @@ from signal_files import signal, write_rows
 
 from collect.sources.postgres_server import PASSWORD, program, running
 from stillhunt import InputError, StillhuntError
+from stillhunt_signals.appending import append_whole, iterate_whole_lines
 from stillhunt_signals.signals.values import read_values
 
 
@@ -67,16 +71,29 @@ def test_a_signal_of_the_accounts_needs_them() -> None:
     assert read_values(plan, table).texts.to_pylist() == ["free", "team"]
 
 
-def test_a_body_that_is_just_being_appended_is_not_read_yet(tmp_path: Path) -> None:
-    path = tmp_path / "marks.jsonl"
+def test_a_body_that_is_just_being_appended_is_read_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write, refused = tmp_path / "marks.jsonl", os.write, []
     write_rows(path, [{"account_id": "a", "mark": "yes"}, {"account_id": "b", "mark": "no"}])
-    with path.open("a") as file:
-        file.write('{"account_id": "c", "ma')
-    assert len(read_values(signal(**{"from": str(path)}), None)) == 2
-    with path.open("a") as file:
-        file.write("\n")
-    with pytest.raises(InputError, match="line 3 is no JSON"):
-        read_values(signal(**{"from": str(path)}), None)
+
+    def write_half(handle: int, content: memoryview) -> int:
+        """Whoever begins to read while half of a line is there has to wait."""
+        with path.open("rb") as reader, pytest.raises(BlockingIOError):
+            flock(reader, LOCK_SH | LOCK_NB)
+        refused.append(len(content))
+        return write(handle, content[:20])
+
+    monkeypatch.setattr(os, "write", write_half)
+    append_whole(path, b'{"account_id": "c", "mark": "no"}\n')
+    assert refused == [34, 14]
+    with path.open("rb") as reader:
+        lines = iterate_whole_lines(reader)
+        first = next(lines)
+        append_whole(path, b'{"account_id": "d", "mark": "no"}\n')
+        rest = list(lines)
+    assert [json.loads(line)["account_id"] for line in (first, *rest)] == ["a", "b", "c"]
+    assert len(read_values(signal(**{"from": str(path)}), None)) == 4
 
 
 def test_long_values_and_deep_bodies_cost_little(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pyarrow.parquet
 
 from stillhunt import ConfigError, InputError
 from stillhunt.tools import formatting, shorten
+from stillhunt_signals.appending import iterate_whole_lines
 from stillhunt_signals.signals.declared import BODY_FILES, Signal
 
 _MOST_CHARS = 256  # characters of a value: longer ones are cut, so that no file fills memory with one field
@@ -248,16 +249,11 @@ def _rows_of_bodies(signal: Signal, path: Path) -> pa.Table:
 def _read_bodies(signal: Signal, path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as lines:
-            for number, line in enumerate([lines.read()] if path.suffix == ".json" else lines, 1):
-                if not line.strip():
-                    continue
-                try:
+            whole = [lines.read()] if path.suffix == ".json" else iterate_whole_lines(lines)
+            for number, line in enumerate(whole, 1):
+                if line.strip():
                     body = _body_of(signal, number, line)
-                except InputError:
-                    if line.endswith(b"\n") or path.suffix == ".json":
-                        raise
-                    return  # the last line is just being appended
-                yield from body if isinstance(body, list) else [body]
+                    yield from body if isinstance(body, list) else [body]
     except OSError as error:
         raise _make_unreadable_error(signal, error) from error
 
