@@ -198,6 +198,7 @@ def test_each_rule_is_tried_alone_with_what_people_said(live: Live) -> None:
         "tag": 2
     }  # of five scores, three are as high, and one has a device of its own
     assert rules["own.places"].touched == {"tag": 1}
+    assert (rules["own.places"].accounts, rules["own.radar"].accounts) == ((honest()[1],), tuple(honest()[2:4]))
     for name in ("harvesters", "own.flagged"):
         assert (rules[name].appealed, rules[name].confirmed, rules[name].dismissed) == (1, 0, 1), name
     assert (rules["own.labelled"].appealed, rules["own.labelled"].dismissed) == (0, 0)

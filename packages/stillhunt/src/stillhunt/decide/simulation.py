@@ -48,6 +48,7 @@ class RuleTrial:
     rule: str  # its name; "own.NAME" for one of the provider's own
     state: RuleState  # that it has now
     touched: Mapping[Action, int]  # accounts by the strongest action that each would have had
+    accounts: tuple[str, ...]  # these accounts, in alphabetical order
     appealed: int  # touched accounts that appealed against any decision in these days
     # touched accounts of which a person said that it was right: by an appeal upheld, a decision stronger than observe,
     # or an action on their campaign
@@ -201,6 +202,7 @@ def _try_rule(rule: str, state: RuleState, replay: _Replay, people: _People) -> 
         rule,
         state,
         dict(touched),
+        tuple(sorted(acts)),
         len(people.appealed & acts.keys()),
         len((people.right - people.wrong) & acts.keys()),
         len(people.wrong & acts.keys()),
