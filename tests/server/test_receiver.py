@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from server.serving import Running, serving
 from stillhunt.base.config import Config
+from stillhunt.cli.support import _server_metrics
 from stillhunt.watch.database.tables import TOKENS
 from stillhunt.watch.spool.parts import closed_parts, open_parts
 from stillhunt_server import tokens as tokens_module
@@ -242,6 +243,10 @@ def test_metrics_and_status(running: Running) -> None:
         assert get(running, "/v1/status", token=token)[0] == status
     assert json.loads(get(running, "/v1/status", token=running.admin)[1])["received"] == {"gateway": 1}
     assert get(running, "/v1/hunts", "POST", running.admin)[0] == 409
+    for_support = list(_server_metrics(f"127.0.0.1:{running.port}"))
+    assert 'stillhunt_received_records_total{source="1"} 1.0' in for_support
+    assert 'stillhunt_refused_total{reason="token",source="-"} 1.0' in for_support
+    assert not any('"gateway"' in line for line in for_support), "a sender may have the name of a customer"
 
 
 def test_a_client_that_leaves_costs_nobody_else(running: Running) -> None:

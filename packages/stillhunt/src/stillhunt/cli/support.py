@@ -34,6 +34,7 @@ support_commands = typer.Typer(
     no_args_is_help=True, help="What helps whoever mends a fault, without texts and accounts."
 )
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+_SENDER = re.compile(r'source="([^"-][^"]*)"')  # "-" is none
 _NOT_SHOWN = "set, not shown"
 _LATEST_ALERTS = 20
 _SERVER_SECONDS = 2.0
@@ -157,7 +158,7 @@ def _latest_hunt(folder: DataFolder) -> Any:
 
 
 def _server_metrics(listen: str) -> Iterator[str]:
-    """Figures of the server that runs here, among them its faults; nothing where none answers."""
+    """Figures of the server that runs here, its senders numbered; nothing where none answers."""
     if not listen:
         return
     try:
@@ -166,4 +167,6 @@ def _server_metrics(listen: str) -> Iterator[str]:
             lines = answer.read().decode().splitlines()
     except (OSError, ValueError):
         return
-    yield from (line for line in lines if line.startswith("stillhunt_") and "_created" not in line)
+    ours = [line for line in lines if line.startswith("stillhunt_") and "_created" not in line]
+    names = sorted({name for line in ours for name in _SENDER.findall(line)})
+    yield from (_SENDER.sub(lambda found: f'source="{names.index(found[1]) + 1}"', line) for line in ours)
