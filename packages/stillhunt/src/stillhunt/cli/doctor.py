@@ -28,9 +28,7 @@ from stillhunt.cli.terminal import output_console, print_columns, print_json
 OLDEST_PYTHON = (3, 11)
 MEMORY_NEEDED_GB = 2.5  # the 16 million request case
 DISK_NEEDED_GB = 2.0  # spill files and the case folder of the same
-DEPENDENCIES = (
-    *("duckdb", "jinja2", "msgspec", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "typer", "zstandard"),
-)
+DEPENDENCIES = ("duckdb", "jinja2", "msgspec", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "typer")
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 

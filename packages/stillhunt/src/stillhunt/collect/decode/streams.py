@@ -1,6 +1,7 @@
 """Bytes of a file: hashed, decompress_pieces piece by piece, cut into lines of bounded length."""
 
 import hashlib
+import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import zstandard
 
 from stillhunt.collect.locate.object_stores import Place
 
@@ -17,10 +17,8 @@ PIECE = 1 << 20
 """Bytes read at a time."""
 GZIP_STEP = 1 << 14
 """Compressed bytes given to gzip at a time; the content of a step that ends in damage is lost."""
-ZSTD_STEP = 2048
-"""Compressed bytes given to zstd at a time: 4 of them can expand to 128 KiB, so this bounds a bomb to 64 MiB."""
-ZSTD_WINDOW = 1 << 27
-"""Largest zstd window accepted (zstd's own default for decoding); a header may ask for gigabytes."""
+ZSTD_STEP = 1 << 16
+"""Content taken from zstd at a time; the content of a step that ends in damage is lost."""
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -94,24 +92,30 @@ def _decompress_gzip_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise DamagedFileError("gzip data is cut short")
 
 
+class _PieceFile(io.RawIOBase):
+    """Pieces as a file that is read once."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        self._rest = self._rest or next(self._pieces, b"")
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+
 def _decompress_zstd_pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    maker = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
-    frame = maker.decompressobj()
-    inside = False
+    """Content of all frames; Arrow takes windows of 128 MiB at most, where a header may ask for gigabytes."""
+    stream = pa.CompressedInputStream(pa.PythonFile(_PieceFile(pieces), "r"), "zstd")
     try:
-        for waiting in _iterate_byte_steps(pieces, ZSTD_STEP):
-            while waiting:
-                if frame.eof:
-                    frame = maker.decompressobj()
-                content = frame.decompress(waiting)
-                inside = not frame.eof
-                if content:
-                    yield content
-                waiting = frame.unused_data if frame.eof else b""
-    except zstandard.ZstdError as error:
-        raise DamagedFileError(f"zstd data is damaged: {error}") from error
-    if inside:
-        raise DamagedFileError("zstd data is cut short")
+        while content := stream.read(ZSTD_STEP):
+            yield content
+    except (pa.ArrowException, OSError) as error:
+        cut = "runcated" in str(error)
+        raise DamagedFileError("zstd data is cut short" if cut else f"zstd data is damaged: {error}") from error
 
 
 class Line(msgspec.Struct, gc=False):
