@@ -1,12 +1,17 @@
 """The console's page of signals: what is declared and learned, and what it would have changed in the latest case."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from starlette.responses import Response
 
 from stillhunt.live import latest_snapshot, read_rule_rows
 from stillhunt_server.plugins import ConsolePage, PageRequest, PageRoute, render
 from stillhunt_signals.signals.described import describe_signals, say_read
-from stillhunt_signals.signals.trial import TriedGroup, try_used_signals
-from stillhunt_signals.signals.using import read_signals
+
+if TYPE_CHECKING:  # as where it is used
+    from stillhunt_signals.signals.trial import TriedGroup
 
 _SHOWN_GROUPS = 30
 
@@ -20,6 +25,10 @@ def show_signals_page(request: PageRequest) -> Response:
     tried: list[TriedGroup] | None = None
     alone = 0
     if request.given["try"]:
+        # late: to judge takes the libraries of hunts, 130 MB, which the console's other pages do without
+        from stillhunt_signals.signals.trial import try_used_signals  # as above
+        from stillhunt_signals.signals.using import read_signals  # as above
+
         # Columns of the log are known while a hunt reads it, and not from what a case keeps.
         beside = [one.signal for one in described if one.signal.source != "log"]
         snapshot = None if folder is None else latest_snapshot(folder)
