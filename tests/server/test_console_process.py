@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from server.serving import free_port
 from stillhunt.base.config import Config
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
@@ -159,3 +163,32 @@ def test_a_process_that_ended_is_a_fault_and_is_started_again(tmp_path: Path) ->
         assert asyncio.run(page(process, "/settings")).status_code == 200
         assert [fault.name for fault in faults.current()] == ["thread console"]
     assert processes() == []
+
+
+def test_pages_load_nothing_that_hunts_need() -> None:
+    code = """
+import sys
+from stillhunt_server.no_pandas import refuse_pandas
+refuse_pandas()
+import stillhunt_evidence.console_pages, stillhunt_signals.console_rules, stillhunt_signals.console_signals
+import stillhunt_server.commands.serve, stillhunt_server.console.data_console, stillhunt_server.pages_process
+print(sorted({"duckdb", "numba", "pandas", "scipy"} & set(sys.modules)))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+def test_a_console_alone_serves_pages_and_no_gateway(tmp_path: Path) -> None:
+    data, port = tmp_path / "data", free_port()
+    words = ["serve", "--quiet", "--only", "console", "--data", str(data), "--listen", f"127.0.0.1:{port}"]
+    settings = {"STILLHUNT_CONSOLE__SIGN_IN": "proxy", "STILLHUNT_CONSOLE__PROXY_ADDRESSES": '["127.0.0.1"]'}
+    with subprocess.Popen([sys.executable, "-m", "stillhunt", *words], env={**os.environ, **settings}) as process:
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=10)) as client:
+                assert client.get("/settings", headers=SIGNED_IN).status_code == 200
+                assert client.get("/readyz").status_code == 200
+                assert client.post("/v1/decide", json={"account_id": "a"}).status_code == 404
+                assert client.get("/v1/decisions").status_code == 404
+                assert not psutil.Process(process.pid).children()
+        finally:
+            process.terminate()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from stillhunt import InputError
 from stillhunt.tools import formatting
@@ -62,6 +61,8 @@ class LearnedSignal:
 
 def _log_chance(counts: Any, strengths: Any) -> float:
     """Natural logarithm of the Dirichlet-multinomial chance of counts, up to what cancels in a ratio."""
+    from scipy.special import gammaln  # 18 MB, which a page that shows what was learned does without
+
     total = gammaln(strengths.sum()) - gammaln(strengths.sum() + counts.sum())
     return float(total + (gammaln(strengths + counts) - gammaln(strengths)).sum())
 
