@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,11 @@ async def fail(_request: Request) -> Response:
 ECHO = Starlette(routes=[Route(f"/{one.__name__}", one, methods=["GET", "POST"]) for one in (echo, leave, fail)])
 
 
+async def moment() -> None:
+    """Let others go on before a condition is looked at again."""
+    await asyncio.to_thread(threading.Event().wait, 0.01)
+
+
 async def asked(socket: Path, method: str, path: str, **options: Any) -> httpx.Response:
     """One request through the socket."""
 
@@ -70,12 +76,12 @@ def through_socket(folder: Path, work: Callable[[Path], Any]) -> Any:
     async def run() -> Any:
         serving = asyncio.ensure_future(listen_for_requests(ECHO, folder / "s"))
         while not (folder / "s").exists():
-            await asyncio.sleep(0)
+            await moment()
         try:
             return await work(folder / "s")
         finally:
             while len(asyncio.all_tasks()) > 2:  # this one, and what listens: answers see that their reader has gone
-                await asyncio.sleep(0)
+                await moment()
             serving.cancel()
 
     return asyncio.run(run())
@@ -133,7 +139,7 @@ async def page(process: ConsoleProcess, path: str) -> httpx.Response:
 async def page_with(process: ConsoleProcess, path: str, text: str) -> str:
     """A page, as soon as it says something; the test's own bound of time ends the waiting."""
     while text not in (found := (await page(process, path)).text):
-        await asyncio.sleep(0.05)
+        await moment()
     return found
 
 

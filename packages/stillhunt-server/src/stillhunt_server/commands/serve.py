@@ -144,10 +144,7 @@ def _run_server_parts(
     for part in sorted(parts):
         opened.enter_context(folder.role(f"serve-{part}"))
     check_port(config.serve.listen)
-    if not parts <= {"ingest", "console"}:  # signatures are weighed by the kernels of hunts
-        from stillhunt_server.commands.traffic_parts import compile_kernels  # late, see above
-
-        compile_kernels(quiet=quiet)
+    _compile_kernels(parts, quiet=quiet)
     traffic, limits, faults = Traffic(), Limits(config.serve, folder.spool), ServiceFaults()
     threading.excepthook = partial(thread_ended, faults)
     screen = opened.enter_context(open_screen(traffic, quiet=quiet))
@@ -164,29 +161,24 @@ def _run_server_parts(
         first.make()
 
     probe = DatabaseProbe(
-        database,
-        faults,
-        opened=starts,
-        answers_again=again,
-        refresh=tokens.refresh,
-        meanwhile=tokens.tell_age,
+        database, faults, opened=starts, answers_again=again, refresh=tokens.refresh, meanwhile=tokens.tell_age
     )
     opened.enter_context(reach_database(database, probe, screen, partial(_tell_refused, folder, config)))
     token, password = first.begin()
-    lines = pasteable_lines(config.serve.listen, folder.path, token, parts)
-    screen.started(config.serve.listen, folder.path, parts, lines)
+    listen = config.serve.listen
+    screen.started(listen, folder.path, parts, pasteable_lines(listen, folder.path, token, parts))
     screen.warned(_list_start_warnings(parts, config))
     if "hunt" in parts:
         from stillhunt_server.commands.traffic_parts import begin_hunts  # late, see above
 
         schedule = begin_hunts(opened, folder, config, paths, database, traffic, screen, faults)
-    looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults]
-    looks.append(SnapshotFiles(folder, schedule.ask if schedule is not None else None).faults)
+    files = SnapshotFiles(folder, schedule.ask if schedule is not None else None)
+    looks = [ClockSteps().faults, DatabaseFiles(database, folder.path).faults, files.faults]
     opened.enter_context(telling_of_faults(faults, looks, config, screen))
     inlet = (traffic, limits) if receives or config.serve.store else (None, None)
     served = PageSources(folder, tokens, inlet[0], inlet[1], schedule, database, faults=faults)
     if _has_console(parts):
-        screen.console_ready(f"http://{reachable(config.serve.listen)}/", password)
+        screen.console_ready(f"http://{reachable(listen)}/", password)
     served = _answer_programs(opened, parts, served, config)
     console = _open_console(opened, parts, served, config)
     receiver = None
@@ -195,7 +187,15 @@ def _run_server_parts(
 
         receiver = receiver_of(opened, served, limits, traffic, config, screen)
     screen.watch(schedule, folder, database)
-    run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), config.serve.listen))
+    run_server(server_of(dispatcher(receiver, pages_of(served), served.gateways, console), listen))
+
+
+def _compile_kernels(parts: frozenset[str], *, quiet: bool) -> None:
+    """Compile the kernels of hunts, by which signatures are weighed as well, where this process needs them."""
+    if not parts <= {"ingest", "console"}:
+        from stillhunt_server.commands.traffic_parts import compile_kernels  # late, see above
+
+        compile_kernels(quiet=quiet)
 
 
 def _has_console(parts: frozenset[str]) -> bool:
