@@ -70,7 +70,7 @@ def serving(data: Path, config: Config | None = None, port: int = 0) -> Iterator
     decisions = LiveDecisions(database, partial(policy_of, folder, config), others=others)
     decisions.start()
     faults = ServiceFaults()
-    api = ApiSources(database, tokens, decisions, DatabaseThreads(faults))
+    api = ApiSources(database, tokens, decisions, DatabaseThreads(faults), folder)
     home = GatewayHome(folder, database, config)
     gateways = Gateways(decisions, tokens, config.decide, signatures, traffic.calls, home)
     pages = pages_of(PageSources(folder, tokens, traffic, limits, None, database, api, gateways, faults))

@@ -14,8 +14,8 @@ from stillhunt.base.schema_case import CITED
 from stillhunt.decide.appeals import list_appeals
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt_server.appeal_codes import appeal_code
+from stillhunt_server.case_views.key_use import count_key_use
 from stillhunt_server.console import appeal_page
-from stillhunt_server.console.pages_owner import count_key_use
 from stillhunt_server.people.sign_in import TryLimit
 
 

@@ -17,6 +17,7 @@ from starlette.routing import Match, Route
 from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.appeals import AppealError
 from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.folder import DataFolder
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.tokens import ADMIN, KnownTokens, Token
@@ -36,6 +37,7 @@ class ApiSources:
     tokens: KnownTokens
     decisions: LiveDecisions
     threads: DatabaseThreads = field(default_factory=DatabaseThreads)
+    folder: DataFolder | None = None
 
 
 @dataclass(frozen=True)

@@ -222,3 +222,33 @@ class Problem(_Given):
     """Why a request was not done."""
 
     error: str
+
+
+class UsedHour(_Given):
+    """Requests of one hour from one client, network and country, as far as findings name them."""
+
+    hour: datetime
+    client: str | None
+    network: str | None
+    country: str | None
+    requests: int
+    refused: int
+
+
+class OwnDecision(_Given):
+    """What was decided about an account, for its owner."""
+
+    decision: int
+    action: Action
+    starts_at: datetime | None
+    expires_at: datetime | None
+    appeal_code: str
+
+
+class KeyUse(_Given):
+    """What happened to a key, for the customer whose account it is; it names nobody else."""
+
+    account_id: str
+    requests: int = Field(description="Harvested requests of the account in the latest snapshot.")
+    hours: list[UsedHour]
+    decisions: list[OwnDecision]

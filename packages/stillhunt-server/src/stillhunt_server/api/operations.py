@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 from starlette.responses import Response
 
+from stillhunt.base.errors import CaseError
 from stillhunt.base.formatting import visible_id
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import Kind, LogEntry
@@ -20,11 +21,13 @@ from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
 from stillhunt.decide.log import read_log, read_newest
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person, undo
 from stillhunt.decide.second_person import approve_decision
+from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.tables import DECISIONS, TOKENS
 from stillhunt_server.api import forms
 from stillhunt_server.api.api_routes import ApiRoute, Call, ProblemError
 from stillhunt_server.api.forms import BUNDLE_TYPE, bundle_of
 from stillhunt_server.appeal_codes import appeal_code
+from stillhunt_server.case_views.key_use import list_own_decisions, read_key_use
 from stillhunt_server.enforcing.live import LiveDecisions
 from stillhunt_server.tokens import ADMIN, APPEAL, DECIDE, make_token, revoke_token, rotate_token
 
@@ -179,6 +182,37 @@ def _find_customer_appeal(call: Call) -> forms.FiledAppeal:
     if visible_id(call.query.get("account_id") or "") != appeal.account_id:
         raise ProblemError(404, f"there is no appeal {appeal.appeal_id}")
     return _build_filed_appeal(appeal)
+
+
+@_route(
+    "GET",
+    "/v1/key-use",
+    APPEAL,
+    query={"account_id": "Whose key."},
+    problems=(400, 404),
+)
+def _tell_key_use(call: Call) -> forms.KeyUse:
+    """What happened to a customer's key: when and from where it was used, and what was decided about it."""
+    account, database, folder = call.query.get("account_id", ""), call.sources.database, call.sources.folder
+    if not account or folder is None:
+        raise ProblemError(400, "name the account: account_id")
+    record_look(database, f"token {call.token.name}", "account", account)
+    try:
+        requests, hours = read_key_use(folder, account)
+    except CaseError as error:
+        raise ProblemError(404, error.what) from error
+    decided = [
+        forms.OwnDecision(
+            decision=one["seq"],
+            action=one["action"],
+            starts_at=_build_utc_datetime(one["starts_at"]),
+            expires_at=_build_utc_datetime(one["expires_at"]),
+            appeal_code=one["code"],
+        )
+        for one in list_own_decisions(database, account)
+    ]
+    told = [forms.UsedHour(**row) for row in hours.to_pylist()]
+    return forms.KeyUse(account_id=account, requests=requests, hours=told, decisions=decided)
 
 
 @_route("GET", "/v1/appeals", ADMIN, query={"all": "true: those that were decided, too."})

@@ -50,7 +50,7 @@ def answer_gateways(opened: ExitStack, served: PageSources, database: WatchDatab
     gateways = Gateways(decisions, tokens, config.decide, signatures, calls, home)
     opened.enter_context(_watch_call_counts(gateways.calls, served.faults))
     opened.callback(gateways.stop)
-    return replace(served, api=ApiSources(database, tokens, decisions, threads), gateways=gateways)
+    return replace(served, api=ApiSources(database, tokens, decisions, threads, folder), gateways=gateways)
 
 
 def follow_snapshots(

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import select
 from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
-from stillhunt.watch.database.tables import DECISIONS
-from stillhunt_server.appeal_codes import appeal_code
+from stillhunt_server.case_views.key_use import count_key_use, list_own_decisions
 from stillhunt_server.casework.in_force import ACTION_WORDS
 from stillhunt_server.console.answers import answer_table
 from stillhunt_server.console.context import PageRequest
@@ -20,8 +17,6 @@ from stillhunt_server.console.rendering import account_of_path, moment
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
 
-OWN_DECISIONS_SHOWN = 100
-_HOUR_COLUMNS = ("hour", "client", "network", "country")
 KEY_USE_LIST = TableSpec(
     "key-use",
     (
@@ -65,45 +60,20 @@ def owner_extract(request: PageRequest) -> Response:
 _USED = (("Clients", "clients"), ("Networks", "networks"), ("Countries", "countries"))
 
 
-def count_key_use(cited: pa.Table, account: str) -> pa.Table:
-    """The requests of one account that findings name, counted by hour, client, network and country.
-
-    Args:
-        cited: CITED; a request that several findings name counts once.
-    """
-    own = (
-        cited.filter(pc.equal(cited["account_id"], account))
-        .group_by(["request_id"])
-        .aggregate([(name, "min") for name in ("timestamp", "client", "network", "country", "status")])
-    )
-    told = {name: own[f"{name}_min"] for name in ("client", "network", "country")}
-    hours = pc.floor_temporal(own["timestamp_min"], unit="hour")
-    refused = pc.fill_null(pc.greater_equal(own["status_min"], 400), False).cast(pa.int64())
-    rows = pa.table({"hour": hours, **told, "refused": refused})
-    counted = rows.group_by(list(_HOUR_COLUMNS)).aggregate([([], "count_all"), ("refused", "sum")])
-    named = counted.rename_columns(
-        [{"count_all": "requests", "refused_sum": "refused"}.get(n, n) for n in counted.column_names]
-    )
-    return named.sort_by([(name, "ascending") for name in _HOUR_COLUMNS])
-
-
 def _join_values(own: list[dict[str, Any]], column: str) -> str:
     values = dict.fromkeys(value for row in own for value in row[column] or [])
     return formatting.join_some([formatting.shorten(value, 60) for value in values], 5, "")
 
 
 def _list_own_decisions(request: PageRequest, name: str) -> list[dict[str, Any]]:
-    """What was decided about the account, the latest first: what, when, and how to appeal; not why, nor by whom."""
     database = request.console.database
-    if database is None:
-        return []
-    row = DECISIONS.c
-    wanted = select(DECISIONS).where(row.account_id == name, row.kind != "undo", row.dry_run.is_(False))
-    found = []
-    for one in database.read(wanted.order_by(row.seq.desc()).limit(OWN_DECISIONS_SHOWN)):
-        if one["action"] == "observe":
-            continue
-        times = {key: moment(one[key]) for key in ("starts_at", "expires_at")}
-        what = ACTION_WORDS.get(one["action"], one["action"])
-        found.append({"seq": one["seq"], "what": what, "code": appeal_code(database, one["seq"]), **times})
-    return found
+    found = list_own_decisions(database, name) if database is not None else []
+    return [
+        {
+            **{key: moment(one[key]) for key in ("starts_at", "expires_at")},
+            "seq": one["seq"],
+            "what": ACTION_WORDS.get(one["action"], one["action"]),
+            "code": one["code"],
+        }
+        for one in found
+    ]
