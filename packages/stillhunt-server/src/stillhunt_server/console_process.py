@@ -21,6 +21,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse
 
 from stillhunt.base.config import Config
+from stillhunt.tools import remove_at_forced_end
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import KeptThread, ServiceFaults
 from stillhunt_server.passed_requests import pass_request
@@ -50,6 +51,7 @@ class ConsoleProcess:
     ) -> None:
         self._news = news
         self._place = tempfile.TemporaryDirectory(prefix="stillhunt-")  # for nobody but this user
+        remove_at_forced_end(Path(self._place.name))
         self._socket = Path(self._place.name) / _SOCKET
         order = {"data": str(folder.path), "config": config.model_dump(mode="json"), "socket": str(self._socket)}
         self._order = json.dumps(order)
@@ -108,6 +110,7 @@ class ConsoleProcess:
                         stdin.flush()
                         self._stop.wait(NEWS_SECONDS)
                     stdin.close()  # which ends it
-                child.wait(_ENDING_SECONDS)
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(_ENDING_SECONDS)
             finally:
                 child.kill()

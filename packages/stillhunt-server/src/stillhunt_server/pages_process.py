@@ -32,7 +32,9 @@ LESS_URGENT = 5
 
 def main() -> None:
     """Make pages until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the server ends this one
+    # A terminal and a service manager send these to all processes; the server ends this one when all is answered.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(LESS_URGENT)
     keep_little_memory()
     order = json.loads(sys.stdin.readline())
