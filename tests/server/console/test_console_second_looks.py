@@ -93,6 +93,7 @@ def with_golden(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 def test_golden_cases_stand_unseen_among_second_looks(with_golden: Scene) -> None:
     anna, ravi, adam = (with_golden.reader(name) for name in ("anna", "ravi", "adam"))
+    assert NOTICE not in ravi.page("/campaigns"), "an undecided one would be told apart"
     do(anna, "watch", note="")
     for page in ("/campaigns", BLIND, PAGE, "/settings", "/calibration"):
         assert "golden case" not in page_of(ravi.get(page)).text.replace("Golden cases, whose right", "")

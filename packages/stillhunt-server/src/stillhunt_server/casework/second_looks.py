@@ -49,7 +49,8 @@ def is_drawn(event: WorkEvent) -> bool:
 def waiting_looks(database: WatchDatabase, person: str, golden: Mapping[str, str]) -> list[str]:
     """Campaigns of which this person is asked what they would decide; the oldest decision first.
 
-    Those whose latest decision was drawn, and golden cases that they have not looked at; none that they decided.
+    Those whose latest decision was drawn, and golden cases that somebody decided (as an undecided one would be told apart)
+    and that they have not looked at; none that they decided.
 
     Args:
         golden: campaign -> the right answer, as `console.golden_cases` has them.
@@ -60,7 +61,8 @@ def waiting_looks(database: WatchDatabase, person: str, golden: Mapping[str, str
     times = {one.campaign_id: one.at for one in drawn if key not in _decided_by(one)}
     known = {one.campaign_id for one in events if key in _decided_by(one)}
     for campaign in golden.keys() - known:
-        times.setdefault(campaign, latest[campaign].at if campaign in latest else 0)
+        if campaign in latest:
+            times.setdefault(campaign, latest[campaign].at)
     return sorted(times, key=lambda campaign: (times[campaign], campaign))
 
 
