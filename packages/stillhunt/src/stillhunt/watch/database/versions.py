@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, literal, or_, select
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.watch.database.store import WatchDatabase
@@ -19,17 +19,8 @@ ADDED_TABLES = {
 """Tables that each version has added, and that an older one does not have."""
 ADDED_COLUMNS = {7: {"cases": ("look_at", "due_at")}}
 """Columns that each version has added to tables that were there, by table; 0 in rows for which nobody set them."""
-ADDED_INDEXES = {
-    6: {
-        "decisions": (
-            "decisions_of_account",
-            "decisions_of_campaign",
-            "decisions_by_made_at",
-            "decisions_by_expires_at",
-            "decisions_by_undoes",
-        )
-    }
-}
+_OF_DECISIONS = ("of_account", "of_campaign", "by_made_at", "by_expires_at", "by_undoes")
+ADDED_INDEXES = {6: {"decisions": tuple(f"decisions_{name}" for name in _OF_DECISIONS)}}
 """Indexes that each version has added to tables that were there, by table."""
 
 
@@ -94,8 +85,7 @@ def _list_table_losses(connection: Connection, found: int, version: int) -> list
     lost = []
     for name, columns in [*whole, *parts]:
         table = METADATA.tables[name]
-        count = select(func.count()).select_from(table)
-        said = [table.c[column] != 0 for column in columns]
-        rows = connection.execute(count.where(or_(*said)) if said else count).scalar_one()
+        said = or_(literal(not columns), *(table.c[column] != 0 for column in columns))
+        rows = connection.execute(select(func.count()).select_from(table).where(said)).scalar_one()
         lost.append(TableLoss(name, int(rows), columns))
     return lost
