@@ -19,6 +19,7 @@ from stillhunt.base.schema_case import CITED
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.triage import Case
 from stillhunt.watch.database.tables_console import AUDIT
+from stillhunt.watch.folder import POLICY_FILE
 from triage.fixtures import demo_case
 
 
@@ -56,6 +57,10 @@ def test_a_portal_is_told_of_one_key_and_of_nobody_else(tmp_path: Path) -> None:
         made = decide_as_person(
             running.database, account, "throttle", DecisionAuthor("ada", "a secret"), DecisionSpan(now, 3.0)
         )
+        (running.folder.path / POLICY_FILE).write_text('second_person = ["block"]')
+        running.decisions.look()
+        waiting = call(running, "POST", "/v1/decisions", {"account_id": account, "action": "block", "by": "Bo"})
+        assert waiting[1]["dry_run"] is True, "it waits for a second person, so it is no news for the customer"
         status, found = told(running, portal, account)
         assert status == 200
         assert found["account_id"] == account

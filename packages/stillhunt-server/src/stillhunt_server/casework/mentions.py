@@ -30,7 +30,7 @@ def find_mentioned(text: str, people: Iterable[str]) -> list[str]:
 def waiting_mentions(database: WatchDatabase, person: str, now: int) -> list[WorkEvent]:
     """Comments of others that name a person, who has done nothing about their campaigns since; the oldest first."""
     event = CASE_EVENTS.c
-    said = select(CASE_EVENTS).where(event.kind == "comment", event.at > now - MENTION_DAYS * DAY, event.by != person)
+    said = select(CASE_EVENTS).where(event.kind == "comment", event.at > now - MENTION_DAYS * DAY)
     own = select(event.campaign_id, func.max(event.version).label("last")).where(event.by == person)
     last = {row["campaign_id"]: row["last"] for row in database.read(own.group_by(event.campaign_id))}
     found = map(event_of_row, database.read(said.where(event.note.contains("@")).order_by(event.at)))
