@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 
 from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
 
+from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.marks.detecting import KeyedMark
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.asking import ask, plan_questions
 from stillhunt_model.proof.control_answers import DrawnAnswers, comparable
 from stillhunt_model.proof.inherited_marks import read_mark, score_mark
 from stillhunt_model.proof.preferred_answers import score_likelihoods
-from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
+from stillhunt_model.proof.suspects import LocalSuspect
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair

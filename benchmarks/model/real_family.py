@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 import torch
 from prose import prose_pairs, prose_world
 
+from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.marks.detecting import KeyedMark
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.hashing import mark_key
@@ -35,7 +36,7 @@ from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, comparable, draw_controls
 from stillhunt_model.proof.inherited_marks import read_mark
 from stillhunt_model.proof.preferred_answers import score_likelihoods
-from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget
+from stillhunt_model.proof.suspects import LocalSuspect
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair

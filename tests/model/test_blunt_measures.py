@@ -22,8 +22,7 @@ from stillhunt_model.blunt.measures import (
     steps_in_order,
 )
 from stillhunt_model.blunt.notices import blunt_policy
-from stillhunt_model.blunt.students import TASKS
-from stillhunt_model.tasks.checkable import draw_examples
+from stillhunt_model.tasks.checkable import TASKS, draw_examples
 
 REASONING = st.one_of(
     st.text(max_size=80),

@@ -32,7 +32,7 @@ from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.blunt.experiment import BluntPlan, honest_loss, run_blunt_cells, student_size
 from stillhunt_model.blunt.students import School, Student, StudentSize, copying_base
 from stillhunt_model.nets.tiny import TinySize
-from stillhunt_model.tasks.checkable import draw_examples
+from stillhunt_model.tasks.checkable import TASKS, draw_examples
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 

@@ -22,6 +22,7 @@ from stillhunt_model.distil.card import Permit, facts_of, model_card, result_cel
 from stillhunt_model.distil.job import DistilJob, Distilled, ResultRow, distil, set_aside
 from stillhunt_model.distil.judging import AskedModel, flops_per_token, gap_recovered, wilson_interval
 from stillhunt_model.distil.learning import STORED_LOGITS, distil_net, fitting_prompts
+from stillhunt_model.distil.lessons import Lessons
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
 from stillhunt_model.distil.smoke import SmokeSize, same_result, smoke_job
@@ -77,7 +78,7 @@ def distance(teacher: Net, student: Net, pairs: list[TextPair]) -> float:
 def test_each_method_brings_the_student_nearer_to_the_teacher(teacher: Net, pairs: list[TextPair], name: str) -> None:
     student, said = fresh(), []
     before, kept = distance(teacher, student, pairs), weights(teacher).clone()
-    trained = distil_net(teacher, student, pairs, METHODS[name], watch=lambda *one: said.append(one))
+    trained = distil_net(teacher, student, Lessons(pairs), METHODS[name], watch=lambda *one: said.append(one))
     assert distance(teacher, student, pairs) < 0.9 * before
     assert torch.equal(weights(teacher), kept)
     assert trained.tokens > 0
@@ -94,7 +95,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
 
     def run(folder: Path, watch: Callable[[int, float, float], None] | None = None) -> tuple[Trained, Any]:
         student = fresh()
-        return distil_net(teacher, student, pairs, recipe, folder=folder, watch=watch), weights(student)
+        return distil_net(teacher, student, Lessons(pairs), recipe, folder=folder, watch=watch), weights(student)
 
     def stopping(step: int, _loss: float, _rate: float) -> None:
         if step >= stop:
@@ -117,10 +118,12 @@ def test_two_vocabularies_compare_no_logits_and_share_answers(teacher: Net, pair
         with pytest.raises(
             ConfigError, match=r"different vocabularies.*the teacher has 258 tokens, the student 2"
         ) as no:
-            distil_net(teacher, student, pairs, METHODS[name])
+            distil_net(teacher, student, Lessons(pairs), METHODS[name])
         assert "--method sequence" in no.value.on_command_line()
     before = weights(student).clone()
-    trained = distil_net(teacher, student, pairs, replace(METHODS["sequence"], training=TrainingRecipe(20, 8, 5e-3)))
+    trained = distil_net(
+        teacher, student, Lessons(pairs), replace(METHODS["sequence"], training=TrainingRecipe(20, 8, 5e-3))
+    )
     assert trained.loss < math.log(280)
     assert not torch.equal(before, weights(student))
 

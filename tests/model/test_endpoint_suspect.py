@@ -11,8 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from stillhunt_model.proof.endpoint_client import _FIRST_PAUSE, _LONGEST_PAUSE
-from stillhunt_model.proof.parameters import QUERY_TRIES
+from stillhunt_model.endpoints.client import _FIRST_PAUSE, _LONGEST_PAUSE, QUERY_TRIES
 
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
@@ -21,12 +20,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from model.model_server import Served, serve, serve_net
 from stillhunt.base.errors import ConfigError
+from stillhunt_model.endpoints import client as endpoint_client
+from stillhunt_model.endpoints.budget import QueryBudget, QueryBudgetError
+from stillhunt_model.endpoints.client import Endpoint, EndpointError
 from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
-from stillhunt_model.proof import endpoint_client
 from stillhunt_model.proof.endpoint import _PROBE, EndpointSuspect
-from stillhunt_model.proof.endpoint_client import Endpoint, EndpointError
-from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError
+from stillhunt_model.proof.suspects import LocalSuspect
 from stillhunt_model.training.pairs import TextPair
 
 PROMPTS = ["write about a bag", "what is 2 + 2?", "sag mir \u00e4 \U0001f600"]

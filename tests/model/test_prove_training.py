@@ -22,6 +22,8 @@ from model.prove_scene import SIZE, fingerprint, prove_scene
 from model.remembered import forget
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
+from stillhunt_model.endpoints.budget import QueryBudget, TokenPrice
+from stillhunt_model.endpoints.client import Endpoint
 from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.keys import OTHER_ACCOUNTS
 from stillhunt_model.marks.serving import StandingProcessor
@@ -30,13 +32,12 @@ from stillhunt_model.nets.net import Net
 from stillhunt_model.nets.tiny import tiny_net
 from stillhunt_model.proof.control_answers import AnswerMark, DrawnAnswers, draw_controls
 from stillhunt_model.proof.endpoint import EndpointSuspect
-from stillhunt_model.proof.endpoint_client import Endpoint
 from stillhunt_model.proof.exchangeable import alike
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, ProvenCampaign, prove_training, strongest
 from stillhunt_model.proof.replies import RepliesStoppedError
 from stillhunt_model.proof.report import proof_bytes, proof_document
 from stillhunt_model.proof.standard_tests import ControlAnswersTest, standard_tests
-from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, Suspect, TokenPrice
+from stillhunt_model.proof.suspects import LocalSuspect, Suspect
 from stillhunt_model.proof.trials import TRIALS_FILE, TrialRegister
 from stillhunt_model.proof.verdict import (
     CONTROLS_TEST,

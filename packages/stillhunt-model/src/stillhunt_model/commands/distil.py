@@ -23,11 +23,12 @@ from stillhunt.commands import (
     print_json,
 )
 from stillhunt.tools import Progress, formatting
+from stillhunt_model.commands.distil_teachers import NamedTeachers
 from stillhunt_model.commands.orders_shown import start_models
 from stillhunt_model.distil.parameters import FEWEST_ASKED_PROMPTS
-from stillhunt_model.distil.permission import OWN_TERMS, Declared, teacher_terms
+from stillhunt_model.distil.permission import OWN_TERMS, Declared
 from stillhunt_model.distil.rows import DataOrder, DistilData, flagged_of, read_data_rows
-from stillhunt_model.nets.net import check_free, save_net
+from stillhunt_model.nets.net import Net, check_free, save_net
 
 if TYPE_CHECKING:
     from stillhunt_model.distil.job import DistilJob, Distilled
@@ -55,16 +56,17 @@ _STEPS, _SMOKE_STEPS = 1000, 250
 
 _BATCH, _SMOKE_BATCH = 32, 64
 
-_TINY_RATE, _SMOKE_RATE, _RATE = 2e-3, 4e-3, 5e-5
-"""Highest learning rates: weights that were trained before are moved gently."""
+_TINY_RATE, _SMOKE_RATE, _RATE, _LOW_RANK_RATE = 2e-3, 4e-3, 5e-5, 2e-4
+"""Highest learning rates: weights that were trained before are moved gently; that of low rank is LoRA's for GPT-3."""
 
 
 def distil_command(
     teacher: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
             metavar="[TEACHER]",
-            help="Model folder of Hugging Face (safetensors) or GGUF file. Without it: a smoke run of a tiny teacher.",
+            help="Model folder (safetensors), GGUF file, or address of an OpenAI-compatible server of yours. Without "
+            "it: a smoke run of a tiny teacher.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the student.")] = None,
@@ -100,6 +102,10 @@ def distil_command(
             min=0,
             help="Store the N top tokens of each position; 0: ask the teacher again.",
         ),
+    ] = 0,
+    low_rank: Annotated[
+        int,
+        typer.Option("--low-rank", metavar="N", min=0, help="Learn changes of this rank (LoRA); 0: all weights."),
     ] = 0,
     own_answers: Annotated[
         bool, typer.Option("--own-answers", help="Compare logits over the data's answers, not the teacher's.")
@@ -151,6 +157,16 @@ def distil_command(
             help="Terms of the teacher; by default those of its README, or else own.",
         ),
     ] = "",
+    also: Annotated[
+        list[str] | None, typer.Option("--also", metavar="TEACHER", help="One more teacher; may be repeated.")
+    ] = None,
+    model_name: Annotated[
+        list[str] | None,
+        typer.Option("--model-name", metavar="NAME", help="Model of a server; once for each address."),
+    ] = None,
+    api_key_env: Annotated[
+        str, typer.Option("--api-key-env", metavar="VAR", help="Environment variable with the servers' key.")
+    ] = "",
     permission: Annotated[
         str,
         typer.Option("--permission", metavar="TEXT", help="Who permits it, and on what grounds; needed for a teacher."),
@@ -169,6 +185,12 @@ def distil_command(
     Refuses data whose terms forbid training and requests of flagged accounts, and writes a model card. Without a
     teacher it trains a tiny one on sums and distils it, in less than a minute and without a network.
     """
+    teachers = NamedTeachers(
+        (() if teacher is None else (teacher,)) + tuple(also or ()),
+        tuple(model_name or ()),
+        api_key_env,
+        teacher_terms_named,
+    )
     _check_folders(teacher, data, out, checkpoints, resume=resume)
     _check_method(method, divergence, beta, temperature, warm_up)
     if teacher is not None and not permission.strip():
@@ -185,7 +207,9 @@ def distil_command(
 
     if out is not None:
         check_free(out)
-    training = _choose_training_recipe(student, steps, batch, learning_rate, smoke=teacher is None)
+    training = _choose_training_recipe(
+        student, steps, batch, learning_rate, smoke=teacher is None, low_rank=low_rank > 0
+    )
     training = replace(training, seed=seed, checkpoint_every=checkpoint_every if checkpoints else 0)
     recipe = DistilRecipe(
         training,
@@ -196,6 +220,7 @@ def distil_command(
         _warm_up(method, student, warm_up, training.steps),
         answer_tokens,
         answer_temperature,
+        low_rank,
         own_answers,
     )
     try:
@@ -204,9 +229,10 @@ def distil_command(
                 name, declared = SMOKE_TEACHER, OWN_TERMS
                 job = smoke_job(SmokeSize(student=student), recipe, progress)
             else:
-                name, declared = teacher.name, teacher_terms(teacher_terms_named, teacher)
                 order = DataOrder(tuple(data or ()), terms, tuple(accept or ()), flagged_of(tuple(case or ())))
-                job = _own_job(teacher, student, _read_data(order, declared, progress), recipe)
+                declares = teachers.declared()
+                name, declared = teachers.in_words(), "; ".join(dict.fromkeys(one.text for one in declares))
+                job = _own_job(teachers, student, _read_data(order, declares, progress), recipe, checkpoints)
             job = replace(job, compare=compare, work=checkpoints, resume=resume)
             done = distil(job, progress)
     except KeyboardInterrupt:
@@ -231,7 +257,7 @@ def distil_command(
 
 
 def _check_folders(
-    teacher: Path | None, data: list[Path] | None, out: Path | None, checkpoints: Path | None, *, resume: bool
+    teacher: str | None, data: list[Path] | None, out: Path | None, checkpoints: Path | None, *, resume: bool
 ) -> None:
     wrong = ""
     if teacher is None and data:
@@ -281,11 +307,12 @@ def _check_method(
 
 
 def _choose_training_recipe(
-    student: str, steps: int | None, batch: int | None, rate: float | None, *, smoke: bool
+    student: str, steps: int | None, batch: int | None, rate: float | None, *, smoke: bool, low_rank: bool = False
 ) -> TrainingRecipe:
     from stillhunt_model.training.run import TrainingRecipe  # torch, which takes seconds
 
-    usual = _SMOKE_RATE if smoke else _TINY_RATE if student.startswith("tiny") else _RATE
+    trained_before = _LOW_RANK_RATE if low_rank else _RATE
+    usual = _SMOKE_RATE if smoke else _TINY_RATE if student.startswith("tiny") else trained_before
     updates, prompts = steps or (_SMOKE_STEPS if smoke else _STEPS), batch or (_SMOKE_BATCH if smoke else _BATCH)
     return TrainingRecipe(updates, prompts, usual if rate is None else rate)
 
@@ -305,9 +332,9 @@ def _warm_up(method: MethodChoice, student: str, warm_up: int | None, steps: int
     return steps * 4 // 5 if method is MethodChoice.ON_POLICY and student.startswith("tiny") else 0
 
 
-def _read_data(order: DataOrder, terms: str, progress: Progress) -> DistilData:
-    """The rows that may teach, under the terms of the teacher; what was left out is noted."""
-    data = read_data_rows(order, [Declared(terms, "the teacher")])
+def _read_data(order: DataOrder, teachers: list[Declared], progress: Progress) -> DistilData:
+    """The rows that may teach, under the terms of the teachers; what was left out is noted."""
+    data = read_data_rows(order, teachers)
     for why, count in data.rejects.items():
         progress.note(f"{formatting.plural(count, 'row')} left out: {why}")
     if data.unchecked:
@@ -318,15 +345,18 @@ def _read_data(order: DataOrder, terms: str, progress: Progress) -> DistilData:
     return data
 
 
-def _own_job(folder: Path, student: str, data: DistilData, recipe: DistilRecipe) -> DistilJob:
-    """The job with a teacher of one's own."""
+def _own_job(
+    named: NamedTeachers, student: str, data: DistilData, recipe: DistilRecipe, work: Path | None
+) -> DistilJob:
+    """The job with teachers of one's own."""
     from stillhunt_model.distil.job import DistilJob  # torch, which takes seconds
-    from stillhunt_model.distil.students import model_hash, new_student  # torch, which takes seconds
-    from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
+    from stillhunt_model.distil.students import new_student  # torch, which takes seconds
 
-    teacher = load_net(folder, "teacher")
-    learner = new_student(student, teacher, recipe.training.seed)
-    return DistilJob(teacher, model_hash(folder), learner, data, recipe)
+    teachers = named.open_all(work)
+    here = next((one for one in teachers if isinstance(one, Net)), None)
+    learner = new_student(student, here, recipe.training.seed)
+    first, *others = teachers
+    return DistilJob(first, named.hash_all(teachers), learner, data, recipe, others=tuple(others))
 
 
 def _print_distil_result(job: DistilJob, done: Distilled, out: Path | None) -> None:

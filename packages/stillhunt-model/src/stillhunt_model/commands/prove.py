@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -34,9 +33,11 @@ from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_evidence.packs.contents import harvest_digest
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
+from stillhunt_model.commands.endpoint_key import read_endpoint_key
 from stillhunt_model.commands.orders_shown import start_models
 from stillhunt_model.commands.prove_plan import describe_planned_proof, describe_price
 from stillhunt_model.commands.trials import open_trials, say_end_of_register
+from stillhunt_model.endpoints.budget import QueryBudget, TokenPrice
 from stillhunt_model.orders.register import model_folder
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
 from stillhunt_model.tasks.harvest_files import answers_of_file, honest_of_file
@@ -50,9 +51,9 @@ from stillhunt_model.tasks.harvest_texts import (
 from stillhunt_model.tasks.honest_texts import honest_answers
 
 if TYPE_CHECKING:  # torch, which takes seconds
-    from stillhunt_model.proof.endpoint_client import Endpoint
+    from stillhunt_model.endpoints.client import Endpoint
     from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
-    from stillhunt_model.proof.suspects import Suspect, TokenPrice
+    from stillhunt_model.proof.suspects import Suspect
 
 
 _Answers = dict[str, list[HarvestedAnswer]]
@@ -176,9 +177,9 @@ def prove(
             source = _logs_of(case, responses or [], mapping)
             found, others = _of_logs(source, named, config, progress, wants_honest=honest is None)
         harvests = _build_campaign_harvests(found, others, case, honest, config)
-        from stillhunt_model.proof.endpoint_client import Endpoint  # torch, which takes seconds
+        from stillhunt_model.endpoints.client import Endpoint  # httpx, which takes a tenth of one
 
-        asked = Endpoint(suspect, model_name, _read_endpoint_key(api_key_env)) if is_endpoint else Path(suspect)
+        asked = Endpoint(suspect, model_name, read_endpoint_key(api_key_env)) if is_endpoint else Path(suspect)
         opened, context = _open_suspect_and_context(asked, teacher, reference or [], config, progress)
         opened.budget.price = allowed
         if not quiet:
@@ -247,8 +248,6 @@ def _read_price(price: tuple[float, float] | None, max_usd: float | None, *, is_
         )
     if price is None or max_usd is None:
         return None
-    from stillhunt_model.proof.suspects import TokenPrice  # torch, which takes seconds
-
     return TokenPrice(*price, max_usd)
 
 
@@ -314,11 +313,7 @@ def _open_suspect_and_context(
     from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
     from stillhunt_model.proof.endpoint import EndpointSuspect  # torch, which takes seconds
     from stillhunt_model.proof.proving import ProofContext  # torch, which takes seconds
-    from stillhunt_model.proof.suspects import (  # torch, which takes seconds
-        QueryBudget,
-        open_suspect,
-        weights_fingerprint,
-    )
+    from stillhunt_model.proof.suspects import open_suspect, weights_fingerprint  # torch, which takes seconds
 
     budget = QueryBudget(config.model.queries)
     suspect: Suspect = open_suspect(asked, budget) if isinstance(asked, Path) else EndpointSuspect(asked, budget)
@@ -327,19 +322,6 @@ def _open_suspect_and_context(
     marks = read_standing_marks(keys_folder(config), model_folder(config))
     context = ProofContext(config, net, weights_fingerprint(teacher), compared, marks, budget.most, progress)
     return suspect, context
-
-
-def _read_endpoint_key(variable: str) -> str:
-    if not variable:
-        return ""
-    key = os.environ.get(variable, "")
-    if not key:
-        raise ConfigError(
-            "the environment variable of the endpoint's key is not set",
-            where=variable,
-            next_step="set it to the key",
-        )
-    return key
 
 
 def _print_proof_document(document: ProofDocument) -> None:

@@ -39,12 +39,12 @@ def result_cells(done: Distilled) -> list[tuple[str, ...]]:
         rows.append(
             (
                 one.name,
-                formatting.count(one.parameters),
+                formatting.count(one.parameters) if one.parameters else "unknown",
                 _format_share_spread(one.share_right),
                 _format_number_spread(one.bits_per_byte),
                 _format_share_spread(row.recovered, bounded=False),
-                f"{formatting.amount(one.flops)} ({_of_teacher(one.flops, first.flops)})",
-                f"{formatting.number(one.seconds, 3)} ({_of_teacher(one.seconds, first.seconds)})",
+                _format_cost(formatting.amount(one.flops), one.flops, first.flops),
+                _format_cost(formatting.number(one.seconds, 3), one.seconds, first.seconds),
             )
         )
     return rows
@@ -82,7 +82,7 @@ def facts_of(job: DistilJob, permit: Permit, done: Distilled) -> dict[str, Any]:
                 "bits per byte": _build_spread_facts(row.asked.bits_per_byte),
                 "of the gap": _build_spread_facts(row.recovered),
                 "operations per token": row.asked.flops,
-                "seconds per 1000 tokens": round(row.asked.seconds, 4),
+                "seconds per 1000 tokens": _round_finite_value(row.asked.seconds),
             }
             for row in done.rows
         ],
@@ -162,7 +162,7 @@ def _format_number_spread(one: Spread) -> str:
     def shown(value: float) -> str:
         return formatting.number(value, 3)
 
-    return f"{shown(one.value)} ({_format_interval_ends(one, shown)})"
+    return "unknown" if not math.isfinite(one.value) else f"{shown(one.value)} ({_format_interval_ends(one, shown)})"
 
 
 def _format_interval_ends(one: Spread, shown: Callable[[float], str]) -> str:
@@ -170,10 +170,15 @@ def _format_interval_ends(one: Spread, shown: Callable[[float], str]) -> str:
     return f"{shown(one.low)} to {shown(one.high)}" if math.isfinite(one.low + one.high) else "too few"
 
 
+def _format_cost(shown: str, cost: float, teacher: float) -> str:
+    """A cost with its share of the teacher's, where both are known."""
+    if not cost or not math.isfinite(cost):
+        return "unknown"
+    return f"{shown} ({_of_teacher(cost, teacher)})" if teacher and math.isfinite(teacher) else shown
+
+
 def _of_teacher(cost: float, teacher: float) -> str:
     """A share of the teacher's cost, which may lie above 100 %."""
-    if not teacher:
-        return "unknown"
     share = cost / teacher
     return formatting.percent(share) if share <= 1 else f"{formatting.number(100 * share, 0)} %"
 

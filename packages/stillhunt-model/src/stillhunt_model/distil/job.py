@@ -7,12 +7,15 @@ from pathlib import Path
 
 from stillhunt import InputError
 from stillhunt.tools import Progress, formatting
-from stillhunt_model.distil.judging import AskedModel, Spread, ask_model, gap_recovered
+from stillhunt_model.distil.judging import AskedModel, Spread, ask_model, gap_recovered, judge_answers
 from stillhunt_model.distil.learning import check_recipe, distil_net
+from stillhunt_model.distil.lessons import Lessons, Teacher, lessons_of
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.rows import DataRow, DistilData
+from stillhunt_model.distil.served_teacher import ServedTeacher
 from stillhunt_model.distil.students import copy_of, weights_hash
-from stillhunt_model.distil.work_folder import draw_answers, open_work, read_answers, write_answers
+from stillhunt_model.distil.work_folder import draw_answers, open_work
+from stillhunt_model.nets.low_rank import low_rank_changes
 from stillhunt_model.nets.net import Net
 from stillhunt_model.training.generating import Sampling
 from stillhunt_model.training.pairs import TextPair
@@ -27,7 +30,6 @@ _MOST_HELD_OUT = 200
 _FEWEST_PROMPTS = 20  # Different prompts below which no distillation begins (fewer leave one or none to judge by)
 
 
-ANSWERS_FILE = "answers.jsonl"
 TEACHER, STUDENT, ALONE, UNTRAINED = "teacher", "student", "student without the teacher", "untrained student"
 _NOTES = 10
 """Lines of progress of one training."""
@@ -37,8 +39,8 @@ _NOTES = 10
 class DistilJob:
     """What is to be distilled."""
 
-    teacher: Net
-    teacher_hash: str
+    teacher: Teacher
+    teacher_hash: str  # of all teachers
     student: Net  # model before it learns; it is changed in place
     data: DistilData
     recipe: DistilRecipe
@@ -47,6 +49,17 @@ class DistilJob:
     resume: bool = False
     # whether an answer counts as the one that was expected; None compares the texts
     same: Callable[[str, str], bool] | None = None
+    others: tuple[Teacher, ...] = ()  # more teachers, which answer the same prompts
+
+    @property
+    def teachers(self) -> list[Teacher]:
+        """All teachers, with the names that tables call them."""
+        every = [self.teacher, *self.others]
+        names = [TEACHER] if len(every) == 1 else [f"{TEACHER} {number}" for number in range(1, len(every) + 1)]
+        return [
+            Net(one.model, one.tokenizer, name) if isinstance(one, Net) else one.renamed(name)
+            for one, name in zip(every, names, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -77,33 +90,37 @@ def distil(job: DistilJob, progress: Progress) -> Distilled:
     too few prompts.
     """
     training, held = set_aside(job.data.rows, job.recipe.training.seed)
-    check_recipe(job.teacher, job.student, job.recipe, [row.prompt for row in training])
+    teachers = job.teachers
+    check_recipe(teachers, job.student, job.recipe, [row.prompt for row in training])
     if job.work is not None:
         open_work(job.work, _describe_distil_job(job), resume=job.resume)
-    teacher = Net(job.teacher.model, job.teacher.tokenizer, TEACHER)
-    pairs = _learned_pairs(job, teacher, training, progress)
+    lessons = _collect_lessons(job, teachers, training, progress)
     untrained = copy_of(job.student, UNTRAINED)
-    trained = watched_training(
-        STUDENT,
-        job.recipe.training.steps,
-        progress,
-        lambda watch: distil_net(teacher, job.student, pairs, job.recipe, folder=job.work, watch=watch),
-    )
-    models = [(teacher, TEACHER), (job.student, STUDENT)]
+    corrects = teachers[0] if isinstance(teachers[0], Net) else None
+    with low_rank_changes(job.student, job.recipe.rank, job.recipe.training.seed):
+        trained = watched_training(
+            STUDENT,
+            job.recipe.training.steps,
+            progress,
+            lambda watch: distil_net(corrects, job.student, lessons, job.recipe, folder=job.work, watch=watch),
+        )
+    models: list[tuple[Teacher, str]] = [(one, one.name) for one in teachers]
+    models.append((job.student, STUDENT))
     notes: list[str] = []
     alone = _train_student_alone(job, untrained, training, progress, notes)
     if alone is not None:
         models.append((alone, ALONE))
     models.append((untrained, UNTRAINED))
     asked, right_means = _ask_held_out_questions(job, held, models, progress)
-    rows = [ResultRow(one, gap_recovered(one, asked[-1], asked[0])) for one in asked]
-    notes += _list_size_notes(asked[0], asked[1])
+    best = max(asked[: len(teachers)], key=lambda one: one.right.sum())  # of several the first with most right answers
+    rows = [ResultRow(one, gap_recovered(one, asked[-1], best)) for one in asked]
+    notes += _list_size_notes(asked[0], asked[len(teachers)])
     student = Net(job.student.model, job.student.tokenizer, STUDENT)
     return Distilled(student, trained, rows, len(held), right_means, notes)
 
 
 def _list_size_notes(teacher: AskedModel, student: AskedModel) -> list[str]:
-    if student.parameters <= teacher.parameters and student.flops <= teacher.flops:
+    if not teacher.parameters or (student.parameters <= teacher.parameters and student.flops <= teacher.flops):
         return []
     larger = f"{formatting.plural(student.parameters, 'parameter')} and {formatting.count(teacher.parameters)}"
     return [f"The student is larger than its teacher ({larger}): it saves nothing."]
@@ -137,26 +154,20 @@ def _describe_distil_job(job: DistilJob) -> dict[str, object]:
     }
 
 
-def _learned_pairs(job: DistilJob, teacher: Net, training: Sequence[DataRow], progress: Progress) -> list[TextPair]:
-    """Prompts with the answers from which the student learns; an interrupted run kept those that it drew."""
+def _collect_lessons(
+    job: DistilJob, teachers: Sequence[Teacher], training: Sequence[DataRow], progress: Progress
+) -> Lessons:
+    """Prompts with the answers from which the student learns; an interrupted run kept those that it had."""
     recipe = job.recipe
     if recipe.own_answers:
         pairs = [TextPair(row.prompt, row.answer) for row in training if row.answer]
         if not pairs:
             raise InputError("the data has no answers of its own", next_step="learn from the teacher's answers")
-        return pairs
+        return Lessons(pairs)
     prompts = [row.prompt for row in training]
     if recipe.method == "on-policy" and not recipe.warm_up:
-        return [TextPair(prompt, "") for prompt in prompts]  # the student answers
-    kept = job.work / ANSWERS_FILE if job.work is not None else None
-    if kept is not None and kept.is_file():
-        return read_answers(kept, prompts)
-    sampling = Sampling(tokens=recipe.answer_tokens, temperature=recipe.answer_temperature, seed=recipe.training.seed)
-    answers = draw_answers(teacher, prompts, sampling, progress)
-    pairs = [TextPair(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
-    if kept is not None:
-        write_answers(pairs, kept)
-    return pairs
+        return Lessons([TextPair(prompt, "") for prompt in prompts])  # the student answers
+    return lessons_of(teachers, job.student, prompts, recipe, job.work, progress)
 
 
 def _train_student_alone(
@@ -170,7 +181,8 @@ def _train_student_alone(
         return None
     alone = copy_of(untrained, ALONE)
     recipe = replace(job.recipe.training, checkpoint_every=0)
-    watched_training(ALONE, recipe.steps, progress, lambda watch: train(alone, own, recipe, watch=watch))
+    with low_rank_changes(alone, job.recipe.rank, recipe.seed):
+        watched_training(ALONE, recipe.steps, progress, lambda watch: train(alone, own, recipe, watch=watch))
     notes.append(
         f"The student without the teacher began with the same weights and learned for as many steps from the data's "
         f"own {formatting.plural(len(own), 'answer')}."
@@ -199,20 +211,31 @@ def watched_training(name: str, steps: int, progress: Progress, training: Callab
 
 
 def _ask_held_out_questions(
-    job: DistilJob, held: Sequence[DataRow], models: Sequence[tuple[Net, str]], progress: Progress
+    job: DistilJob, held: Sequence[DataRow], models: Sequence[tuple[Teacher, str]], progress: Progress
 ) -> tuple[list[AskedModel], str]:
     """All models on the held-out questions, and when an answer counts as right."""
-    tokens = job.recipe.answer_tokens
     prompts = [row.prompt for row in held]
-    quiet = Sampling(tokens=tokens, temperature=0)
-    answers = draw_answers(models[0][0], prompts, quiet, progress)
+    quiet = Sampling(tokens=job.recipe.answer_tokens, temperature=0)
+    served = {
+        place: [one.text for one in net.ask_prompts(prompts, quiet, 0, progress)]
+        for place, (net, _) in enumerate(models)
+        if isinstance(net, ServedTeacher)
+    }
+    first = models[0][0]
+    answers = draw_answers(first, prompts, quiet, progress) if isinstance(first, Net) else served[0]
     pairs = [TextPair(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
     own = all(row.answer for row in held)
     expected = [row.answer for row in held] if own else answers
     same = job.same or (lambda one, other: one.strip() == other.strip())
+
+    def grade(place: int, answer: str) -> bool:
+        return same(expected[place], answer)
+
     asked = [
-        ask_model(net, name, pairs, lambda place, answer: same(expected[place], answer), tokens, progress)
-        for net, name in models
+        ask_model(net, name, pairs, grade, job.recipe.answer_tokens, progress)
+        if isinstance(net, Net)
+        else judge_answers(name, pairs, served[place], grade)
+        for place, (net, name) in enumerate(models)
     ]
     means = "the data's own answer" if own else "the teacher's likeliest answer"
     return asked, f"{means}, compared by its result" if job.same else means

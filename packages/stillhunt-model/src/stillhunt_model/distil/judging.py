@@ -42,7 +42,7 @@ class AskedModel:
     """One model on the held-out questions."""
 
     name: str
-    parameters: int
+    parameters: int  # 0 where nobody knows, as behind a server
     flops: int  # floating-point operations of one token, without those of attention over the context
     seconds: float  # of processor time for answering 1,000 tokens, here and now; other work on the machine adds little
     right: Floats
@@ -82,6 +82,17 @@ def ask_model(
         np.array([-sum(one) / math.log(2) for one in answer_logprobs(net, pairs)]),
         np.array([float(len(one.answer.encode("utf-8", "replace")) + 1) for one in pairs]),
     )
+
+
+def judge_answers(name: str, pairs: Sequence[TextPair], answers: Sequence[str], grade: Grade) -> AskedModel:
+    """A model behind a server, by its answers alone: its size, cost and likelihoods are not known.
+
+    `pairs`: held-out prompts with the answers of the first teacher.
+    """
+    unknown = np.full(len(pairs), math.nan)
+    sizes = np.array([float(len(one.answer.encode("utf-8", "replace")) + 1) for one in pairs])
+    right = np.array([float(grade(place, answer)) for place, answer in enumerate(answers)])
+    return AskedModel(name, 0, 0, math.nan, right, unknown, sizes)
 
 
 def flops_per_token(net: Net) -> int:

@@ -13,6 +13,7 @@ from datasets.utils.logging import disable_progress_bar, enable_progress_bar, is
 from trl import DistillationConfig, DistillationTrainer
 
 from stillhunt import ConfigError, InputError, StillhuntError
+from stillhunt_model.distil.lessons import Lessons, Teacher, needs_stored_tokens
 from stillhunt_model.distil.recipe import DistilRecipe
 from stillhunt_model.distil.students import check_lengths, check_vocabularies
 from stillhunt_model.distil.top_logits import (
@@ -120,20 +121,23 @@ STORED_LOGITS = "top-logits.safetensors"
 _STEPS, _WARM_UP = "steps", "warm-up"
 
 
-def check_recipe(teacher: Net, student: Net, recipe: DistilRecipe, prompts: Sequence[str]) -> None:
+def check_recipe(teachers: Sequence[Teacher], student: Net, recipe: DistilRecipe, prompts: Sequence[str]) -> None:
     """Refuse what cannot work, before time is spent.
 
-    Raises ConfigError: the vocabularies differ and the method compares logits, or no prompt leaves room for an answer.
+    Raises ConfigError: the method compares logits in a way that these teachers do not allow, or no prompt leaves room
+    for an answer.
     """
-    if recipe.method != "sequence":
-        check_vocabularies(teacher, student, rows=recipe.method == "on-policy")
+    stores = needs_stored_tokens(teachers, student, recipe)
+    here = [one for one in teachers if isinstance(one, Net)]
+    if recipe.method != "sequence" and not stores:
+        check_vocabularies(here[0], student, rows=recipe.method == "on-policy")
     if recipe.method == "on-policy" and not fitting_prompts(student, prompts, recipe.answer_tokens):
         raise ConfigError(
             f"no prompt leaves room for an answer of {recipe.answer_tokens:,} tokens: the student takes "
             f"{student.longest:,} of both",
             next_step="allow shorter answers, or take a student that takes more",
         )
-    for name, net in (("teacher", teacher), ("student", student)):
+    for name, net in (*((one.name, one) for one in here), ("student", student)):
         if recipe.answer_tokens >= net.longest:
             raise ConfigError(
                 f"an answer of {recipe.answer_tokens:,} tokens leaves no room for a prompt: the {name} takes "
@@ -144,9 +148,9 @@ def check_recipe(teacher: Net, student: Net, recipe: DistilRecipe, prompts: Sequ
 
 
 def distil_net(
-    teacher: Net,
+    teacher: Net | None,
     student: Net,
-    pairs: Sequence[TextPair],
+    lessons: Lessons,
     recipe: DistilRecipe,
     *,
     folder: Path | None = None,
@@ -155,6 +159,7 @@ def distil_net(
     """Distil a teacher into a student, in place.
 
     Args:
+        teacher: which corrects the student while it learns; None where nothing does, because lessons have it all.
         folder: where checkpoints and stored logits are kept, and looked for; None for none.
 
     Raises:
@@ -162,12 +167,12 @@ def distil_net(
         InputError: a checkpoint of the folder is damaged.
     """
     if folder is not None and any(folder.glob("*/checkpoint-*")):
-        return _resume_student_training(teacher, student, pairs, recipe, folder, watch)
-    return _train_distilled_student(teacher, student, pairs, recipe, folder, watch)
+        return _resume_student_training(teacher, student, lessons, recipe, folder, watch)
+    return _train_distilled_student(teacher, student, lessons, recipe, folder, watch)
 
 
 def _resume_student_training(
-    teacher: Net, student: Net, pairs: Sequence[TextPair], recipe: DistilRecipe, folder: Path, watch: Watch | None
+    teacher: Net | None, student: Net, lessons: Lessons, recipe: DistilRecipe, folder: Path, watch: Watch | None
 ) -> Trained:
     """Go on from a checkpoint; files of it that are damaged fail in whatever way before the first step."""
     learned = False
@@ -179,7 +184,7 @@ def _resume_student_training(
             watch(step, loss, rate)
 
     try:
-        return _train_distilled_student(teacher, student, pairs, recipe, folder, watching)
+        return _train_distilled_student(teacher, student, lessons, recipe, folder, watching)
     except StillhuntError:
         raise
     except Exception as error:  # what a library says of a damaged file, such as to load it without care, helps nobody
@@ -193,15 +198,18 @@ def _resume_student_training(
 
 
 def _train_distilled_student(
-    teacher: Net,
+    teacher: Net | None,
     student: Net,
-    pairs: Sequence[TextPair],
+    lessons: Lessons,
     recipe: DistilRecipe,
     folder: Path | None,
     watch: Watch | None,
 ) -> Trained:
-    steps = folder / _STEPS if folder else None
-    if recipe.method == "sequence":
+    steps, pairs = folder / _STEPS if folder else None, lessons.pairs
+    if lessons.stored is not None:
+        loss = stored_loss(lessons.stored, recipe.beta, len(student.tokenizer))
+        return train(student, pairs, recipe.training, folder=steps, loss=loss, watch=watch)
+    if recipe.method == "sequence" or teacher is None:
         return train(student, pairs, recipe.training, folder=steps, watch=watch)
     if recipe.method == "on-policy":
         return _on_policy(teacher, student, pairs, recipe, folder, watch)

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from stillhunt import ConfigError
 from stillhunt_model.distil.top_logits import FORWARD, MOST_TOP, REVERSE
+from stillhunt_model.nets.low_rank import MOST_RANK
 from stillhunt_model.training.run import TrainingRecipe
 
 Method = Literal["sequence", "logits", "on-policy"]
@@ -32,6 +33,7 @@ class DistilRecipe:
     warm_up: int = 0
     answer_tokens: int = 128
     answer_temperature: float = 0.0  # of the teacher's answers; 0 takes the likeliest token
+    rank: int = 0  # of the changes of each layer (LoRA); 0 changes all weights
     own_answers: bool = False  # learn over the answers of the data instead of the teacher's
 
     def __post_init__(self) -> None:
@@ -45,6 +47,7 @@ class DistilRecipe:
             f"the temperature of the teacher's answers is {self.answer_temperature:g}, and must be 0 or more and below "
             "1,000": not 0 <= self.answer_temperature < _HOTTEST,
             f"the learning rate is {rate:g}, and must lie above 0 and below 1": not 0 < rate < 1,
+            f"a rank of {self.rank} is none": not 0 <= self.rank <= MOST_RANK,
             f"{self.top} top tokens cannot be stored": not 0 <= self.top <= MOST_TOP,
             "stored logits are for the method logits alone": self.top > 0 and self.method != "logits",
             "the warm-up is longer than the training": not 0 <= self.warm_up <= self.training.steps,
@@ -57,6 +60,9 @@ class DistilRecipe:
 
     def in_words(self) -> str:
         """One sentence on the method."""
+        return self._describe_method() + (f"; changes of rank {self.rank} (LoRA)" if self.rank else "")
+
+    def _describe_method(self) -> str:
         kind = {FORWARD: "forward KL divergence", REVERSE: "reverse KL divergence"}.get(
             self.beta, f"generalised Jensen-Shannon divergence with beta {self.beta:g}"
         )

@@ -10,7 +10,7 @@ from stillhunt import ConfigError
 from stillhunt.tools import shorten
 from stillhunt_model.nets.loading import load_net
 from stillhunt_model.nets.net import Net
-from stillhunt_model.nets.tiny import TinySize, tiny_net
+from stillhunt_model.nets.tiny import TinySize, byte_tokenizer, tiny_net
 from stillhunt_model.training.pairs import EncodedPair
 
 
@@ -38,10 +38,10 @@ def check_vocabularies(teacher: Net, student: Net, *, rows: bool = False) -> Non
     if difference:
         raise ConfigError(
             f"teacher and student speak different vocabularies, so that their logits cannot be compared: {difference}",
-            next_step="distil at sequence level, which needs no common vocabulary, or take a student with the "
-            "teacher's tokenizer",
-            command_step="use --method sequence, which needs no common vocabulary, or a student with the teacher's "
-            "tokenizer, such as --student tiny",
+            next_step="store the likeliest tokens, or distil at sequence level, or take a student with the teacher's "
+            "tokenizer",
+            command_step="use --method logits with --top-logits 20, or --method sequence, or a student with the "
+            "teacher's tokenizer, such as --student tiny",
         )
 
 
@@ -68,11 +68,12 @@ _DIGITS = 9
 _BLOCK = 1 << 20
 
 
-def new_student(wanted: str, teacher: Net, seed: int) -> Net:
+def new_student(wanted: str, teacher: Net | None, seed: int) -> Net:
     """A student that has learned nothing from the teacher yet.
 
     Args:
         wanted: `tiny`, `tiny:WIDTHxLAYERS`, or a model folder or GGUF file.
+        teacher: whose tokens a tiny student has; None for one token for each byte.
 
     Raises:
         ConfigError: the shape is not one.
@@ -90,8 +91,8 @@ def new_student(wanted: str, teacher: Net, seed: int) -> Net:
             next_step=f"name a width that is a multiple of {_HEAD} and at most {_WIDEST:,}, and 1 to {_DEEPEST} "
             "layers, such as tiny:64x2",
         )
-    size = TinySize(width, layers, width // _HEAD, min(_LONGEST, teacher.longest))
-    return tiny_net(size, teacher.tokenizer, seed, "student")
+    longest, tokenizer = (_LONGEST, byte_tokenizer()) if teacher is None else (teacher.longest, teacher.tokenizer)
+    return tiny_net(TinySize(width, layers, width // _HEAD, min(_LONGEST, longest)), tokenizer, seed, "student")
 
 
 def copy_of(net: Net, name: str) -> Net:

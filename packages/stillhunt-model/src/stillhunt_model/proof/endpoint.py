@@ -4,11 +4,10 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
-from stillhunt import StillhuntError
-from stillhunt_model.proof.endpoint_client import (
+from stillhunt_model.endpoints.budget import QueryBudget
+from stillhunt_model.endpoints.client import (
+    QUERY_TRIES,
     Endpoint,
     EndpointClient,
     EndpointError,
@@ -17,13 +16,10 @@ from stillhunt_model.proof.endpoint_client import (
     completion_text,
     echoed_logprobs,
 )
-from stillhunt_model.proof.suspects import Arrived, QueryBudget
+from stillhunt_model.endpoints.together import ask_together
+from stillhunt_model.proof.suspects import Arrived
 from stillhunt_model.training.pairs import TextPair
 
-_CONNECTIONS = 4  # Requests to an endpoint that are under way together (little enough not to be a load)
-
-
-Got = TypeVar("Got")
 _PROBE = TextPair("The days of the week are", "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday and Sunday.")
 _SAME = 0.05
 """Nats by which the mean score of one text may differ between two queries: servers add floats in another order."""
@@ -99,14 +95,14 @@ class EndpointSuspect:
             drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + sent) % (1 << 31)}
             return self._request_drawn_answer(pair, drawn)[: _TOKEN_CHARS * tokens]
 
-        return _some_together(pairs, ask, arrived)
+        return ask_together(pairs, ask, arrived)
 
     def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
         """As `Suspect.score`; arguments are those."""
         if not self.can_score:
             raise EndpointError("it does not say how likely it finds a given text", self.endpoint.base)
         self.budget.check(len(pairs))
-        return _some_together(pairs, lambda pair, _: self._request_logprobs(pair))
+        return ask_together(pairs, lambda pair, _: self._request_logprobs(pair))
 
     def close(self) -> None:
         """Close its connections."""
@@ -137,48 +133,3 @@ class EndpointSuspect:
 
     def _fill_prompt_form(self, prompt: str) -> str:
         return self.endpoint.form.replace("{prompt}", prompt)
-
-
-def _some_together(
-    pairs: Sequence[TextPair],
-    ask: Callable[[TextPair, int], Got],
-    arrived: Callable[[int, Got], None] | None = None,
-) -> list[Got]:
-    """The answer to each, a few requests at a time; after a failure no more is asked.
-
-    They are sent in the order of their hashes: it depends on nothing but the texts, so that the endpoint cannot see by
-    it which of them was harvested. A seed would not do, since whoever knows it could undo the shuffle.
-
-    Args:
-        ask: what asks one; it also takes the place in the order.
-        arrived: is told of each answer, with the place of its pair.
-    """
-    failures: list[StillhuntError] = []
-    got: dict[int, Got] = {}
-    order = sorted(range(len(pairs)), key=lambda place: _hash_text_pair(pairs[place]))
-
-    def guarded(sent: int) -> None:
-        if not failures:
-            try:
-                got[order[sent]] = ask(pairs[order[sent]], sent)
-                if arrived is not None:
-                    arrived(order[sent], got[order[sent]])
-            except StillhuntError as error:
-                failures.append(error)
-
-    pool = ThreadPoolExecutor(_CONNECTIONS)
-    try:
-        # The first alone: by it the kind of request is found that the endpoint serves.
-        for sent in range(min(1, len(order))):
-            guarded(sent)
-        for _ in pool.map(guarded, range(1, len(order))):
-            pass
-    finally:
-        pool.shutdown(cancel_futures=True)
-    if failures:
-        raise failures[0]
-    return [got[place] for place in range(len(pairs))]
-
-
-def _hash_text_pair(pair: TextPair) -> bytes:
-    return hashlib.blake2b(f"{pair.prompt}\n{pair.answer}".encode("utf-8", "surrogatepass")).digest()

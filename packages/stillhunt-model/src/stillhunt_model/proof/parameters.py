@@ -10,9 +10,6 @@ MOST_COMPARED_ANSWERS = 1000
 # Most control answers to one harvested answer (with ten answers, nine in place of one lower p a thousandfold on drawn
 # values (a test))
 MOST_CONTROL_ANSWERS = 9
-# requests: how often one query is sent to an endpoint that is busy, fails or answers with something else (outages of
-# some seconds pass; each try counts against the budget)
-QUERY_TRIES = 4
 
 
 class ProofParameters(NamedTuple):

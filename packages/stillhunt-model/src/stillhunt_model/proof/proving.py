@@ -9,11 +9,12 @@ from typing import Protocol
 
 from stillhunt import Config, ConfigError, InputError
 from stillhunt.tools import Progress
+from stillhunt_model.endpoints.budget import QueryBudget, QueryBudgetError
 from stillhunt_model.marks.keys import StandingMarks
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import describe_left_out, drawn_again
 from stillhunt_model.proof.parameters import MOST_CONTROL_ANSWERS, P
-from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, QueryBudgetError, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect, Suspect
 from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
 from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, ProofResult, weighed_verdict
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, texts_digest

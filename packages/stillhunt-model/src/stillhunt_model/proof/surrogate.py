@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.proof.control_answers import DrawnAnswers
 from stillhunt_model.proof.preferred_answers import ControlScore, compute_preference, text_likelihoods
 from stillhunt_model.proof.proving import ProofContext
 from stillhunt_model.proof.replies import collect_replies
 from stillhunt_model.proof.statistics import Floats, unexplained
-from stillhunt_model.proof.suspects import LocalSuspect, QueryBudget, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect, Suspect
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import TrainingRecipe, train
 

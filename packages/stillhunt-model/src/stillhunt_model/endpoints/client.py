@@ -12,9 +12,11 @@ import httpx
 import msgspec
 
 from stillhunt import ConfigError, InputError, __version__
-from stillhunt_model.proof.parameters import QUERY_TRIES
-from stillhunt_model.proof.suspects import QueryBudget
+from stillhunt_model.endpoints.budget import QueryBudget
 
+# requests: how often one query is sent to an endpoint that is busy, fails or answers with something else (outages of
+# some seconds pass; each try counts against the budget)
+QUERY_TRIES = 4
 _ROUNDING = 1e-6
 """A log-probability may be so much above 0."""
 LEAST_LOGPROB = -1e4
