@@ -151,12 +151,12 @@ def test_what_is_missing_is_said_before_a_place_is_used(tmp_path: Path) -> None:
     assert not (tmp_path / "p.json").exists()
 
 
-def test_an_endpoint_that_fails_keeps_its_place_for_the_next_run(tmp_path: Path) -> None:
+def test_an_endpoint_that_refuses_the_key_costs_no_place(tmp_path: Path) -> None:
     with serve_net(prove_scene().student, key=KEY) as served:
-        for _ in range(2):
-            assert "refuses the key" in refusal(served.url, "--model-name", "m", "--campaign", "c-1")
-    lines = (tmp_path / "model" / TRIALS_FILE).read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["kind"] for line in lines] == ["register", "trial"]
+        said = refusal(served.url, "--model-name", "m", "--campaign", "c-1")
+    assert "refuses the key" in said
+    assert "no place in the register was used" in said
+    assert not (tmp_path / "model" / TRIALS_FILE).exists()
     assert not (tmp_path / "p.json").exists()
 
 

@@ -148,6 +148,16 @@ def test_a_run_that_broke_off_asks_for_nothing_twice(tmp_path: Path) -> None:
     assert prove_scene().answers["c-1"][0].prompt not in kept.read_text(encoding="utf-8")
 
 
+def test_an_endpoint_that_cannot_be_reached_costs_no_try(tmp_path: Path) -> None:
+    with serve_net(prove_scene().stranger, down=range(99), echoes=False) as served:
+        with pytest.raises(InputError, match="cannot be asked") as failed:
+            proven_by_replies(served, tmp_path)
+        harvested = {one.prompt for one in prove_scene().answers["c-1"]}
+        assert not [body for body in served.bodies if harvested & {body.get("prompt")}]
+    assert "no place in the register was used" in failed.value.on_command_line()
+    assert not (tmp_path / TRIALS_FILE).exists()
+
+
 class Nosy:
     """Looks whether the register was written before it is asked, and asks all that it may."""
 

@@ -105,7 +105,8 @@ def _align_one_answer(
     own: _OwnTokens, learned: Sequence[int], said: Sequence[SpokenToken]
 ) -> list[list[tuple[int, float]]]:
     """For each learned token what the teacher would say, or the token itself."""
-    begins, at = {}, 0
+    begins: dict[int, SpokenToken] = {}
+    at = 0
     for one in said:
         begins.setdefault(at, one)  # the first at a byte: the end begins there, too
         if one.text:

@@ -15,7 +15,7 @@ MOST_RANK = 1024
 """Ranks above this save nothing in any model that fits a machine."""
 
 
-class _LowRankChange(torch.nn.Module):
+class _LowRankChange(torch.nn.Module):  # type: ignore[misc]  # torch is not typed here
     """A weight with a change of low rank, which is nothing before it learns."""
 
     def __init__(self, weight: Any, rank: int) -> None:

@@ -73,9 +73,13 @@ class EndpointSuspect:
     @property
     def continues(self) -> bool:
         """Whether it serves completions; one query tells, if none has shown it before."""
+        self.reach()
+        return bool(self._completes)
+
+    def reach(self) -> None:
+        """As `Suspect.reach`."""
         if self._completes is None:
             self.answer([_PROBE.prompt], 1, temperature=0.0)
-        return bool(self._completes)
 
     def answer(
         self,

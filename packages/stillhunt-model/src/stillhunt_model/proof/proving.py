@@ -10,6 +10,7 @@ from typing import Protocol
 from stillhunt import Config, ConfigError, InputError
 from stillhunt.tools import Progress
 from stillhunt_model.endpoints.budget import QueryBudget, QueryBudgetError
+from stillhunt_model.endpoints.client import EndpointError
 from stillhunt_model.marks.keys import StandingMarks
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import describe_left_out, drawn_again
@@ -94,15 +95,16 @@ def prove_training(
     """Test one suspect for campaigns.
 
     Args:
-        suspect: not asked before its places in the register are written.
+        suspect: not asked about a campaign before its places in the register are written.
         context: its `queries` are replaced by the share of each test.
 
     Raises:
         ConfigError: the suspect is the teacher or a reference, or the register has too few places or refuses.
-        InputError: a campaign has no answers, or none that a test can use; then no place is used. Or an endpoint
-            fails; then its place is used.
+        InputError: a campaign has no answers, or none that a test can use, or an endpoint cannot be reached; then no
+            place is used. Or an endpoint fails later; then its place waits for the same run.
     """
     _check_proof_inputs(suspect, harvests, context)
+    _reach_suspect(suspect)
     places = register.enter([_plan_proof_trial(suspect, one, context) for one in harvests], now)
     waiting = sum(TEST_WEIGHTS[test.name] for test in tests) * len(harvests)
     proven = []
@@ -122,6 +124,18 @@ def prove_training(
         register.conclude(place, {"p": verdict.p, "corrected": verdict.corrected, "verdict": verdict.verdict})
         proven.append(ProvenCampaign(harvest, place, tuple(results), verdict))
     return proven
+
+
+def _reach_suspect(suspect: Suspect) -> None:
+    """See that a suspect answers at all, so that one that does not costs no place."""
+    try:
+        suspect.reach()
+    except EndpointError as error:
+        raise InputError(
+            error.what,
+            where=error.where,
+            next_step="see that the address, the model's name and the key are right; no place in the register was used",
+        ) from error
 
 
 def strongest(proven: Sequence[ProvenCampaign]) -> ProvenCampaign:

@@ -47,6 +47,13 @@ class Suspect(Protocol):
     def scores_end(self) -> bool:
         """Whether the last value of each score is that of the end of the text."""
 
+    def reach(self) -> None:
+        """See that it answers, by a question that is about no campaign; a query, where it is behind an endpoint.
+
+        Raises:
+            EndpointError: it does not.
+        """
+
     @property
     def continues(self) -> bool:
         """Whether it goes on from the beginning of an answer. To find out may take a query."""
@@ -110,6 +117,9 @@ class LocalSuspect:
     def asked(self) -> int:
         """Queries that were used."""
         return self.budget.used
+
+    def reach(self) -> None:
+        """It is here."""
 
     def answer(
         self,
