@@ -14,8 +14,7 @@ from tests.collect.sources.postgres_server import running
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt_server.enforcing import live
-from stillhunt_server.enforcing.hearing import DecisionHearing
+from stillhunt_server.enforcing import hearing, live
 from stillhunt_server.enforcing.live import LiveDecisions
 from watch.databases import url_of
 
@@ -51,10 +50,10 @@ def test_a_decision_is_in_force_on_all_deciders_at_once(tmp_path: Path, monkeypa
             opened.callback(database.close)
             decisions = LiveDecisions(database, lambda: None, kept=data / "verified")
             decisions.start()
-            hearing = DecisionHearing(database, decisions.wake, ServiceFaults())
-            hearing.start()
+            ear = hearing.DecisionHearing(database, decisions.wake, ServiceFaults())
+            ear.start()
             opened.callback(decisions.stop)
-            opened.callback(hearing.stop)
+            opened.callback(ear.stop)
             deciders.append(decisions)
         until(lambda: all(one.age() is not None for one in deciders))
         threading.Event().wait(0.5)  # each has its ear on the wall
@@ -74,6 +73,20 @@ def test_a_decision_is_in_force_on_all_deciders_at_once(tmp_path: Path, monkeypa
     threading.Event().wait(0.05)
     assert first is not None
     assert (deciders[0].age() or 0) > first
+
+
+def test_word_that_comes_with_an_answer_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearing, "LISTEN_SECONDS", 0.01)
+    monkeypatch.setattr(hearing, "PROBE_WAITS", 1)
+    looks: list[float] = []
+    with running() as server:
+        server.run("postgres", "CREATE DATABASE ledger")
+        database = WatchDatabase(url_of(server, "ledger"), tmp_path / "unused.db")
+        ear = hearing.DecisionHearing(database, lambda: looks.append(time.monotonic()), ServiceFaults())
+        ear.start()
+        until(lambda: len(looks) > 3)  # nobody decided: one look at the start, and one after each probe
+        ear.stop()
+        database.close()
 
 
 def _is_heard_again(author: WatchDatabase, deciders: list[LiveDecisions]) -> bool:

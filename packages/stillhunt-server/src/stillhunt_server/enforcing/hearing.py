@@ -75,5 +75,6 @@ class DecisionHearing:
                     silent += 1
                     if silent % PROBE_WAITS == 0:
                         connection.exec_driver_sql("SELECT 1")
+                        self._heard()  # of what came with the answer, which psycopg takes and does not tell
             finally:
                 connection.invalidate()  # nobody else should get word meant for this thread
