@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 from damage_tables import point_cells, world_cells
 from innocents_tables import changed_log_cells, text_only_cells
 from page import TABLES, read_counts, write_page, write_table
 from prove_tables import BARS, corrected, innocent_cells, power_cells, stopped_by_honest
+from scipy.stats import t as student
 
 from stillhunt_model.blunt.blunt_table import blunt_cells, blunt_results
 from stillhunt_model.proof.parameters import P
@@ -115,7 +117,7 @@ def distil_made(rows: Rows) -> Made:
         rows: of `distil.py`.
     """
     names = ("teacher", "student", "student without the teacher", "untrained student")
-    cells: Cells = [("task", "method", "seeds", *names, "points of the teacher", "lowest seed", "recovered")]
+    cells: Cells = [("task", "method", "seeds", *names, "points of the teacher", "recovered")]
     alone: dict[tuple[str, int], float] = {}
     for task, method in in_order((row["task"], row["method"]) for row in rows):
         own = [row for row in rows if (row["task"], row["method"]) == (task, method)]
@@ -128,7 +130,7 @@ def distil_made(rows: Rows) -> Made:
         gains = [100 * (one["student"]["right"][0] - other) for one, other in zip(models, without, strict=True)]
         recovered = mean(one["student"]["recovered"][0] for one in models)
         shown = (spread(one, "{:.1%}") for one in rights)
-        cells.append((task, method, len(own), *shown, f"{mean(gains):.1f}", f"{min(gains):.1f}", f"{recovered:.1%}"))
+        cells.append((task, method, len(own), *shown, mean_with_interval(gains), f"{recovered:.1%}"))
     return {"distil": cells}, {}
 
 
@@ -174,6 +176,18 @@ def marks_made(rows: Rows) -> Made:
                 curve.append((row["width"], f"{row['answers']:,}", looked, *ps))
     keys = max((row["keys"] for row in rows if row["what"] == "people"), default=0)
     return {"mark_strength": strength, "mark_people": people, "mark_students": curve}, {"mark keys": keys}
+
+
+def mean_with_interval(values: list[float]) -> str:
+    """Mean, with the interval of 95 % of Student's distribution where there are several.
+
+    Args:
+        values: one a seed.
+    """
+    if len(values) < 2:
+        return f"{mean(values):.1f}"
+    reach = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return f"{mean(values):.1f} ({mean(values) - reach:.1f} to {mean(values) + reach:.1f})"
 
 
 def damage_made(rows: Rows) -> Made:
