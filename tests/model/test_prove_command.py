@@ -133,6 +133,17 @@ def test_an_endpoint_gets_its_key_and_nobody_sees_it(tmp_path: Path, monkeypatch
     assert "their-model at http://127.0.0.1" in (tmp_path / "p.json").read_text(encoding="utf-8")
 
 
+def test_completions_take_the_form_in_which_the_suspect_was_taught(tmp_path: Path) -> None:
+    with serve_net(prove_scene().stranger) as served:
+        form = ("--prompt-form", r"<|user|>{prompt}\n<|assistant|>")
+        done = ask(served.url, "--model-name", "m", "--campaign", "c-1", "--queries", "60", *form)
+    assert done.exit_code == 0, done.output
+    harvested = {f"<|user|>{one.prompt}\n<|assistant|>" for one in prove_scene().answers["c-1"]}
+    asked = [body["prompt"] for body in served.bodies]
+    assert all(one.startswith("<|user|>") and "\n<|assistant|>" in one for one in asked)
+    assert [one for one in asked if one.startswith(tuple(harvested))]
+
+
 def test_what_is_missing_is_said_before_a_place_is_used(tmp_path: Path) -> None:
     student = str(prove_scene().folder / "student")
     assert "add --case CASE" in refusal(student, "--responses", "logs")
@@ -141,6 +152,7 @@ def test_what_is_missing_is_said_before_a_place_is_used(tmp_path: Path) -> None:
     )
     assert "is not set" in refusal("http://127.0.0.1:9", "--model-name", "m", "--api-key-env", "NOT_THERE_31")
     assert "add --model-name NAME" in refusal("http://127.0.0.1:9")
+    assert "write {prompt} once" in refusal(student, "--prompt-form", "nothing")
     assert "only an endpoint" in refusal(student, "--model-name", "m")
     assert "no user, password" in refusal("http://me:word@127.0.0.1:9", "--model-name", "m")
     assert "no such model folder" in refusal(str(tmp_path / "nothing"))

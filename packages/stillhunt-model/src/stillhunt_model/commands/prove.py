@@ -127,6 +127,15 @@ def prove(
             "--api-key-env", metavar="VAR", help="Environment variable with the endpoint's key; it is never shown."
         ),
     ] = "",
+    prompt_form: Annotated[
+        str,
+        typer.Option(
+            "--prompt-form",
+            metavar="TEXT",
+            help="How a prompt stands before the answer in completions, such as the chat template of the suspect; "
+            "{prompt} is the prompt, and \\n a line feed.",
+        ),
+    ] = "{prompt}\\n",
     queries: Annotated[
         int | None,
         typer.Option("--queries", metavar="N", min=1, help="Maximum number of queries, in place of model.queries."),
@@ -158,6 +167,7 @@ def prove(
     is_endpoint = "://" in suspect
     _check_sources(case, responses, harvest, mapping)
     _check_endpoint(honest, model_name, api_key_env, is_endpoint=is_endpoint)
+    form = _read_prompt_form(prompt_form)
     allowed = _read_price(price, max_usd, is_endpoint=is_endpoint)
     refuse_existing(out, force=force)
     overrides = {} if queries is None else {"model": {"queries": queries}}
@@ -179,7 +189,7 @@ def prove(
         harvests = _build_campaign_harvests(found, others, case, honest, config)
         from stillhunt_model.endpoints.client import Endpoint  # httpx, which takes a tenth of one
 
-        asked = Endpoint(suspect, model_name, read_endpoint_key(api_key_env)) if is_endpoint else Path(suspect)
+        asked = Endpoint(suspect, model_name, read_endpoint_key(api_key_env), form) if is_endpoint else Path(suspect)
         opened, context = _open_suspect_and_context(asked, teacher, reference or [], config, progress)
         opened.budget.price = allowed
         if not quiet:
@@ -236,6 +246,18 @@ def _check_endpoint(honest: Path | None, model_name: str, api_key_env: str, *, i
         raise ConfigError(
             "only an endpoint has a name of its model and a key", where="prove", next_step="leave them out"
         )
+
+
+def _read_prompt_form(form: str) -> str:
+    """The form with its line feeds."""
+    if form.count("{prompt}") != 1:
+        raise ConfigError(
+            "the form of prompts does not say where the prompt is",
+            where="prove",
+            next_step="name it once in the form",
+            command_step="write {prompt} once in --prompt-form, such as '<|user|>{prompt}<|assistant|>'",
+        )
+    return form.replace("\\n", "\n")
 
 
 def _read_price(price: tuple[float, float] | None, max_usd: float | None, *, is_endpoint: bool) -> TokenPrice | None:
