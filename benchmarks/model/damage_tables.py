@@ -83,17 +83,39 @@ def _honest_answers(row: dict[str, Any]) -> str:
     return value if ends == [value, value] else f"{value} ({ends[0]} to {ends[1]})"
 
 
+def understated(rows: Rows) -> dict[str, str]:
+    """By how much the worth of rewordings and of near-copies lies below that of as many different questions.
+
+    Args:
+        rows: of `damage.py`.
+    """
+    found = {}
+    for row in rows:
+        worth = _plain_worth(row, rows)
+        if worth is not None:
+            found[f"damage {row['world']} understated"] = f"{1 - worth[0] / row['questions']:.0%}"
+    return found
+
+
 def _in_plain_samples(row: dict[str, Any], rows: Rows) -> str:
+    """The worth in samples of the plain world, with its interval."""
+    worth = _plain_worth(row, rows)
+    if worth is None:
+        return ""
+    most = _curve(next(one for one in rows if (one["world"], one["task"]) == (PLAIN, row["task"])), "harvested")[-1]
+    value, low, high = (f"{one:,.0f}" if np.isfinite(one) else f"more than {most['count']:,}" for one in worth)
+    return f"{value} ({high} to {low})"  # a lower loss is worth more samples
+
+
+def _plain_worth(row: dict[str, Any], rows: Rows) -> list[float] | None:
     """Samples of the plain world of the same task after which students have the loss that all of this world give."""
     plain = next((one for one in rows if (one["world"], one["task"]) == (PLAIN, row["task"])), None)
     if plain is None or row["world"] in (PLAIN, "prose"):
-        return ""
+        return None
     points = _curve(plain, "harvested")
     counts = [one["count"] for one in points]
     losses = np.array([one["loss_by_byte"][0] for one in points])
-    at = [equal_count(loss, losses, counts) for loss in _curve(row, "harvested")[-1]["loss_by_byte"]]
-    value, low, high = (f"{one:,.0f}" if np.isfinite(one) else f"more than {counts[-1]:,}" for one in at)
-    return f"{value} ({high} to {low})"  # a lower loss is worth more samples
+    return [equal_count(loss, losses, counts) for loss in _curve(row, "harvested")[-1]["loss_by_byte"]]
 
 
 def _point(row: dict[str, Any], point: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.endpoints.client import (
-    QUERY_TRIES,
     Endpoint,
     EndpointClient,
     EndpointError,
