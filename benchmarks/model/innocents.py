@@ -27,7 +27,7 @@ import torch
 from prose import prose_pairs, prose_world
 from prove_cells import ScoredOnce
 
-from stillhunt_model.nets.net import Net, plain_ids
+from stillhunt_model.nets.net import Net, plain_ids, prompt_ids
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
 from stillhunt_model.proof.control_answers import (
     DrawnAnswers,
@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--tries", type=int, default=1000, help="of each way")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -66,7 +67,7 @@ def main() -> None:
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     done = {(row["way"], row["batch"]) for row in rows}
     for batch in range(options.tries // BATCH):
-        for way in WAYS:
+        for way in options.ways:
             if (way, batch) not in done:
                 row = try_way(scene, way, batch, BATCH)
                 with path.open("a") as file:
@@ -144,6 +145,40 @@ class LogScene:
             [generate(self.teacher, [prompt], Sampling(TOKENS, seed=seed))[0] for seed in range(SEEDS)]
             for prompt in self.prompts
         ]
+
+    @cached_property
+    def single(self) -> list[list[str]]:
+        """Answers that were drawn one at a time, not many together."""
+        said = generate(self.teacher, self.prompts * 3, Sampling(TOKENS, seed=8, batch=1))
+        return [said[place :: len(self.prompts)] for place in range(len(self.prompts))]
+
+    @cached_property
+    def speculated(self) -> list[list[str]]:
+        """Answers of which a smaller model proposes tokens, and the teacher takes or redraws them."""
+        drafts = tiny_net(replace(SIZE, layers=1), self.teacher.tokenizer, 1, "draft")
+        train(drafts, self.texts, TrainingRecipe(steps=40, batch=16, learning_rate=5e-3))
+        torch.manual_seed(9)
+        return [[self.speculate(ids, drafts) for _ in range(3)] for ids in prompt_ids(self.teacher, self.prompts)]
+
+    def speculate(self, ids: list[int], drafts: Net) -> str:
+        """One answer with speculative decoding, as transformers does it.
+
+        Args:
+            ids: tokens of a prompt.
+            drafts: smaller model.
+        """
+        asked = torch.tensor([ids])
+        with torch.no_grad():
+            made = self.teacher.model.eval().generate(
+                input_ids=asked,
+                attention_mask=torch.ones_like(asked),
+                assistant_model=drafts.model.eval(),
+                do_sample=True,
+                temperature=1.0,
+                top_k=0,
+                max_new_tokens=TOKENS,
+            )
+        return str(self.teacher.tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True))
 
     def copy_of_teacher(self) -> Net:
         """A copy that can be changed."""
@@ -254,6 +289,8 @@ WAYS: dict[str, Way] = {
     "4-bit copy": lambda scene, place, source, _: (source.choice(scene.rounded[place]), -1),
     "one seed": lambda scene, place, _, number: (scene.seeded[place][number % SEEDS], -1),
     "cache": drawn_and(lambda text, _: text),
+    "one at a time": lambda scene, place, source, _: (source.choice(scene.single[place]), -1),
+    "speculative decoding": lambda scene, place, source, _: (source.choice(scene.speculated[place]), -1),
 }
 """How logged answers differ from fresh draws; with a cache, five spellings of a prompt get one draw."""
 
