@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from stillhunt.base.errors import ConfigError, InputError, StillhuntError
 from stillhunt.base.progress import Silent
 from stillhunt_model.commands.app import model_commands
-from stillhunt_model.distil.aligned import aligned_top_logits, spoken_by_net
+from stillhunt_model.distil.aligned import SpokenToken, aligned_top_logits, spoken_by_net
 from stillhunt_model.distil.job import DistilJob, distil
 from stillhunt_model.distil.learning import distil_net
 from stillhunt_model.distil.lessons import Lessons, lessons_of
@@ -141,6 +141,18 @@ def test_where_tokens_begin_alike_the_student_learns_what_the_teacher_would_say(
     assert torch.allclose(shares, torch.ones_like(shares), atol=2e-3)
     same = aligned_top_logits(fresh(), encode(fresh(), pairs), spoken, 20)
     assert torch.equal(same.ids, top_logits(teacher, encode(teacher, pairs), 20).ids)
+
+
+def test_tokens_that_begin_with_one_of_the_students_add_up() -> None:
+    student = fresh()
+    (encoded,) = encode(student, [TextPair("say 1", "12")])
+    likeliest = ((b"12", math.log(0.4)), (b"1", math.log(0.3)), (b"x", math.log(0.2)))
+    found = aligned_top_logits(student, [encoded], [[SpokenToken(b"12", likeliest)]], 20)
+    one, other = (student.tokenizer.convert_tokens_to_ids(sign) for sign in "1x")
+    first = dict(zip(found.ids[0].tolist(), found.logs[0].exp().tolist(), strict=True))
+    assert first == pytest.approx({one: 0.7, other: 0.2}, rel=1e-2)
+    assert found.rest[0].exp() == pytest.approx(0.1, rel=1e-2)
+    assert found.ids[1, 0] == encoded.tokens[encoded.start + 1]  # within the teacher's token the answer itself
 
 
 def test_a_student_with_other_tokens_comes_nearer_to_its_teacher(teacher: Net) -> None:
