@@ -48,7 +48,7 @@ class ModelSettings(SettingsGroup):
     threads: int = Field(0, ge=0, le=1024)
     alpha: float = Field(1e-5, gt=0, le=0.05)
     pairs: int = Field(1000, ge=1, le=1_000_000)
-    queries: int = Field(2000, ge=1, le=1_000_000)
+    queries: int = Field(20_000, ge=1, le=1_000_000)
 
 
 class DossierSettings(SettingsGroup):
