@@ -30,6 +30,12 @@ def append_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
         os.close(handle)
 
 
+def lock_against_appending(file: BinaryIO) -> None:
+    """Keep `append_whole` of all processes waiting until this file is closed; it locks nothing where nothing can."""
+    with suppress(OSError):  # as above
+        flock(file, LOCK_EX)
+
+
 def iterate_whole_lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines that a file has now, without what `append_whole` is just adding."""
     with suppress(OSError):  # as above

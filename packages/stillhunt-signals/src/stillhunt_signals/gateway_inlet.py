@@ -15,7 +15,7 @@ import msgspec
 from stillhunt import StillhuntError
 from stillhunt_server.plugins import GatewayForm, Gateways, RefusedError, reply
 from stillhunt_signals.appending import append_whole
-from stillhunt_signals.signals.declared import Signal, declared_signals
+from stillhunt_signals.signals.declared import PUSHED_ENDINGS, Signal, declared_signals
 
 PUSHED_PATH = "/v1/gateway/signals"
 MOST_PUSHED_BYTES = 1 << 20
@@ -25,7 +25,6 @@ MOST_FILE_BYTES = 1 << 30
 SIGNED_SECONDS = 300
 """Seconds by which the time of a signature may differ from now, as Stripe's own libraries have it."""
 _SIGNED, _MOST_SIGNATURES = b"stripe-signature", 8
-_ENDINGS = (".jsonl", ".ndjson")
 _APPENDING = threading.Lock()
 
 
@@ -75,7 +74,7 @@ def _find_signal(gateways: Gateways, name: str) -> tuple[Signal | None, RefusedE
         found = next((one for one in declared_signals(gateways.home.config) if one.name == name), None)
     except StillhuntError as error:
         return None, RefusedError(503, f"{error.what}; next: {error.next_step}")
-    if found is not None and not found.source.endswith(_ENDINGS):
+    if found is not None and not found.source.endswith(PUSHED_ENDINGS):
         found = None
     return found, RefusedError(400, "give ?signal=NAME of a signal that is declared with a .jsonl file in `from`")
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stillhunt.watch.database.store import WatchDatabase
     from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, CAMPAIGN_ROWS, LINKED_ACCOUNTS
     from stillhunt.watch.folder import DATABASE, SNAPSHOTS, SPOOL, DataFolder
+    from stillhunt.watch.holds import Hold
     from stillhunt.watch.hunting import HuntPlan
     from stillhunt.watch.known_database import open_database
     from stillhunt.watch.rule_rows import FULLEST_TEXT, RuleRows, read_rule_rows
@@ -34,5 +35,6 @@ if TYPE_CHECKING:
     from stillhunt.watch.signatures.parameters import LEAST_PHRASE_ACCOUNTS, PHRASE_SMOOTHING
     from stillhunt.watch.signatures.parameters import SIGNATURES as SENDER_BITS
     from stillhunt.watch.snapshots import Snapshot, latest_snapshot
+    from stillhunt.watch.subject.holdings import Holding, Search, hold_over
 else:
     __all__, __getattr__ = offer_names(__file__, __name__)

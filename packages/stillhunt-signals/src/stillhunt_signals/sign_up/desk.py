@@ -91,7 +91,8 @@ class SignUpDesk:
             return
         problems = []
         try:
-            for step in (self._registered.save, self._registered.shorten_file, self._read_latest):
+            kept = self._registered
+            for step in (kept.save, kept.forget_erased, kept.shorten_file, self._read_latest):
                 try:
                     step()
                 except StillhuntError as error:  # what is known still holds

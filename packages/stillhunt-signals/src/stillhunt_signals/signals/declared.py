@@ -31,7 +31,8 @@ ACCOUNT_COLUMNS = (
 """Columns of the table of accounts that a signal may name with `from = "accounts"`: those that a case keeps."""
 LOG_COLUMNS = ("ip_kind", "country")
 """Columns of the log that a signal may name with `from = "log"`: what an account mostly has, as a case keeps it."""
-BODY_FILES = (".jsonl", ".ndjson", ".json")
+PUSHED_ENDINGS = (".jsonl", ".ndjson")  # of files to which the server appends what webhooks push
+BODY_FILES = (*PUSHED_ENDINGS, ".json")
 """Endings of files of bodies that were pushed; all other files are tables."""
 _NEXT = "howto/signals.md describes the entries; `stillhunt signals ready` lists the ready ones"
 

@@ -58,11 +58,10 @@ def subject(
             _print_copied(copy_holdings(search, export), as_json=as_json)
             return
         found = account_holdings(search)
-        if not erase:
+        if not (erase and as_json):
             _print_found(found, as_json=as_json)
+        if not erase:
             return
-        if not as_json:
-            _print_found(found, as_json=False)
         if not yes:
             _confirm_erasure(name)
         _record_erasure_start(database, found)
@@ -114,18 +113,17 @@ def _print_copied(counts: Mapping[str, int], *, as_json: bool) -> None:
 
 def _print_erased(erased: Erased, *, as_json: bool) -> None:
     if as_json:
-        counts = {name: getattr(erased, name) for name in ("records", "states", "snapshots", "rows")}
+        counts = {name: getattr(erased, name) for name in ("records", "states", "snapshots", "rows", "beside")}
         print_json({"erased": counts, "left": [_encode_holding_fields(one) for one in erased.left]})
         return
-    counts_in_words = formatting.join_words(
-        [
-            formatting.plural(erased.records, "record"),
-            formatting.plural(erased.states, "folder of kept state", "folders of kept state"),
-            formatting.plural(erased.snapshots, "snapshot"),
-            f"{formatting.plural(erased.rows, 'row')} of the database",
-        ]
-    )
-    output_console().print(f"Erased: {counts_in_words}. Left:", markup=False, highlight=False)
+    counted = [
+        formatting.plural(erased.records, "record"),
+        formatting.plural(erased.states, "folder of kept state", "folders of kept state"),
+        formatting.plural(erased.snapshots, "snapshot"),
+        f"{formatting.plural(erased.rows, 'row')} of the database",
+        f"{formatting.plural(erased.beside, 'row')} of other files",
+    ]
+    output_console().print(f"Erased: {formatting.join_words(counted)}. Left:", markup=False, highlight=False)
     _print_found(erased.left, as_json=False)
 
 

@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 from stillhunt.base.errors import OutputError
 from stillhunt.triage import Case
 from stillhunt.watch.snapshots import latest_snapshot
-from stillhunt.watch.subject.holdings import Search, parts_in_time, subject_ids
+from stillhunt.watch.subject.holdings import Search, holdings_beside, parts_in_time, subject_ids
 from stillhunt.watch.subject.records import read_export_entry, split_part
 from stillhunt.watch.subject.rows import all_tables, own_rows
 
@@ -42,6 +42,9 @@ def copy_holdings(search: Search, out: Path) -> dict[str, int]:
             counts[f"{table}.jsonl"] = _write_lines(out / f"{table}.jsonl", told)
         for table, found in _snapshot_rows(search):
             counts[f"snapshot_{table}.jsonl"] = _write_lines(out / f"snapshot_{table}.jsonl", found)
+        for held in holdings_beside(search, ()):
+            if held.rows:
+                counts[f"{held.store}.jsonl"] = _write_lines(out / f"{held.store}.jsonl", held.rows)
         about = {"account": search.account, "made_at": search.now, "holds": counts, "left_out": LEFT_OUT}
         _write_lines(out / "about.json", [{**about, "shared_records": shared}])
     except OSError as error:
@@ -58,22 +61,17 @@ def _own_records(search: Search) -> tuple[list[Any], int]:
     ids, found, shared = subject_ids(search), list[Any](), 0
     for path, _, _ in parts_in_time(search.folder, search.now):
         for record, kept, own in split_part(path, ids):
-            if not own:
-                continue
-            if kept:
-                shared += 1
-            elif ".pb" in path.name:
-                found.append(MessageToDict(read_export_entry(path, record)))
-            else:
-                found.append(_read_record_line(record))
+            shared += bool(own and kept)
+            if own and not kept:
+                found.append(_read_record(path, record))
     return found, shared
 
 
-def _read_record_line(line: bytes) -> Any:
+def _read_record(path: Path, record: bytes) -> Any:
     try:
-        return json.loads(line)
+        return MessageToDict(read_export_entry(path, record)) if ".pb" in path.name else json.loads(record)
     except ValueError:
-        return line.decode("utf-8", "replace")
+        return record.decode("utf-8", "replace")
 
 
 def _snapshot_rows(search: Search) -> Iterator[tuple[str, list[dict[str, Any]]]]:

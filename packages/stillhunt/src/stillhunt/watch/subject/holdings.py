@@ -1,11 +1,12 @@
 """What a data folder holds on one account: what, where, how much, until when, and which hold keeps it."""
 
 import shutil
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,12 +27,11 @@ from stillhunt.watch.subject.packs import pack_names, pack_span, packs_of
 from stillhunt.watch.subject.records import UNFINISHED, SubjectIds, rewrite_part, split_part
 from stillhunt.watch.subject.rows import RowOfAccount, database_rows, erase_row, rewrite_snapshot, rows_naming
 
-Store = Literal["records", "open records", "state", "snapshot", "database", "pack", "watched logs", "backups"]
+HELD_BESIDE_GROUP = "stillhunt.held_beside"
+"""Entry points of functions (Search, holds) that list what other distributions hold on an account, as Holdings."""
 SIGNED = "a pack is signed as a whole; delete the file if nobody needs it any more"
 HASHED = "packs name accounts by keyed hashes: without the key of pseudonyms they cannot be searched"
-OUT_OF_REACH = (
-    "copies that 'stillhunt backup' made are not in this folder: delete those that are older than the erasure"
-)
+OUT_OF_REACH = "copies by 'stillhunt backup' are not in this folder: delete those that are older than the erasure"
 LIE_ELSEWHERE = "not erased; the next hunt finds it again: take it out of logs that are watched where they lie"
 STILL_OPEN = "a process is writing to it: run this again in some minutes"
 UNREADABLE = "snapshots that cannot be read"
@@ -43,7 +43,7 @@ _LATE = 2 * HOUR
 class Holding:
     """Something that is held on an account."""
 
-    store: Store
+    store: str  # records, open records, state, snapshot, database, pack, watched logs, backups; others are held beside
     where: str  # file below the data folder, or table of the database
     count: int  # records, rows, files or folders
     unit: str
@@ -55,6 +55,9 @@ class Holding:
     kept_until: int | None = None
     hold: Hold | None = None  # the hold that keeps it; None where no hold stands
     stays: str = ""  # why it is not erased; "" where it is, if no hold stands
+    # of what other distributions hold: its rows, for a copy, and what erases them and returns how many it erased
+    rows: Collection[Mapping[str, Any]] = ()
+    erase: Callable[[], int] | None = field(default=None, compare=False)
 
     @property
     def erasable(self) -> bool:
@@ -99,9 +102,16 @@ def account_holdings(search: Search) -> list[Holding]:
         *_iterate_snapshot_holdings(search, holds),
         *_iterate_row_holdings(search, holds),
         *_iterate_pack_holdings(search, holds),
+        *holdings_beside(search, holds),
         Holding("watched logs", "not in this folder", 0, "files", stays=LIE_ELSEWHERE),
         Holding("backups", "not in this folder", 0, "copies", stays=OUT_OF_REACH),
     ]
+
+
+def holdings_beside(search: Search, holds: Collection[Hold]) -> list[Holding]:
+    """What other distributions hold on an account. Raises ConfigError: they cannot use their settings."""
+    points = sorted(entry_points(group=HELD_BESIDE_GROUP), key=lambda one: one.name)
+    return [held for point in points for held in point.load()(search, holds)]
 
 
 def hold_over(holds: Collection[Hold], first: int, last: int) -> Hold | None:
@@ -225,20 +235,16 @@ class Erased:
     states: int = 0
     snapshots: int = 0
     rows: int = 0  # rows of the database that were deleted or changed
+    beside: int = 0  # rows that other distributions held
     left: tuple[Holding, ...] = ()  # what is held afterwards, with the reasons
 
 
 def erase_account(search: Search) -> Erased:
-    """Erase what a data folder holds on an account, where no hold stands.
+    """Erase what a data folder holds on an account, where no hold stands; what was erased, and what stays, and why.
 
-    Call it between two hunts. What stays, and why, is in the result. A server that runs shows the account until the
-    next hunt, or until it starts anew, where it has a snapshot in memory.
-
-    Returns:
-        What was erased, and what is left.
-
-    Raises:
-        OutputError: a hunt, a backup or another deletion is under way, or something cannot be written.
+    Call it between two hunts. A server that runs shows the account until the next hunt, or until it starts anew, where
+    it has a snapshot in memory. Raises OutputError: a hunt, a backup or another deletion is under way, or something
+    cannot be written.
     """
     folder = search.folder
     with folder.role(HUNT_ROLE), undisturbed(folder):
@@ -249,13 +255,14 @@ def erase_account(search: Search) -> Erased:
             states = _erase_state(search)
             snapshots = _erase_snapshots(search)
             rows = _erase_rows(search, holds)
+            beside = sum(one.erase() for one in holdings_beside(search, holds) if one.erasable and one.erase)
         except OSError as error:
             raise OutputError(
                 f"it cannot be written: {error.strerror or error}",
                 where=str(error.filename or folder.path),
                 next_step="make room, and run the erasure again: it goes on where it ended",
             ) from error
-    return Erased(records, states, snapshots, rows, tuple(account_holdings(search)))
+    return Erased(records, states, snapshots, rows, beside, tuple(account_holdings(search)))
 
 
 def _erase_records(search: Search, holds: Collection[Hold]) -> int:
@@ -284,11 +291,8 @@ def _erase_snapshots(search: Search) -> int:
 
 
 def _erase_rows(search: Search, holds: Collection[Hold]) -> int:
-    rows = [
-        row
-        for row in database_rows(search.database, search.account)
-        if not row.stays and hold_over(holds, row.first, row.last) is None
-    ]
+    found = database_rows(search.database, search.account)
+    rows = [row for row in found if not row.stays and hold_over(holds, row.first, row.last) is None]
     with search.database.write() as connection:
         for row in rows:
             erase_row(connection, row.table, row.key, search.account)

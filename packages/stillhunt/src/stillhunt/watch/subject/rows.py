@@ -145,10 +145,7 @@ def _find_account_rows(database: WatchDatabase, kind: _Kind, account: str) -> li
     return [row for row in rows if any(mentions.found_in(row[name] or "") for name in kind.columns)]
 
 
-_EXCHANGE = 2
-"""RENAME_EXCHANGE of Linux."""
-_HERE = -100
-"""AT_FDCWD: paths count from the working folder."""
+_EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE of Linux, and AT_FDCWD: paths count from the working folder
 
 
 def all_tables(case: Case) -> dict[str, pa.Table]:
