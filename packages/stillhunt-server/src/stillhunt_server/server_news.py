@@ -18,53 +18,32 @@ if TYPE_CHECKING:  # hunts bring 150 MB of libraries, which a process that only 
 
 @dataclass(frozen=True)
 class HuntNews:
-    """What hunts do.
+    """What hunts do."""
 
-    Attributes:
-        running_since: when the hunt began that runs, Unix time; None where none does.
-        next_at: when the next one begins, Unix time; 0 where that is not known.
-        failures: hunts that failed since the last success.
-        failure: why the latest one failed.
-    """
-
-    running_since: float | None = None
-    next_at: float = 0.0
-    failures: int = 0
-    failure: str = ""
+    running_since: float | None = None  # when the hunt began that runs, Unix time; None where none does
+    next_at: float = 0.0  # when the next one begins, Unix time; 0 where that is not known
+    failures: int = 0  # hunts that failed since the last success
+    failure: str = ""  # why the latest one failed
 
 
 @dataclass(frozen=True)
 class TrafficNews:
-    """What arrives.
+    """What arrives."""
 
-    Attributes:
-        records: source -> records since the start.
-        refused: source and reason -> what was refused since the start.
-        problems: source -> why nothing comes from its broker.
-        last_at: when the latest record came, Unix time; None where none did.
-        full: why nothing more is accepted now; "" where it is.
-    """
-
-    records: Mapping[str, int]
-    refused: Mapping[str, int]
-    problems: Mapping[str, str]
-    last_at: float | None = None
-    full: str = ""
+    records: Mapping[str, int]  # source -> records since the start
+    refused: Mapping[str, int]  # source and reason -> what was refused since the start
+    problems: Mapping[str, str]  # source -> why nothing comes from its broker
+    last_at: float | None = None  # when the latest record came, Unix time; None where none did
+    full: str = ""  # why nothing more is accepted now; "" where it is
 
 
 @dataclass(frozen=True)
 class ServerNews:
-    """What a server tells its pages.
+    """What a server tells its pages."""
 
-    Attributes:
-        hunts: None where this server does not hunt.
-        traffic: None where it receives nothing.
-        faults: what does not work now: name -> statement.
-    """
-
-    hunts: HuntNews | None = None
-    traffic: TrafficNews | None = None
-    faults: Mapping[str, str] = field(default_factory=dict)
+    hunts: HuntNews | None = None  # None where this server does not hunt
+    traffic: TrafficNews | None = None  # None where it receives nothing
+    faults: Mapping[str, str] = field(default_factory=dict)  # what does not work now: name -> statement
 
 
 def news_of(

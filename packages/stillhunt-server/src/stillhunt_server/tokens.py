@@ -41,18 +41,13 @@ _KEPT_DIGESTS = 256
 
 @dataclass(frozen=True)
 class Token:
-    """A token as it is known: all but itself.
-
-    Attributes:
-        source: folder of the spool for what it sends.
-        revoked_at: from when it counts no more, microseconds since 1970; None where it was not revoked.
-    """
+    """A token as it is known: all but itself."""
 
     token_id: str
     name: str
     scopes: frozenset[str]
-    source: str
-    revoked_at: int | None
+    source: str  # folder of the spool for what it sends
+    revoked_at: int | None  # from when it counts no more, microseconds since 1970; None where it was not revoked
 
     @property
     def revoked(self) -> bool:

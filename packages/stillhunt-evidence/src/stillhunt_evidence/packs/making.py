@@ -124,11 +124,7 @@ INPUT_FACTS = ("name", "bytes", "rows", "sha256")
 
 @dataclass(frozen=True)
 class PackOrder:
-    """What a pack is to be made of.
-
-    Attributes:
-        authority: URL of an authority that stamps it; empty for none.
-    """
+    """What a pack is to be made of."""
 
     folder: Path
     campaign_id: str
@@ -137,7 +133,7 @@ class PackOrder:
     narrative: str = ""
     attribution: Mapping[str, Any] | None = None
     proof: ProofDocument | None = None
-    authority: str = ""
+    authority: str = ""  # URL of an authority that stamps it; empty for none
 
 
 @dataclass(frozen=True)

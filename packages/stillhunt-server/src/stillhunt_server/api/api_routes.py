@@ -42,20 +42,14 @@ class ApiSources:
 
 @dataclass(frozen=True)
 class Call:
-    """One call, checked.
-
-    Attributes:
-        path: numbers and names in the path.
-        body: the form that was sent; None where the route takes none.
-        unchanged: revision that the client has already; "" where it has none.
-    """
+    """One call, checked."""
 
     sources: ApiSources
     token: Token
-    path: Mapping[str, Any]
+    path: Mapping[str, Any]  # numbers and names in the path
     query: Mapping[str, str]
-    body: Any
-    unchanged: str = ""
+    body: Any  # the form that was sent; None where the route takes none
+    unchanged: str = ""  # revision that the client has already; "" where it has none
 
 
 class ProblemError(Exception):
@@ -68,13 +62,7 @@ class ProblemError(Exception):
 
 @dataclass(frozen=True)
 class ApiRoute:
-    """One route: routing, scopes and the OpenAPI document are made of it.
-
-    Attributes:
-        status: of an answer that did it.
-        query: parameters behind the path -> what they mean.
-        problems: further statuses of HTTP that it may answer.
-    """
+    """One route: routing, scopes and the OpenAPI document are made of it."""
 
     method: str
     path: str
@@ -83,9 +71,9 @@ class ApiRoute:
     run: Callable[[Call], BaseModel | Response]
     given: type[BaseModel] | None = None
     sent: type[BaseModel] | None = None
-    status: int = 200
-    query: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[int, ...] = ()
+    status: int = 200  # of an answer that did it
+    query: Mapping[str, str] = field(default_factory=dict)  # parameters behind the path -> what they mean
+    problems: tuple[int, ...] = ()  # further statuses of HTTP that it may answer
 
 
 def routes_of(api: Iterable[ApiRoute], sources: ApiSources) -> list[Route]:

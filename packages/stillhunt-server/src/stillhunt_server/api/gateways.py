@@ -68,23 +68,17 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class GatewayForm:
-    """One form of the question that a gateway asks.
+    """One form of the question that a gateway asks."""
 
-    Attributes:
-        name: of the gateway, in lower case with dashes.
-        path: where it asks.
-        answer: answers one question, whose token was checked: by `Gateways.body`, `ask` and `reply`, or by raising
-            `RefusedError`.
-        plain_status: whether refusals keep their status. A gateway would refuse the customer for a 401 or 403; at 503
-            it does what was chosen for failures.
-        proves_itself: whether `answer` finds out by itself who asks, before it does anything, such as by a signature of
-            the body; where there is none, by `Gateways.check_token`.
-    """
-
-    name: str
-    path: str
+    name: str  # of the gateway, in lower case with dashes
+    path: str  # where it asks
+    # answers one question, whose token was checked: by `Gateways.body`, `ask` and `reply`, or by raising `RefusedError`
     answer: Callable[[Gateways, Scope, Receive, Send], Awaitable[None]]
+    # whether refusals keep their status. A gateway would refuse the customer for a 401 or 403; at 503 it does what was
+    # chosen for failures
     plain_status: bool = False
+    # whether `answer` finds out by itself who asks, before it does anything, such as by a signature of the body; where
+    # there is none, by `Gateways.check_token`
     proves_itself: bool = False
 
 

@@ -158,23 +158,16 @@ def _of_schedule(schedule: HuntSchedule) -> Iterator[Metric]:
 
 @dataclass(frozen=True)
 class PageSources:
-    """What the pages show.
-
-    Attributes:
-        traffic: counts of the receiver; None where this process receives nothing.
-        limits: whether more may be accepted; None where this process receives nothing.
-        api: what the API works on; None where this process has none.
-        gateways: what gateways asked; None where this process answers none.
-    """
+    """What the pages show."""
 
     folder: DataFolder
     tokens: KnownTokens
-    traffic: Traffic | None = None
-    limits: Limits | None = None
+    traffic: Traffic | None = None  # counts of the receiver; None where this process receives nothing
+    limits: Limits | None = None  # whether more may be accepted; None where this process receives nothing
     schedule: HuntSchedule | None = None
     database: WatchDatabase | None = None
-    api: ApiSources | None = None
-    gateways: Gateways | None = None
+    api: ApiSources | None = None  # what the API works on; None where this process has none
+    gateways: Gateways | None = None  # what gateways asked; None where this process answers none
     faults: ServiceFaults = field(default_factory=ServiceFaults)
 
 

@@ -19,37 +19,26 @@ _NOTHING = msgspec.Raw(b"null")
 
 
 class Unanswered(msgspec.Struct):
-    """Questions whose answers a process of a gateway did not wait for; its requests passed, or were refused.
+    """Questions whose answers a process of a gateway did not wait for; its requests passed, or were refused."""
 
-    Attributes:
-        asker: name that the process chose at its start.
-        known: of them, those that an answered question has named already.
-    """
-
-    asker: Annotated[str, msgspec.Meta(max_length=32)]
+    asker: Annotated[str, msgspec.Meta(max_length=32)]  # name that the process chose at its start
     total: Annotated[int, msgspec.Meta(ge=0, le=MOST_UNANSWERED)]
+    # of them, those that an answered question has named already
     known: Annotated[int, msgspec.Meta(ge=0, le=MOST_UNANSWERED)] = 0
 
 
 class GatewayQuestion(msgspec.Struct):
-    """The body of `POST /v1/decide`; texts stay as they came until somebody wants them.
-
-    Attributes:
-        model: that the request asks for.
-        messages: of the request, in OpenAI's form; signatures are matched with them.
-        texts: its texts, where there are no messages.
-        unanswered: what the gateway tells of questions before this one; null where it tells nothing.
-        by_litellm: whether messages and texts are what LiteLLM sends.
-    """
+    """The body of `POST /v1/decide`; texts stay as they came until somebody wants them."""
 
     account_id: str
-    model: str | None = ""
-    messages: msgspec.Raw = _NOTHING
-    texts: msgspec.Raw = _NOTHING
+    model: str | None = ""  # that the request asks for
+    messages: msgspec.Raw = _NOTHING  # of the request, in OpenAI's form; signatures are matched with them
+    texts: msgspec.Raw = _NOTHING  # its texts, where there are no messages
     user_agent: str | None = None
     conversation_id: str | None = None
+    # what the gateway tells of questions before this one; null where it tells nothing
     unanswered: Unanswered | None = None
-    by_litellm: bool = False
+    by_litellm: bool = False  # whether messages and texts are what LiteLLM sends
 
     def read(self) -> tuple[list[Any], list[str]]:
         """Messages and texts; none where they are too long to be read now."""

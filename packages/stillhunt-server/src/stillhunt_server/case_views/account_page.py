@@ -29,17 +29,12 @@ _TRAITS_NAMED = 6
 
 @dataclass(frozen=True)
 class Neighbour:
-    """An account that shares rare traits with another one.
-
-    Attributes:
-        name: its id, safe to show.
-        campaigns: campaigns and groups that it is in, raw ids, at most 20.
-    """
+    """An account that shares rare traits with another one."""
 
     account_id: str
-    name: str
+    name: str  # its id, safe to show
     verdict: str
-    campaigns: tuple[str, ...]
+    campaigns: tuple[str, ...]  # campaigns and groups that it is in, raw ids, at most 20
     traits: tuple[str, ...]
     rarity_bits: float
 
@@ -109,21 +104,16 @@ _VALUE_CHARS = 64
 
 @dataclass(frozen=True)
 class AccountMembership:
-    """One campaign or group that an account is in.
-
-    Attributes:
-        name: its id, safe to show.
-        main: whether its explanation rests on this one.
-    """
+    """One campaign or group that an account is in."""
 
     campaign_id: str
-    name: str
+    name: str  # its id, safe to show
     verdict: str
     role: str
     requests: int
     share: float
     score: float
-    main: bool
+    main: bool  # whether its explanation rests on this one
     details: Mapping[str, Any]
 
 
@@ -145,19 +135,15 @@ class AccountSlices:
 
 @dataclass(frozen=True)
 class AccountPage:
-    """What is known of one account.
-
-    Attributes:
-        name: its id, safe to show.
-        details: what the accounts table and its requests in campaigns say of it, as label and value, safe to show.
-    """
+    """What is known of one account."""
 
     account_id: str
-    name: str
+    name: str  # its id, safe to show
     row: Mapping[str, Any]
     explanation: Explanation
     why: tuple[str, ...]
     memberships: tuple[AccountMembership, ...]
+    # what the accounts table and its requests in campaigns say of it, as label and value, safe to show
     details: tuple[tuple[str, str], ...]
     slices: AccountSlices | None
     evidence: pa.Table

@@ -23,38 +23,26 @@ _PLAN_CHARS = 24
 
 @dataclass(frozen=True)
 class RolePart:
-    """The members of one role.
-
-    Attributes:
-        hit: how many of them the decision would be about.
-        requests: of those, in this campaign.
-    """
+    """The members of one role."""
 
     role: str
     label: str
     members: int
-    hit: int
-    requests: int
+    hit: int  # how many of them the decision would be about
+    requests: int  # of those, in this campaign
 
 
 @dataclass(frozen=True)
 class ActingNow:
-    """Whom a decision would hit.
-
-    Attributes:
-        requests_per_day: harvested requests that these accounts send a day, at the campaign's latest pace.
-        campaign_per_day: the same of all members.
-        other_requests: requests of theirs in these logs that are no harvest, and would be hit with them.
-        plans: the plans of these accounts in words; "" where the accounts table has none.
-    """
+    """Whom a decision would hit."""
 
     parts: tuple[RolePart, ...]
     hit: int
     members: int
-    requests_per_day: float
-    campaign_per_day: float
-    other_requests: int
-    plans: str
+    requests_per_day: float  # harvested requests that these accounts send a day, at the campaign's latest pace
+    campaign_per_day: float  # the same of all members
+    other_requests: int  # requests of theirs in these logs that are no harvest, and would be hit with them
+    plans: str  # the plans of these accounts in words; "" where the accounts table has none
 
 
 def acting_now(facts: pa.Table, hit: frozenset[str], harm: ExpectedHarm) -> ActingNow:

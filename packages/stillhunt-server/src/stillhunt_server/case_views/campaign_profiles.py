@@ -28,15 +28,12 @@ _LABEL_CHARS = 48
 
 @dataclass(frozen=True)
 class TraitKind:
-    """One thing that accounts can have in common.
-
-    Attributes:
-        evidence: kind of evidence that says how common exactly this is among all customers; empty where none does.
-    """
+    """One thing that accounts can have in common."""
 
     name: str
     label: str
     column: str
+    # kind of evidence that says how common exactly this is among all customers; empty where none does
     evidence: str = ""
 
 
@@ -63,22 +60,15 @@ OTHER_CAMPAIGN = len(TRAIT_KINDS) - 1
 
 @dataclass(frozen=True)
 class CaseTraits:
-    """The traits of all members of a case, as numbers; made by `case_traits` once per case.
+    """The traits of all members of a case, as numbers; made by `case_traits` once per case."""
 
-    Attributes:
-        accounts: account ids that are members of anything, ascending.
-        kind: place in `TRAIT_KINDS` of each trait.
-        known: for each kind, accounts for which any value of it is known.
-        holders: for each trait, accounts that have it.
-    """
-
-    accounts: pa.Array
+    accounts: pa.Array  # account ids that are members of anything, ascending
     values: list[str]
-    kind: Integers
+    kind: Integers  # place in `TRAIT_KINDS` of each trait
     account: Integers
     trait: Integers
-    known: Integers
-    holders: Integers
+    known: Integers  # for each kind, accounts for which any value of it is known
+    holders: Integers  # for each trait, accounts that have it
 
     def label(self, trait: int) -> str:
         """The value of a trait, safe to show; a sign-up window with its begin."""
@@ -158,16 +148,12 @@ VALUE_ASPECTS = ("client", "network", "country", "model", "skill", "sign_up")
 
 @dataclass(frozen=True)
 class CampaignProfile:
-    """What one campaign or group can be compared by.
-
-    Attributes:
-        runs: runs of five marked words in its excerpts -> the run as it stands there.
-        values: for each of `VALUE_ASPECTS`, value -> its share, 0 to 1; empty where not known.
-    """
+    """What one campaign or group can be compared by."""
 
     model: CampaignModel
     members: frozenset[str]
-    runs: Mapping[tuple[str, ...], str]
+    runs: Mapping[tuple[str, ...], str]  # runs of five marked words in its excerpts -> the run as it stands there
+    # for each of `VALUE_ASPECTS`, value -> its share, 0 to 1; empty where not known
     values: Mapping[str, Mapping[str, float]]
 
     @property
@@ -178,20 +164,13 @@ class CampaignProfile:
 
 @dataclass(frozen=True)
 class CampaignProfiles:
-    """The profiles of a case; made by `campaign_profiles`.
-
-    Attributes:
-        by_id: campaign id -> its profile, in reading order.
-        having: for each of `VALUE_ASPECTS`, value -> campaigns and groups that have it.
-        known: for each of `VALUE_ASPECTS`, campaigns and groups of which any value is known.
-        in_several: members of more than one campaign or group, and all members.
-    """
+    """The profiles of a case; made by `campaign_profiles`."""
 
     case: CaseModel
-    by_id: Mapping[str, CampaignProfile]
-    having: Mapping[str, Mapping[str, int]]
-    known: Mapping[str, int]
-    in_several: tuple[int, int]
+    by_id: Mapping[str, CampaignProfile]  # campaign id -> its profile, in reading order
+    having: Mapping[str, Mapping[str, int]]  # for each of `VALUE_ASPECTS`, value -> campaigns and groups that have it
+    known: Mapping[str, int]  # for each of `VALUE_ASPECTS`, campaigns and groups of which any value is known
+    in_several: tuple[int, int]  # members of more than one campaign or group, and all members
 
     def rarity(self, aspect: str, value: str) -> float:
         """How much a shared value says, 0 to 1: next to nothing where all campaigns of the case have it.

@@ -22,16 +22,11 @@ _AROUND_CHARS = 60
 
 @dataclass(frozen=True)
 class SearchHit:
-    """One thing found; ids are raw, the other texts are safe to show.
-
-    Attributes:
-        id: of the campaign, account or request; of a phrase, the request of the excerpt, or the campaign.
-        name: the id, safe to show.
-    """
+    """One thing found; ids are raw, the other texts are safe to show."""
 
     kind: str
-    id: str
-    name: str
+    id: str  # of the campaign, account or request; of a phrase, the request of the excerpt, or the campaign
+    name: str  # the id, safe to show
     found_in: str
     campaign_id: str | None
     account_id: str | None

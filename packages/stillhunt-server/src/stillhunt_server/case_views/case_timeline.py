@@ -40,36 +40,25 @@ class TimelineLane:
 
 @dataclass(frozen=True)
 class CaseEvent:
-    """One thing that happened.
+    """One thing that happened."""
 
-    Attributes:
-        at, known_at: when it happened, and when stillhunt knew it; the same for what stillhunt and people did.
-        kind: hunt, found, decision or work.
-        href: where its rows are; "" for nowhere.
-    """
-
+    # at, known_at: when it happened, and when stillhunt knew it; the same for what stillhunt and people did
     at: datetime
     known_at: datetime
-    kind: str
+    kind: str  # hunt, found, decision or work
     words: str
-    href: str = ""
+    href: str = ""  # where its rows are; "" for nowhere
 
 
 @dataclass(frozen=True)
 class CaseTimeline:
-    """Lanes over the same buckets, and events beside them.
+    """Lanes over the same buckets, and events beside them."""
 
-    Attributes:
-        starts: beginning of each bucket, and the end of the last one.
-        marks: events as bucket numbers, by kind, for those within the buckets.
-        earlier: members that signed up before the first bucket.
-    """
-
-    starts: tuple[datetime, ...]
+    starts: tuple[datetime, ...]  # beginning of each bucket, and the end of the last one
     lanes: tuple[TimelineLane, ...]
-    marks: dict[str, tuple[int, ...]]
+    marks: dict[str, tuple[int, ...]]  # events as bucket numbers, by kind, for those within the buckets
     events: tuple[CaseEvent, ...]
-    earlier: int
+    earlier: int  # members that signed up before the first bucket
 
     @property
     def length(self) -> timedelta:

@@ -27,19 +27,15 @@ _DAY = 86_400.0
 
 @dataclass(frozen=True)
 class ExpectedHarm:
-    """The expected harm of one campaign with the parts that it is made of.
-
-    Attributes:
-        value_per_request: list value of a harvested request, in the currency; 0 where nothing is harvested.
-        measured: True if the timeline gave the rate; False where there is none and the rate is that of its whole time.
-    """
+    """The expected harm of one campaign with the parts that it is made of."""
 
     campaign_id: str
     probability: float
-    value_per_request: float
+    value_per_request: float  # list value of a harvested request, in the currency; 0 where nothing is harvested
     requests_per_day: float
     days: float
     harvests: bool
+    # True if the timeline gave the rate; False where there is none and the rate is that of its whole time
     measured: bool
     currency: str
 

@@ -21,23 +21,15 @@ _SETTINGS = ("score", "resolve")
 
 @dataclass(frozen=True)
 class WeighedAgain:
-    """What the rules of the verdict make of some of a campaign's findings.
-
-    Attributes:
-        log2_odds: of the claim, in bits.
-        margin: distance to the thresholds, in words.
-        families: those of which there is enough evidence to count.
-        flagged: members whose own verdict would be act.
-        limits: why the verdict is lower than the probability says, or what it rests on.
-    """
+    """What the rules of the verdict make of some of a campaign's findings."""
 
     verdict: str
     probability: float
-    log2_odds: float
-    margin: str
-    families: tuple[str, ...]
-    flagged: int
-    limits: tuple[str, ...]
+    log2_odds: float  # of the claim, in bits
+    margin: str  # distance to the thresholds, in words
+    families: tuple[str, ...]  # those of which there is enough evidence to count
+    flagged: int  # members whose own verdict would be act
+    limits: tuple[str, ...]  # why the verdict is lower than the probability says, or what it rests on
 
 
 def weigh_without(

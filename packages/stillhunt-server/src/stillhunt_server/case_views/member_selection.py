@@ -24,23 +24,18 @@ _MINUTE = "%Y-%m-%dT%H:%M"
 
 @dataclass(frozen=True)
 class MemberSelection:
-    """What is asked of members; all of it must hold, and of several roles or verdicts one.
+    """What is asked of members; all of it must hold, and of several roles or verdicts one."""
 
-    Attributes:
-        having, lacking: references of traits (`trait_ref`) that a member has, and has not.
-        hidden: references and kinds of traits that are not shown; it leaves no member out.
-        since, until: a member was active in between, UTC; None for no bound.
-        edges: the least number of traits that are shown of which a member has each with another one.
-    """
-
+    # having, lacking: references of traits (`trait_ref`) that a member has, and has not
     having: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
-    hidden: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()  # references and kinds of traits that are not shown; it leaves no member out
+    # since, until: a member was active in between, UTC; None for no bound
     since: datetime | None = None
     until: datetime | None = None
-    edges: int = 0
+    edges: int = 0  # the least number of traits that are shown of which a member has each with another one
 
     @property
     def narrows(self) -> bool:

@@ -39,38 +39,27 @@ COMMONNESS_SENTENCE = _SAID["commonness"]
 
 @dataclass(frozen=True)
 class MemberTrait:
-    """One trait of members.
+    """One trait of members."""
 
-    Attributes:
-        ref: its name in addresses, the same in every hunt, which shows nothing of it.
-        value: raw; the campaign where the kind is `OTHER_CAMPAIGN_KIND`, the name of the test where it is `FINDING`.
-        label, short: safe to show, with its kind and without.
-        members: members of the campaign that have it, of all.
-    """
-
-    ref: str
+    ref: str  # its name in addresses, the same in every hunt, which shows nothing of it
     kind: str
     kind_label: str
-    value: str
+    value: str  # raw; the campaign where the kind is `OTHER_CAMPAIGN_KIND`, the name of the test where it is `FINDING`
+    # label, short: safe to show, with its kind and without
     label: str
     short: str
-    members: int
+    members: int  # members of the campaign that have it, of all
     commonness: str
     words: str
 
 
 @dataclass(frozen=True)
 class MemberTraits:
-    """The traits that at least two members of a campaign share; made by `member_traits`.
+    """The traits that at least two members of a campaign share; made by `member_traits`."""
 
-    Attributes:
-        facts: one row for each member, in order of probability; columns of ACCOUNT_FACTS.
-        traits: by kind and value.
-        member, trait: row of `facts` and place in `traits` of each pair, by member and trait.
-    """
-
-    facts: pa.Table
-    traits: tuple[MemberTrait, ...]
+    facts: pa.Table  # one row for each member, in order of probability; columns of ACCOUNT_FACTS
+    traits: tuple[MemberTrait, ...]  # by kind and value
+    # member, trait: row of `facts` and place in `traits` of each pair, by member and trait
     member: Integers
     trait: Integers
 
@@ -91,17 +80,13 @@ class MemberTraits:
 
 @dataclass(frozen=True)
 class _Shared:
-    """The traits of a campaign's members, as the case numbers them.
+    """The traits of a campaign's members, as the case numbers them."""
 
-    Attributes:
-        here, elsewhere: for each trait, members and accounts of groups left alone that have it, and such of which any
-            trait of its kind is known.
-        bits: trait -> mean bits of the evidence about exactly such traits.
-    """
-
+    # here, elsewhere: for each trait, members and accounts of groups left alone that have it, and such of which any
+    # trait of its kind is known
     here: tuple[Integers, Integers]
     elsewhere: tuple[Integers, Integers]
-    bits: Mapping[int, float]
+    bits: Mapping[int, float]  # trait -> mean bits of the evidence about exactly such traits
 
 
 def member_traits(

@@ -53,41 +53,30 @@ _STATEMENT_CHARS = 400
 
 @dataclass(frozen=True)
 class SharedAspect:
-    """One thing that two campaigns have in common.
+    """One thing that two campaigns have in common."""
 
-    Attributes:
-        aspect: accounts, template, client, network, country, model, skill, sign_up, time or size.
-        measure: how much of it they share, 0 to 1, before rarity.
-        weighed: the same after rarity, times the weight of the aspect; 0 for accounts, which connect.
-    """
-
-    aspect: str
-    measure: float
-    weighed: float
+    aspect: str  # accounts, template, client, network, country, model, skill, sign_up, time or size
+    measure: float  # how much of it they share, 0 to 1, before rarity
+    weighed: float  # the same after rarity, times the weight of the aspect; 0 for accounts, which connect
     words: str
 
 
 @dataclass(frozen=True)
 class SimilarCampaign:
-    """Another campaign or group, and what it has in common with the one looked at.
-
-    Attributes:
-        name: its id, safe to show.
-        relation: one_operator, one_pool, two_operators, shared_accounts or similar.
-        strength: bits of the tie for one operator, Jaccard index of the members for one pool and shared accounts, else
-            the similarity, 0 to 1; comparable only within one relation.
-        caution: the last of them, where it says what the likeness does not show; else empty. Rows of one relation have
-            the same, so that a page can say it once.
-    """
+    """Another campaign or group, and what it has in common with the one looked at."""
 
     campaign_id: str
-    name: str
+    name: str  # its id, safe to show
     verdict: str
-    relation: str
+    relation: str  # one_operator, one_pool, two_operators, shared_accounts or similar
+    # bits of the tie for one operator, Jaccard index of the members for one pool and shared accounts, else the
+    # similarity, 0 to 1; comparable only within one relation
     strength: float
     strength_words: str
     shared: tuple[SharedAspect, ...]
     sentences: tuple[str, ...]
+    # the last of them, where it says what the likeness does not show; else empty. Rows of one relation have the same,
+    # so that a page can say it once
     caution: str
 
     @property
@@ -103,12 +92,9 @@ class SimilarCampaign:
 
 @dataclass(frozen=True)
 class SimilarCampaigns:
-    """What is shown beside one campaign.
+    """What is shown beside one campaign."""
 
-    Attributes:
-        rows: connected campaigns first, then similar ones, the strongest first; at most as many as asked for.
-    """
-
+    # connected campaigns first, then similar ones, the strongest first; at most as many as asked for
     rows: tuple[SimilarCampaign, ...]
     connected: int
     similar: int

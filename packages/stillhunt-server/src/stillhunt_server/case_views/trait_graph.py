@@ -20,25 +20,16 @@ FIRST_TRAITS, GROUPS_AT_ONCE, TRAITS_AT_ONCE, ACCOUNTS_AT_ONCE = 8, 8, 8, 20
 
 @dataclass(frozen=True)
 class GraphNode:
-    """One node.
-
-    Attributes:
-        kind: trait, campaign (a trait that is another campaign), group, account, or rest (what was left out).
-        label: safe to show.
-        select: address of the selection that the node stands for, from the question mark on.
-        about: raw account or campaign, for its page; "" for others.
-        verdict: act, review or none: of an account, or of all members of a group; "" where they differ.
-        more: steps that add nodes to it, each with how many there are.
-    """
+    """One node."""
 
     node_id: str
-    kind: str
-    label: str
+    kind: str  # trait, campaign (a trait that is another campaign), group, account, or rest (what was left out)
+    label: str  # safe to show
     members: int
-    select: str
-    about: str = ""
-    verdict: str = ""
-    more: tuple[tuple[str, int], ...] = ()
+    select: str  # address of the selection that the node stands for, from the question mark on
+    about: str = ""  # raw account or campaign, for its page; "" for others
+    verdict: str = ""  # act, review or none: of an account, or of all members of a group; "" where they differ
+    more: tuple[tuple[str, int], ...] = ()  # steps that add nodes to it, each with how many there are
 
 
 @dataclass(frozen=True)

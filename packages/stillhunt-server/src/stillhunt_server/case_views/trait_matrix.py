@@ -30,18 +30,12 @@ common one of many."""
 
 @dataclass(frozen=True)
 class MemberGroup:
-    """Members that have the same of the shown traits.
+    """Members that have the same of the shown traits."""
 
-    Attributes:
-        rows: rows of the members in `MemberTraits.facts`.
-        cells: whether they have each shown trait.
-        selection: of exactly these members.
-        verdicts, requests: how many have each verdict, in the order act, review, none; their requests.
-    """
-
-    rows: Integers
-    cells: tuple[bool, ...]
-    selection: MemberSelection
+    rows: Integers  # rows of the members in `MemberTraits.facts`
+    cells: tuple[bool, ...]  # whether they have each shown trait
+    selection: MemberSelection  # of exactly these members
+    # verdicts, requests: how many have each verdict, in the order act, review, none; their requests
     verdicts: tuple[int, int, int]
     requests: int
 
@@ -59,23 +53,17 @@ class MemberGroup:
 
 @dataclass(frozen=True)
 class TraitMatrix:
-    """One page of the matrix of some members.
+    """One page of the matrix of some members."""
 
-    Attributes:
-        columns: the traits shown, in order, each with how many of these members have it.
-        common: traits that all of them have, which tell nobody apart.
-        further: traits that some have and that are not shown.
-        groups, covered: groups on all pages, and members in those of this page.
-        pages: pages, at least 1.
-    """
-
+    # the traits shown, in order, each with how many of these members have it
     columns: tuple[tuple[MemberTrait, int], ...]
     rows: tuple[MemberGroup, ...]
-    common: tuple[MemberTrait, ...]
-    further: tuple[MemberTrait, ...]
+    common: tuple[MemberTrait, ...]  # traits that all of them have, which tell nobody apart
+    further: tuple[MemberTrait, ...]  # traits that some have and that are not shown
+    # groups, covered: groups on all pages, and members in those of this page
     groups: int
     covered: int
-    pages: int
+    pages: int  # pages, at least 1
 
 
 def trait_matrix(

@@ -30,16 +30,12 @@ DISMISSAL_REASONS: dict[DismissalReason, str] = DECISION_TEXTS["dismissals"]
 
 @dataclass(frozen=True)
 class CampaignMember:
-    """A member of a campaign, as the snapshot has it.
-
-    Attributes:
-        role: dedicated, mixed, pool, victim or unknown.
-    """
+    """A member of a campaign, as the snapshot has it."""
 
     account_id: str
     flagged: bool
     sanctioned: bool
-    role: str
+    role: str  # dedicated, mixed, pool, victim or unknown
 
 
 @dataclass(frozen=True)
@@ -63,19 +59,13 @@ class AddComment:
 
 @dataclass(frozen=True)
 class KeepInvestigation:
-    """Keep what somebody asked about some members, what they concluded, and from which rows; it is never undone.
-
-    Attributes:
-        address: of the selection, from the question mark on.
-        selected: the selection in words.
-        cited: kind (account or request) and id of the rows.
-    """
+    """Keep what somebody asked about some members, what they concluded, and from which rows; it is never undone."""
 
     question: str
     conclusion: str
-    address: str
-    selected: str
-    cited: tuple[tuple[str, str], ...] = ()
+    address: str  # of the selection, from the question mark on
+    selected: str  # the selection in words
+    cited: tuple[tuple[str, str], ...] = ()  # kind (account or request) and id of the rows
 
 
 @dataclass(frozen=True)
@@ -118,12 +108,7 @@ class WriteNarrative:
 
 @dataclass(frozen=True)
 class ActOnCampaign:
-    """Decide to act on members; see `changing.plan_action` for whom it leaves out.
-
-    Attributes:
-        chosen: accounts that a person chose, whatever their own verdict is; None for those whose own verdict is act.
-        second_person: actions that wait for a second person, as the policy has them.
-    """
+    """Decide to act on members; see `changing.plan_action` for whom it leaves out."""
 
     members: tuple[CampaignMember, ...]
     action: Action
@@ -132,8 +117,9 @@ class ActOnCampaign:
     note: str
     facts: CampaignFacts
     snapshot: int = 0
+    # accounts that a person chose, whatever their own verdict is; None for those whose own verdict is act
     chosen: frozenset[str] | None = None
-    second_person: Collection[Action] = ()
+    second_person: Collection[Action] = ()  # actions that wait for a second person, as the policy has them
 
     @property
     def waits(self) -> bool:
@@ -159,15 +145,11 @@ class DeclineAction:
 
 @dataclass(frozen=True)
 class WatchCampaign:
-    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on.
-
-    Attributes:
-        until: when it is looked at again, microseconds since 1970; 0 = when it has grown.
-    """
+    """Decide to do nothing but look; what cases decided about its accounts ends, and rules go on."""
 
     note: str
     facts: CampaignFacts
-    until: int = 0
+    until: int = 0  # when it is looked at again, microseconds since 1970; 0 = when it has grown
 
 
 @dataclass(frozen=True)
@@ -213,17 +195,12 @@ Change = (
 
 @dataclass(frozen=True)
 class Step:
-    """What a change makes of a case.
-
-    Attributes:
-        fields: new values of STATE_FIELDS.
-        said: what `after` of its event has besides the fields.
-    """
+    """What a change makes of a case."""
 
     kind: EventKind
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)  # new values of STATE_FIELDS
     note: str = ""
-    said: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, Any] = field(default_factory=dict)  # what `after` of its event has besides the fields
 
 
 def step_of(work: CaseWork, change: Change) -> Step:

@@ -49,14 +49,10 @@ LEFT_OUT_MEANINGS: dict[LeftOut, str] = DECISION_TEXTS["left_out"]
 
 @dataclass(frozen=True)
 class ActionPlan:
-    """On whom an action acts.
-
-    Attributes:
-        left_out: why accounts are left out -> how many; each account counts once.
-    """
+    """On whom an action acts."""
 
     accounts: tuple[str, ...]
-    left_out: Mapping[LeftOut, int]
+    left_out: Mapping[LeftOut, int]  # why accounts are left out -> how many; each account counts once
 
 
 def campaign_members(

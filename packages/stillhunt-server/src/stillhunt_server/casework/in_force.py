@@ -25,17 +25,13 @@ ACTION_WORDS: dict[str, str] = _TEXTS["action"]
 
 @dataclass(frozen=True)
 class StandingPart:
-    """Decisions of one author that stand about accounts of one campaign and are alike.
-
-    Attributes:
-        accounts: how many they are about.
-        since, until: when the first began and when the last ends, microseconds since 1970.
-    """
+    """Decisions of one author that stand about accounts of one campaign and are alike."""
 
     action: Action
     author: str
     dry_run: bool
-    accounts: int
+    accounts: int  # how many they are about
+    # since, until: when the first began and when the last ends, microseconds since 1970
     since: int
     until: int
 

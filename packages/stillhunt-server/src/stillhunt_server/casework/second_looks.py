@@ -49,8 +49,8 @@ def is_drawn(event: WorkEvent) -> bool:
 def waiting_looks(database: WatchDatabase, person: str, golden: Mapping[str, str]) -> list[str]:
     """Campaigns of which this person is asked what they would decide; the oldest decision first.
 
-    Those whose latest decision was drawn, and golden cases that they have not looked at; none that they decided. A golden
-    case that nobody decided is left out: it would be told apart.
+    Those whose latest decision was drawn, and golden cases that they have not looked at; none that they decided. A
+    golden case that nobody decided is left out: it would be told apart.
 
     Args:
         golden: campaign -> the right answer, as `console.golden_cases` has them.

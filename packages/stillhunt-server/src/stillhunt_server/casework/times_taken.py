@@ -19,15 +19,11 @@ _DECIDING = ("act", "watch", "dismiss")
 
 @dataclass(frozen=True)
 class TimeTaken:
-    """How long something took.
-
-    Attributes:
-        cases: how often it was done.
-        median, longest: in words; "" where it was never done.
-    """
+    """How long something took."""
 
     what: str
-    cases: int
+    cases: int  # how often it was done
+    # median, longest: in words; "" where it was never done
     median: str
     longest: str
 

@@ -39,36 +39,27 @@ TRAITS_KEPT = 4
 
 @dataclass
 class Derived:
-    """What is made once of a case, for all its pages.
-
-    Attributes:
-        traits_of: what the members of a campaign share, by its id; the latest are kept.
-        plan_of: its members as an action would look at them, with the digest of that; the latest are kept.
-    """
+    """What is made once of a case, for all its pages."""
 
     case: ShownCase
     config: Config
     traits: CaseTraits
     profiles: CampaignProfiles
     rows: HarvestRows
-    traits_of: Callable[[str], MemberTraits]
+    traits_of: Callable[[str], MemberTraits]  # what the members of a campaign share, by its id; the latest are kept
+    # its members as an action would look at them, with the digest of that; the latest are kept
     plan_of: Callable[[str], tuple[tuple[CampaignMember, ...], str]]
 
 
 @dataclass
 class Console:
-    """What the console's pages work on.
-
-    Attributes:
-        folder: the data folder; None for a case folder.
-        news: what the server tells of itself.
-    """
+    """What the console's pages work on."""
 
     source: CaseSource
     config: Config
-    folder: DataFolder | None = None
+    folder: DataFolder | None = None  # the data folder; None for a case folder
     database: WatchDatabase | None = None
-    news: ServerNews = field(default_factory=ServerNews)
+    news: ServerNews = field(default_factory=ServerNews)  # what the server tells of itself
     faults: ServiceFaults = field(default_factory=ServiceFaults)
     threads: DatabaseThreads = field(default_factory=DatabaseThreads)
     _derived: Derived | None = field(default=None, repr=False)
@@ -142,32 +133,19 @@ class GivenTexts(dict[str, str]):
 
 @dataclass(frozen=True)
 class PageRequest:
-    """What a page is asked, read once by `door.read_request`; pages see nothing else of a request.
-
-    Attributes:
-        viewer: who looks; None on pages for those who are not signed in.
-        now: when it is asked, in microseconds since 1970.
-        path: of the address.
-        route: what the route names in it, such as `campaign`.
-        query: what its parameters ask of a table.
-        given: its parameters as texts, for pages that have some of their own; the last of each name.
-        form: fields of the form that was posted; the first of each name.
-        lists: all values of its fields, by name.
-        client: address from which it comes, as far as proxies of the settings tell it.
-        exported: its parameters for the audit, without IP addresses, where an export is asked for; else "".
-    """
+    """What a page is asked, read once by `door.read_request`; pages see nothing else of a request."""
 
     console: Console
-    viewer: Viewer | None
-    now: int
-    path: str
-    route: GivenTexts
-    query: TableQuery
-    given: GivenTexts
-    form: GivenTexts
-    exported: str
-    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    client: str = ""
+    viewer: Viewer | None  # who looks; None on pages for those who are not signed in
+    now: int  # when it is asked, in microseconds since 1970
+    path: str  # of the address
+    route: GivenTexts  # what the route names in it, such as `campaign`
+    query: TableQuery  # what its parameters ask of a table
+    given: GivenTexts  # its parameters as texts, for pages that have some of their own; the last of each name
+    form: GivenTexts  # fields of the form that was posted; the first of each name
+    exported: str  # its parameters for the audit, without IP addresses, where an export is asked for; else ""
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)  # all values of its fields, by name
+    client: str = ""  # address from which it comes, as far as proxies of the settings tell it
 
     @property
     def by(self) -> str:

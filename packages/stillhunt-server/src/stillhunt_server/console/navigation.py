@@ -18,17 +18,12 @@ if TYPE_CHECKING:  # start-up time of whoever only asks which pages there are
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """An entry of the menu.
-
-    Attributes:
-        key: which key leads to it behind g; "" for none.
-        live: whether it needs the database, which a case folder has not.
-    """
+    """An entry of the menu."""
 
     path: str
     title: str
-    key: str = ""
-    live: bool = False
+    key: str = ""  # which key leads to it behind g; "" for none
+    live: bool = False  # whether it needs the database, which a case folder has not
     role: str = "viewer"
 
 
@@ -49,35 +44,24 @@ NAVIGATION = (
 
 @dataclass(frozen=True)
 class PageRoute:
-    """An address, and the function that makes its page, which is called in the console's threads.
+    """An address, and the function that makes its page, which is called in the console's threads."""
 
-    Attributes:
-        path: with the names of its parts in braces; `PageRequest.route` has what stands there.
-        role: the least that it needs, and a form an analyst in any case; "" of a page that is open to everybody.
-    """
-
-    path: str
+    path: str  # with the names of its parts in braces; `PageRequest.route` has what stands there
     page: Callable[[PageRequest], Response]
     method: Literal["GET", "POST"] = "GET"
+    # the least that it needs, and a form an analyst in any case; "" of a page that is open to everybody
     role: str = "viewer"
 
 
 @dataclass(frozen=True)
 class ConsolePage:
-    """A page of a plugin, or several that belong together. Viewers read them, and analysts send their forms.
-
-    Attributes:
-        routes: an address that is built in stays what it is.
-        menu: its entry in the menu, whose role is the least that its routes need.
-        live: whether it needs the database, which a case folder has not.
-        audits: whether its functions write down by themselves who looks at what (`PageRequest.look`); else it is done
-            for them.
-    """
+    """A page of a plugin, or several that belong together. Viewers read them, and analysts send their forms."""
 
     name: str
-    routes: tuple[PageRoute, ...]
-    menu: MenuEntry | None = None
-    live: bool = False
+    routes: tuple[PageRoute, ...]  # an address that is built in stays what it is
+    menu: MenuEntry | None = None  # its entry in the menu, whose role is the least that its routes need
+    live: bool = False  # whether it needs the database, which a case folder has not
+    # whether its functions write down by themselves who looks at what (`PageRequest.look`); else it is done for them
     audits: bool = False
 
 

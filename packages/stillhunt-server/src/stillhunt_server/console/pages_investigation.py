@@ -62,19 +62,14 @@ TRAITS_NAMED = 12
 
 @dataclass(frozen=True)
 class Investigated:
-    """The selected members of a campaign.
-
-    Attributes:
-        chosen: which members, shape (members,).
-        missing: traits of the address that this case does not have.
-    """
+    """The selected members of a campaign."""
 
     model: CampaignModel
     name: str
     traits: MemberTraits
     selection: MemberSelection
-    chosen: Flags
-    missing: int
+    chosen: Flags  # which members, shape (members,)
+    missing: int  # traits of the address that this case does not have
 
     @property
     def number(self) -> int:

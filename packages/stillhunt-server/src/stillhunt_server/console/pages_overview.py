@@ -52,15 +52,11 @@ _SILENT_MINUTES = 15
 
 @dataclass(frozen=True)
 class Health:
-    """One line about what the findings rest on.
-
-    Attributes:
-        note: what it means; "" for nothing.
-    """
+    """One line about what the findings rest on."""
 
     state: str
     words: str
-    note: str = ""
+    note: str = ""  # what it means; "" for nothing
     link: str = ""
 
 

@@ -25,16 +25,12 @@ HITS_SHOWN = 100
 
 @dataclass(frozen=True)
 class AddressHits:
-    """Members that sent requests from an address or its network.
+    """Members that sent requests from an address or its network."""
 
-    Attributes:
-        rows: member, campaign, kind and requests; those from the address itself first, then the most requests.
-        problem: why it could not be looked for; "" where it could.
-    """
-
+    # member, campaign, kind and requests; those from the address itself first, then the most requests
     rows: tuple[dict[str, Any], ...] = ()
     words: str = ""
-    problem: str = ""
+    problem: str = ""  # why it could not be looked for; "" where it could
 
 
 def address_hits(console: Console, shown: ShownCase, text: str) -> AddressHits | None:

@@ -27,17 +27,13 @@ _HIGHEST_NUMBER = 2**31 - 1
 
 @dataclass(frozen=True)
 class SavedFilter:
-    """A view that somebody named.
-
-    Attributes:
-        query: what stands behind the question mark of the address.
-    """
+    """A view that somebody named."""
 
     filter_id: int
     owner: str
     page: str
     name: str
-    query: str
+    query: str  # what stands behind the question mark of the address
     shared: bool
     made_at: int
 

@@ -20,23 +20,15 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column of a table.
+    """One column of a table."""
 
-    Attributes:
-        name: of the column in the data, in the URL and in exports.
-        shown: text of a row's cell; by kind where None.
-        link: where a row's cell leads; "" for nowhere.
-        mark: class of a row's cell, from a fixed list; "" for none.
-        aside: it is shown only where all columns are asked for; filters and exports have it.
-    """
-
-    name: str
+    name: str  # of the column in the data, in the URL and in exports
     title: str
     kind: Kind = "text"
-    shown: Callable[[Row], str] | None = None
-    link: Callable[[Row], str] | None = None
-    mark: Callable[[Row], str] | None = None
-    aside: bool = False
+    shown: Callable[[Row], str] | None = None  # text of a row's cell; by kind where None
+    link: Callable[[Row], str] | None = None  # where a row's cell leads; "" for nowhere
+    mark: Callable[[Row], str] | None = None  # class of a row's cell, from a fixed list; "" for none
+    aside: bool = False  # it is shown only where all columns are asked for; filters and exports have it
 
     @property
     def is_choice(self) -> bool:
@@ -56,19 +48,13 @@ class TableColumn:
 
 @dataclass(frozen=True)
 class TableCell:
-    """One cell, ready to show: all of it is text from outside, and escaped by the template.
-
-    Attributes:
-        href: where it leads; "" for nowhere.
-        mark: class; "" for none.
-        moment: time as ISO 8601 in UTC, for the reader's zone; "" for other kinds.
-    """
+    """One cell, ready to show: all of it is text from outside, and escaped by the template."""
 
     text: str
-    href: str
+    href: str  # where it leads; "" for nowhere
     kind: str
-    mark: str
-    moment: str = ""
+    mark: str  # class; "" for none
+    moment: str = ""  # time as ISO 8601 in UTC, for the reader's zone; "" for other kinds
 
 
 def cell_of(column: TableColumn, row: Row) -> TableCell:
@@ -113,29 +99,20 @@ ALL_COLUMNS = "all"
 
 @dataclass(frozen=True)
 class TableQuery:
-    """What is asked of one table.
+    """What is asked of one table."""
 
-    Attributes:
-        find: text that some column must contain, in any case; "" for all rows.
-        choices: column -> values of which one must hold.
-        least, most: column -> bound of a figure.
-        sort: column by which rows are ordered; "" for the order in which they come.
-        page: from 1.
-        export: csv or parquet; "" for a page.
-        others: parameters of the page that are none of the table, which its links keep.
-    """
-
-    find: str = ""
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    find: str = ""  # text that some column must contain, in any case; "" for all rows
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # column -> values of which one must hold
+    # least, most: column -> bound of a figure
     least: Mapping[str, float] = field(default_factory=dict)
     most: Mapping[str, float] = field(default_factory=dict)
-    sort: str = ""
+    sort: str = ""  # column by which rows are ordered; "" for the order in which they come
     descending: bool = False
-    page: int = 1
+    page: int = 1  # from 1
     size: int = FIRST_SIZE
     wide: bool = False
-    export: str = ""
-    others: tuple[tuple[str, str], ...] = ()
+    export: str = ""  # csv or parquet; "" for a page
+    others: tuple[tuple[str, str], ...] = ()  # parameters of the page that are none of the table, which its links keep
 
     @property
     def narrows(self) -> bool:

@@ -29,23 +29,14 @@ MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apa
 
 @dataclass(frozen=True)
 class TableSpec:
-    """What a table is.
+    """What a table is."""
 
-    Attributes:
-        name: of exported files, and of the element on the page.
-        columns: those shown and exported, in their order.
-        row_link: where a row leads; None where nowhere.
-        row_value: what a row's check box stands for; None where rows cannot be chosen.
-        empty: what stands in place of a table that has no rows at all.
-        sort: order of rows unless the reader asks for another; as in the URL.
-    """
-
-    name: str
-    columns: tuple[TableColumn, ...]
-    row_link: Callable[[Row], str] | None = None
-    empty: str = "There is nothing here yet."
-    sort: str = ""
-    row_value: Callable[[Row], str] | None = None
+    name: str  # of exported files, and of the element on the page
+    columns: tuple[TableColumn, ...]  # those shown and exported, in their order
+    row_link: Callable[[Row], str] | None = None  # where a row leads; None where nowhere
+    empty: str = "There is nothing here yet."  # what stands in place of a table that has no rows at all
+    sort: str = ""  # order of rows unless the reader asks for another; as in the URL
+    row_value: Callable[[Row], str] | None = None  # what a row's check box stands for; None where rows cannot be chosen
 
 
 @dataclass(frozen=True)
@@ -60,22 +51,16 @@ class FilterChoice:
 
 @dataclass(frozen=True)
 class TableView:
-    """One page of a table, ready to show.
-
-    Attributes:
-        found: rows that the query leaves.
-        choices: values that filters offer, by column.
-        values: what the check box of each row stands for; none where rows cannot be chosen.
-    """
+    """One page of a table, ready to show."""
 
     spec: TableSpec
     query: TableQuery
     rows: tuple[tuple[str, tuple[TableCell, ...]], ...]
-    found: int
+    found: int  # rows that the query leaves
     total: int
     pages: int
-    choices: dict[str, tuple[FilterChoice, ...]]
-    values: tuple[str, ...] = ()
+    choices: dict[str, tuple[FilterChoice, ...]]  # values that filters offer, by column
+    values: tuple[str, ...] = ()  # what the check box of each row stands for; none where rows cannot be chosen
 
     @cached_property
     def columns(self) -> tuple[TableColumn, ...]:

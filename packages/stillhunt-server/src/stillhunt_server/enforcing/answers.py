@@ -16,23 +16,16 @@ MINUTE_SECONDS = 60
 
 
 class GatewayAnswer(NamedTuple):
-    """What happens to one request.
+    """What happens to one request."""
 
-    Attributes:
-        status: 200 where it goes through, 403 where it is refused, 429 where the account must wait.
-        decision: its place in the log, by which the customer appeals; 0 where there is none.
-        expires_at: its end, microseconds since 1970; 0 where there is none.
-        retry_after: seconds to wait; 0 where nothing is to be waited for.
-        by_person: whether a person decided, whom no signature contradicts.
-    """
-
+    # 200 where it goes through, 403 where it is refused, 429 where the account must wait
     status: Literal[200, 403, 429]
     action: Action | Literal["none"]
     reason: ReasonCode | Literal[""] = ""
-    decision: int = 0
-    expires_at: int = 0
-    retry_after: int = 0
-    by_person: bool = False
+    decision: int = 0  # its place in the log, by which the customer appeals; 0 where there is none
+    expires_at: int = 0  # its end, microseconds since 1970; 0 where there is none
+    retry_after: int = 0  # seconds to wait; 0 where nothing is to be waited for
+    by_person: bool = False  # whether a person decided, whom no signature contradicts
 
     @property
     def message(self) -> str:

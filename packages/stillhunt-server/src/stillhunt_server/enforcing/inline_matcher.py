@@ -122,46 +122,32 @@ _MOST_TEXT_BYTES = CollectSettings().max_text_bytes
 
 @dataclass(frozen=True, slots=True)
 class AskedRequest:
-    """A request that waits at a gateway.
+    """A request that waits at a gateway."""
 
-    Attributes:
-        account_id: as logs name the account. It is kept as it is: whoever takes it from a header bounds its length.
-        prompt, system_prompt: as the readers of logs would make them; see `asked_texts.texts_of_messages`.
-        model, user_agent: as the client sent them; None where the gateway does not tell.
-        settings: temperature, top_p and max_tokens, as readers take them from a body; None where the gateway does not
-            tell.
-        conversation: key of the conversation; without one, each request is its own.
-    """
-
-    account_id: str
+    account_id: str  # as logs name the account. It is kept as it is: whoever takes it from a header bounds its length
+    # prompt, system_prompt: as the readers of logs would make them; see `asked_texts.texts_of_messages`
     prompt: str
     system_prompt: str
     now: int
+    # model, user_agent: as the client sent them; None where the gateway does not tell
     model: str | None = None
     user_agent: str | None = None
+    # temperature, top_p and max_tokens, as readers take them from a body; None where the gateway does not tell
     settings: Settings | None = None
-    conversation: str | None = None
+    conversation: str | None = None  # key of the conversation; without one, each request is its own
 
 
 @dataclass(frozen=True, slots=True)
 class InlineMatch:
-    """What a request shows of one signature.
-
-    Attributes:
-        bits: of this request's phrases and style.
-        account_bits: bits that the signature asks of an account.
-        carries: whether the request carries the campaign's template.
-        shows_alone: whether this one request tells the campaign by itself; see `Signature.request_bits`.
-        linked: whether the account is linked to the campaign, by this request or an earlier one.
-        same_sender: whether who sends this request is like the campaign, as far as the gateway tells; see `weighing`.
-    """
+    """What a request shows of one signature."""
 
     campaign_id: str
-    bits: float
-    account_bits: float
-    carries: bool
-    shows_alone: bool
-    linked: bool
+    bits: float  # of this request's phrases and style
+    account_bits: float  # bits that the signature asks of an account
+    carries: bool  # whether the request carries the campaign's template
+    shows_alone: bool  # whether this one request tells the campaign by itself; see `Signature.request_bits`
+    linked: bool  # whether the account is linked to the campaign, by this request or an earlier one
+    # whether who sends this request is like the campaign, as far as the gateway tells; see `weighing`
     same_sender: bool
     _why: Callable[[], tuple[str, ...]] = field(repr=False, compare=False)
 

@@ -30,17 +30,12 @@ from stillhunt_server.enforcing.inline_matcher import AskedRequest, InlineMatche
 
 @dataclass(frozen=True)
 class _Armed:
-    """What one snapshot gives: its signatures, and whom they do not touch.
-
-    Attributes:
-        before: campaign -> hashes of the accounts that were seen before it, ascending.
-        own_traffic: hashes of the accounts with much traffic of their own, ascending.
-    """
+    """What one snapshot gives: its signatures, and whom they do not touch."""
 
     matcher: InlineMatcher
     untouched: frozenset[str]
-    before: dict[str, memoryview]
-    own_traffic: memoryview
+    before: dict[str, memoryview]  # campaign -> hashes of the accounts that were seen before it, ascending
+    own_traffic: memoryview  # hashes of the accounts with much traffic of their own, ascending
     linked: set[str] = field(default_factory=set)
 
     def spares(self, account: str, campaign: str) -> bool:

@@ -80,21 +80,15 @@ class TrustedProxy:
 
 @dataclass(frozen=True)
 class PeopleParts:
-    """Who may come in, and how.
-
-    Attributes:
-        desk: names and passwords; None where people sign in elsewhere.
-        proxy: a header; None likewise.
-        oidc: a provider of OpenID Connect; None likewise.
-    """
+    """Who may come in, and how."""
 
     database: WatchDatabase
     settings: ConsoleSettings
     sessions: SessionStore
     threads: DatabaseThreads
-    desk: SignInDesk | None = None
-    proxy: TrustedProxy | None = None
-    oidc: OpenIdClient | None = None
+    desk: SignInDesk | None = None  # names and passwords; None where people sign in elsewhere
+    proxy: TrustedProxy | None = None  # a header; None likewise
+    oidc: OpenIdClient | None = None  # a provider of OpenID Connect; None likewise
 
 
 def people_of(

@@ -27,17 +27,13 @@ _COOKIE_CHARACTERS = 128
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who makes a request.
-
-    Attributes:
-        form_token: what each form of theirs must send in its field `form_token`.
-        ends_at: when their session ends if they do nothing, microseconds since 1970; 0 where a proxy has sessions.
-    """
+    """Who makes a request."""
 
     name: str
     role: str
-    form_token: str
+    form_token: str  # what each form of theirs must send in its field `form_token`
     user_id: int
+    # when their session ends if they do nothing, microseconds since 1970; 0 where a proxy has sessions
     ends_at: int = 0
 
     def may(self, role: str) -> bool:

@@ -41,19 +41,12 @@ _WRONG = "Name or password is wrong."
 
 @dataclass(frozen=True)
 class SignInResult:
-    """What came of it.
+    """What came of it."""
 
-    Attributes:
-        cookie: of the new session; "" where there is none.
-        error: one sentence for the page; "" where there is none.
-        wait_seconds: after which it may be tried again; 0 at once.
-        browser: cookie by which this browser is known from now on; "" where nobody signed in.
-    """
-
-    cookie: str = ""
-    error: str = ""
-    wait_seconds: int = 0
-    browser: str = ""
+    cookie: str = ""  # of the new session; "" where there is none
+    error: str = ""  # one sentence for the page; "" where there is none
+    wait_seconds: int = 0  # after which it may be tried again; 0 at once
+    browser: str = ""  # cookie by which this browser is known from now on; "" where nobody signed in
 
 
 class TryLimit:

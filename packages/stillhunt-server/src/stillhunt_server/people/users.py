@@ -39,21 +39,15 @@ _HASHER = PasswordHasher()
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who may sign in.
-
-    Attributes:
-        subject: who they are to the provider or the proxy; None for a local user.
-        has_password: whether they can sign in with a password.
-        disabled_at: since when they may not sign in; None where they may.
-    """
+    """Somebody who may sign in."""
 
     user_id: int
     name: str
     role: str
-    subject: str | None
-    has_password: bool
+    subject: str | None  # who they are to the provider or the proxy; None for a local user
+    has_password: bool  # whether they can sign in with a password
     made_at: int
-    disabled_at: int | None
+    disabled_at: int | None  # since when they may not sign in; None where they may
 
 
 def role_includes(role: str, needed: str) -> bool:

@@ -48,19 +48,13 @@ class BodyError(Exception):
 
 @dataclass(frozen=True)
 class Records:
-    """What a body holds.
+    """What a body holds."""
 
-    Attributes:
-        data: bytes for the spool; empty where nothing is to be kept.
-        problems: why, for the first of these.
-        reason: the same in the counts of what was refused.
-    """
-
-    data: bytes
+    data: bytes  # bytes for the spool; empty where nothing is to be kept
     accepted: int
     refused: int = 0
-    problems: tuple[str, ...] = ()
-    reason: str = "not decodable"
+    problems: tuple[str, ...] = ()  # why, for the first of these
+    reason: str = "not decodable"  # the same in the counts of what was refused
 
 
 def unpacked(body: bytes, encoding: str, longest: int, most_members: int = MOST_MEMBERS) -> bytes:

@@ -22,18 +22,12 @@ _BROKERS = {"nats": ("nats_inlet", "NATS", "nats_url"), "kafka": ("kafka_topic",
 
 
 class Intake(NamedTuple):
-    """What an inlet works with.
+    """What an inlet works with."""
 
-    Attributes:
-        limits: whether there is room; while there is none, records stay where they are.
-        letters: take what a fault of ours keeps from being decoded.
-        faults: where a fall of the inlet is reported.
-    """
-
-    limits: Limits
+    limits: Limits  # whether there is room; while there is none, records stay where they are
     traffic: Traffic
-    letters: DeadLetters
-    faults: ServiceFaults
+    letters: DeadLetters  # take what a fault of ours keeps from being decoded
+    faults: ServiceFaults  # where a fall of the inlet is reported
 
 
 @contextmanager

@@ -42,51 +42,34 @@ _NICE = 5
 
 @dataclass(frozen=True)
 class BodyForm:
-    """What a body is said to be.
+    """What a body is said to be."""
 
-    Attributes:
-        signal: "traces" or "logs" for OTLP; empty for JSON records.
-        protobuf: whether it is protobuf; only OTLP is.
-        encoding: Content-Encoding; empty for none.
-    """
-
-    signal: str = ""
-    protobuf: bool = False
-    encoding: str = ""
+    signal: str = ""  # "traces" or "logs" for OTLP; empty for JSON records
+    protobuf: bool = False  # whether it is protobuf; only OTLP is
+    encoding: str = ""  # Content-Encoding; empty for none
 
 
 class DecodingOrder(msgspec.Struct):
-    """What a process is to do with the body that follows.
+    """What a process is to do with the body that follows."""
 
-    Attributes:
-        longest: bytes of a body, before and after unpacking.
-        members: members of a JSON object to keep, and of their objects; none for records.
-        most: bytes of a member that is kept whole.
-    """
-
-    longest: int
+    longest: int  # bytes of a body, before and after unpacking
     form: BodyForm = BodyForm()
-    members: dict[str, list[str]] = {}
-    most: int = 0
+    members: dict[str, list[str]] = {}  # members of a JSON object to keep, and of their objects; none for records
+    most: int = 0  # bytes of a member that is kept whole
 
 
 class DecodedOutcome(msgspec.Struct):
-    """What came of it; what is to be kept follows.
+    """What came of it; what is to be kept follows."""
 
-    Attributes:
-        status, text, reason: of the BodyError; 0 where there is none.
-        unexpected: kind of any other exception.
-        spent: whether the process has used up its memory, and ends.
-    """
-
+    # status, text, reason: of the BodyError; 0 where there is none
     status: int = 0
     text: str = ""
     reason: str = ""
-    unexpected: str = ""
+    unexpected: str = ""  # kind of any other exception
     accepted: int = 0
     refused: int = 0
     problems: list[str] = []
-    spent: bool = False
+    spent: bool = False  # whether the process has used up its memory, and ends
 
 
 def records_of(body: bytes, form: BodyForm, longest: int) -> Records:

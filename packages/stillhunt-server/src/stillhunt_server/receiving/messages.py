@@ -24,16 +24,11 @@ what brokers take by default, 1 MB, so that even records that cannot be packed f
 
 
 class BrokerMessage(NamedTuple):
-    """A message of any broker.
+    """A message of any broker."""
 
-    Attributes:
-        subject: its subject or topic.
-        headers: name in lower case -> value.
-    """
-
-    subject: str
+    subject: str  # its subject or topic
     data: bytes
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # name in lower case -> value
 
 
 def decode_message(message: BrokerMessage, source: str, longest: int, *, ours: bool = False) -> tuple[Stream, Records]:

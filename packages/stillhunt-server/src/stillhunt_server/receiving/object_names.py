@@ -15,21 +15,14 @@ _HOUR = re.compile(r"\d{4}-\d\d-\d\dT\d\d")
 
 
 class RecordName(NamedTuple):
-    """The last part of a name.
+    """The last part of a name."""
 
-    Attributes:
-        stamp: when it was made, or the first of those that it merges.
-        records: number of records; 0 for a name that is none of ours.
-        digest: of the content, SHA-256 to 32 digits.
-        parts: of a merged object: stamp of the last one and hash of the names; "" for others.
-    """
-
-    stamp: str
-    records: int
-    digest: str
+    stamp: str  # when it was made, or the first of those that it merges
+    records: int  # number of records; 0 for a name that is none of ours
+    digest: str  # of the content, SHA-256 to 32 digits
     kind: str
     ending: str
-    parts: str = ""
+    parts: str = ""  # of a merged object: stamp of the last one and hash of the names; "" for others
 
     @property
     def text(self) -> str:

@@ -21,15 +21,11 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass
 class OpenPart:
-    """An open part and its sums, which this process has locked.
-
-    Attributes:
-        opened: when it was made, seconds of the writer's clock.
-    """
+    """An open part and its sums, which this process has locked."""
 
     spool: Path
     path: Path
-    opened: float
+    opened: float  # when it was made, seconds of the writer's clock
     handle: int
     sums: int
     size: int = 0

@@ -48,16 +48,11 @@ JSON, PROTOBUF = "application/json", "application/x-protobuf"
 
 @dataclass(frozen=True)
 class Inlet:
-    """One path.
-
-    Attributes:
-        signal: "traces" or "logs" for OTLP; empty for JSON records.
-        slow_down: status for a sender that is too fast.
-    """
+    """One path."""
 
     kind: str
-    signal: str = ""
-    slow_down: int = 429
+    signal: str = ""  # "traces" or "logs" for OTLP; empty for JSON records
+    slow_down: int = 429  # status for a sender that is too fast
 
 
 INLETS = {

@@ -41,15 +41,10 @@ UNASKED_LIMITS = UnaskedLimits()
 
 @dataclass(frozen=True)
 class Unasked:
-    """Calls of one source in the last minutes.
+    """Calls of one source in the last minutes."""
 
-    Attributes:
-        calls: that were made, as far as logs and questions tell.
-        unasked: of them, those that passed without an answered question.
-    """
-
-    calls: int
-    unasked: int
+    calls: int  # that were made, as far as logs and questions tell
+    unasked: int  # of them, those that passed without an answered question
 
     @property
     def share(self) -> float:

@@ -57,21 +57,16 @@ def accounts_of(keys: Ints) -> Ints:
 
 @dataclass(frozen=True)
 class CandidateSlices:
-    """Slices that look drawn from one work queue, with microbits by view over both folds.
-
-    Attributes:
-        formed: folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither.
-        untemplated: True where the group was found by its workload, among `searched` slices.
-        doubted: slices that formed the group, but fit it worse than chance by their own bits.
-    """
+    """Slices that look drawn from one work queue, with microbits by view over both folds."""
 
     keys: Ints
     content: Ints
     queue: Ints
     work: Ints
-    formed: Ints
-    untemplated: bool = False
+    formed: Ints  # folds on which each slice formed the group: 1 the first, 2 the second, 3 both, 0 neither
+    untemplated: bool = False  # True where the group was found by its workload, among `searched` slices
     searched: int = 0
+    # slices that formed the group, but fit it worse than chance by their own bits
     doubted: CandidateSlices | None = None
 
     @cached_property
@@ -103,23 +98,14 @@ class CandidateSlices:
 
 @dataclass(frozen=True)
 class FoundGroup:
-    """One group of LINKS.
+    """One group of LINKS."""
 
-    Attributes:
-        search: search that found it: a content cluster, or below 0 the search of untemplated slices.
-        formed_on: fold on which it was found.
-        keys: every slice that was compared with it, each once.
-        member: True for the slices that formed it.
-        bits: microbits of content, queue and work of each, slices x 3.
-        searched: for an untemplated group, slices of the work queue of which it is one part; else 0.
-    """
-
-    search: int
-    formed_on: int
-    keys: Ints
-    member: Flags
-    bits: Ints
-    searched: int = 0
+    search: int  # search that found it: a content cluster, or below 0 the search of untemplated slices
+    formed_on: int  # fold on which it was found
+    keys: Ints  # every slice that was compared with it, each once
+    member: Flags  # True for the slices that formed it
+    bits: Ints  # microbits of content, queue and work of each, slices x 3
+    searched: int = 0  # for an untemplated group, slices of the work queue of which it is one part; else 0
 
     @property
     def untemplated(self) -> bool:

@@ -37,18 +37,12 @@ SHAPE_ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, Ove
 
 @dataclass(frozen=True)
 class Sample:
-    """The beginning of an input, by which its format is recognised.
+    """The beginning of an input, by which its format is recognised."""
 
-    Attributes:
-        framing: how records were cut out.
-        names: top-level field names that at least a quarter of the records have; all names if `mixed`.
-        mixed: the second try, after no format fitted the usual records: one fitting record is enough.
-    """
-
-    framing: Framing
+    framing: Framing  # how records were cut out
     records: Sequence[Record]
-    names: frozenset[str]
-    mixed: bool = False
+    names: frozenset[str]  # top-level field names that at least a quarter of the records have; all names if `mixed`
+    mixed: bool = False  # the second try, after no format fitted the usual records: one fitting record is enough
 
     def holds(self, *names: str) -> bool:
         """Whether the records have all these top-level fields."""
@@ -62,56 +56,45 @@ class Sample:
 
 @dataclass(frozen=True)
 class Source:
-    """One log format.
+    """One log format."""
 
-    Attributes:
-        name: word for `--format`, lower case with dashes.
-        recognises: whether a sample has this format.
-        rows: one record -> its calls, none or several. May raise PassedOverError and BrokenRecordError, or yield them
-            in place of a row when they concern only a part of the record.
-        carries: column of REQUESTS -> where the log has it, in words or as a path, in the order of docs/sources.md.
-        links: kinds of ids by which its rows may be joined with rows of other sources. `links` of a row are written
-            "kind:id"; the kinds are "call" (LiteLLM's call id), "edge" (x-request-id), "response" (id of the answer),
-            "span" (trace id/span id) and "batch" (custom_id).
-        role: "calls" if a row is a call by itself; "edge" if it completes calls of other logs, and is a call only when
-            no other log is given; "parts" if it is never a call by itself; "accounts" if a record is a customer.
-        record_type: msgspec type to decode a JSON line into, for speed; any JSON value when None.
-        fields_read: TypedDict of the fields that `rows` uses, for speed: the decoder skips all other fields of a JSON
-            line. Fields that are objects are typed `SomeObject | OtherJson`.
-        plain_record: as `fields_read`, with the types of `plain_bodies` for bodies. Tried first; a record that does not
-            fit is decoded without it. `rows` must give the same rows either way.
-        columns: top-level columns read from a Parquet or CSV file; all when empty.
-        gather: reads all records of all inputs of this source before any row is made; its result goes to `rows_within`.
-        rows_within: as `rows`, with the result of `gather`; exactly one of the two is set.
-        notes: what can mislead, for the screen and docs/sources.md.
-        switch_on: how the log is switched on, for docs/sources.md.
-        versions: versions of the software whose records the tests read.
-        nameless: its records have neither account nor time, as files of batch APIs. `collect.default_account` or the
-            file name, and the time at which the file was changed, stand in for them.
-        sampled: the log may be a sample of the calls and does not state its rate.
-        framings: kinds of files in which the format is looked for.
-        examples: records as the log has them, which `stillhunt plugin test` reads; none where it is built in.
-    """
-
-    name: str
+    name: str  # word for `--format`, lower case with dashes
     title: str
-    recognises: Callable[[Sample], bool]
+    recognises: Callable[[Sample], bool]  # whether a sample has this format
+    # column of REQUESTS -> where the log has it, in words or as a path, in the order of docs/sources.md
     carries: Mapping[str, str]
+    # one record -> its calls, none or several. May raise PassedOverError and BrokenRecordError, or yield them in place
+    # of a row when they concern only a part of the record
     rows: Callable[[Record], Iterable[Row | PassedOverError | BrokenRecordError]] | None = None
+    # kinds of ids by which its rows may be joined with rows of other sources. `links` of a row are written "kind:id";
+    # the kinds are "call" (LiteLLM's call id), "edge" (x-request-id), "response" (id of the answer), "span" (trace
+    # id/span id) and "batch" (custom_id)
     links: tuple[str, ...] = ()
+    # "calls" if a row is a call by itself; "edge" if it completes calls of other logs, and is a call only when no other
+    # log is given; "parts" if it is never a call by itself; "accounts" if a record is a customer
     role: Literal["calls", "edge", "parts", "accounts"] = "calls"
-    record_type: Any = None
+    record_type: Any = None  # msgspec type to decode a JSON line into, for speed; any JSON value when None
+    # TypedDict of the fields that `rows` uses, for speed: the decoder skips all other fields of a JSON line. Fields
+    # that are objects are typed `SomeObject | OtherJson`
     fields_read: Any = None
+    # as `fields_read`, with the types of `plain_bodies` for bodies. Tried first; a record that does not fit is decoded
+    # without it. `rows` must give the same rows either way
     plain_record: Any = None
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()  # top-level columns read from a Parquet or CSV file; all when empty
+    # reads all records of all inputs of this source before any row is made; its result goes to `rows_within`
     gather: Callable[[Iterator[Record]], Any] | None = None
+    # as `rows`, with the result of `gather`; exactly one of the two is set
     rows_within: Callable[[Record, Any], Iterable[Row | PassedOverError | BrokenRecordError]] | None = None
-    notes: tuple[str, ...] = ()
-    switch_on: str = ""
-    versions: str = ""
+    notes: tuple[str, ...] = ()  # what can mislead, for the screen and docs/sources.md
+    switch_on: str = ""  # how the log is switched on, for docs/sources.md
+    versions: str = ""  # versions of the software whose records the tests read
+    # its records have neither account nor time, as files of batch APIs. `collect.default_account` or the file name, and
+    # the time at which the file was changed, stand in for them
     nameless: bool = False
-    sampled: bool = False
+    sampled: bool = False  # the log may be a sample of the calls and does not state its rate
+    # kinds of files in which the format is looked for
     framings: frozenset[Framing] = field(default_factory=lambda: frozenset({"json"}))
+    # records as the log has them, which `stillhunt plugin test` reads; none where it is built in
     examples: tuple[Record, ...] = ()
 
 

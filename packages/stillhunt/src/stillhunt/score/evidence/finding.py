@@ -15,22 +15,17 @@ from stillhunt.score.context.log import ScoredLog
 
 @dataclass(frozen=True)
 class CandidateCase:
-    """What a kind of evidence is given.
-
-    Attributes:
-        min_slice_requests: requests a slice needs; volumes cut off near it are not judged.
-        as_found: the candidate before strangers left it, some for their volume: volumes are judged on all of them, or
-            those who stayed would look even by selection.
-        without_refuted: the same without those whom independent evidence refutes: topics of an untemplated group are
-            judged on it.
-        shared: results that several kinds use, by name; each is computed once for a candidate.
-    """
+    """What a kind of evidence is given."""
 
     log: ScoredLog
     candidate: Candidate
-    min_slice_requests: int
+    min_slice_requests: int  # requests a slice needs; volumes cut off near it are not judged
+    # the candidate before strangers left it, some for their volume: volumes are judged on all of them, or those who
+    # stayed would look even by selection
     as_found: Candidate
+    # the same without those whom independent evidence refutes: topics of an untemplated group are judged on it
     without_refuted: Candidate
+    # results that several kinds use, by name; each is computed once for a candidate
     shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def own_requests(self, candidate: Candidate) -> Flags:
@@ -80,28 +75,23 @@ EXAMPLES = 50
 
 @dataclass(frozen=True)
 class Finding:
-    """What one kind of evidence found.
+    """What one kind of evidence found."""
 
-    Attributes:
-        family, kind: evidence family and name of the kind.
-        statement: one sentence with its figures.
-        bits: log2 likelihood ratio for the whole candidate.
-        rows: requests that show it, at most `EXAMPLES`, as positions in the log.
-        member_bits: bits for each member account, in the order of the candidate's accounts; None where the kind says
-            nothing of single accounts.
-        independent: True where the group was formed without looking at what this kind looks at, and could have been
-            refuted by it. Such a finding has a cap of its own and takes no room from the others.
-        insufficient: True where the log holds too little data: no bits, and the statement says what is lacking.
-    """
-
+    # family, kind: evidence family and name of the kind
     family: str
     kind: str
-    statement: str
-    bits: float
+    statement: str  # one sentence with its figures
+    bits: float  # log2 likelihood ratio for the whole candidate
+    # requests that show it, at most `EXAMPLES`, as positions in the log
     rows: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     count: int = 0
+    # bits for each member account, in the order of the candidate's accounts; None where the kind says nothing of single
+    # accounts
     member_bits: Floats | None = None
+    # True where the group was formed without looking at what this kind looks at, and could have been refuted by it.
+    # Such a finding has a cap of its own and takes no room from the others
     independent: bool = False
+    # True where the log holds too little data: no bits, and the statement says what is lacking
     insufficient: bool = False
 
 

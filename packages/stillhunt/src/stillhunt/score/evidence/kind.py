@@ -29,18 +29,13 @@ Calls = Literal["any", "even", "every"]
 
 @dataclass(frozen=True)
 class NeededColumn:
-    """A column that a kind reads.
+    """A column that a kind reads."""
 
-    Attributes:
-        name: column of REQUESTS, or `accounts.` and a column of ACCOUNTS.
-        gives: what the column adds, as a noun phrase: "without NAME no GIVES"; empty where nothing is lost that other
-            columns do not give.
-        enough: True where this column alone, beside the required ones, lets the family yield evidence.
-    """
-
-    name: str
+    name: str  # column of REQUESTS, or `accounts.` and a column of ACCOUNTS
+    # what the column adds, as a noun phrase: "without NAME no GIVES"; empty where nothing is lost that other columns do
+    # not give
     gives: str = ""
-    enough: bool = True
+    enough: bool = True  # True where this column alone, beside the required ones, lets the family yield evidence
 
 
 @dataclass(frozen=True)
@@ -53,18 +48,12 @@ class Null:
 
 @dataclass(frozen=True)
 class Wording:
-    """Templates of the statements, see `base/wording.py`.
+    """Templates of the statements, see `base/wording.py`."""
 
-    Attributes:
-        evidence_for: where the bits are positive.
-        insufficient: where the log holds too little data; kinds that are silent then use it on pages only.
-        variants: further templates, among which the kind chooses by what it saw.
-    """
-
-    evidence_for: str
+    evidence_for: str  # where the bits are positive
     evidence_against: str
-    insufficient: str
-    variants: tuple[str, ...] = ()
+    insufficient: str  # where the log holds too little data; kinds that are silent then use it on pages only
+    variants: tuple[str, ...] = ()  # further templates, among which the kind chooses by what it saw
 
 
 @dataclass(frozen=True)
@@ -77,37 +66,27 @@ class MemberWording:
 
 @dataclass(frozen=True)
 class EvidenceKind:
-    """One kind of evidence.
-
-    Attributes:
-        family: of `base/families.py`.
-        measures: what is measured, as a phrase.
-        columns: what it reads, beyond timestamp, account and model.
-        calls: which calls it must see; in a sample a kind that must see more may be evidence against, but not for.
-        most_bits, least_bits: bounds of its bits before the family's cap; None where only the family's cap bounds them.
-        members: what it says about single members; None where it says nothing.
-        weigh: looks at one candidate; None where there is nothing to say.
-        order: place among the built-in kinds in tables and pages, in which bits are added, too; those of plugins follow
-            by name.
-        prepare: called once before a hunt reads requests, with the settings and ACCOUNTS (None where there are none);
-            what it returns is `case.log.prepared[name]`. It may refuse the hunt with a `ConfigError` or an
-            `InputError`.
-        learns: "volume" where what it says of a member is learned anew from the volumes of the confident core.
-    """
+    """One kind of evidence."""
 
     name: str
-    family: str
-    measures: str
+    family: str  # of `base/families.py`
+    measures: str  # what is measured, as a phrase
     null: Null
-    columns: tuple[NeededColumn, ...]
-    calls: Calls
+    columns: tuple[NeededColumn, ...]  # what it reads, beyond timestamp, account and model
+    calls: Calls  # which calls it must see; in a sample a kind that must see more may be evidence against, but not for
+    # most_bits, least_bits: bounds of its bits before the family's cap; None where only the family's cap bounds them
     most_bits: float | None
     least_bits: float | None
     wording: Wording
-    members: MemberWording | None
+    members: MemberWording | None  # what it says about single members; None where it says nothing
+    # looks at one candidate; None where there is nothing to say
     weigh: Callable[[EvidenceKind, CandidateCase], Finding | None]
+    # place among the built-in kinds in tables and pages, in which bits are added, too; those of plugins follow by name
     order: int = 0
+    # called once before a hunt reads requests, with the settings and ACCOUNTS (None where there are none); what it
+    # returns is `case.log.prepared[name]`. It may refuse the hunt with a `ConfigError` or an `InputError`
     prepare: Callable[[Config, pa.Table | None], Any] | None = None
+    # "volume" where what it says of a member is learned anew from the volumes of the confident core
     learns: Literal["", "volume"] = ""
 
     def finding(

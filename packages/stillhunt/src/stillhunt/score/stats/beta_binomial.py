@@ -17,15 +17,10 @@ from stillhunt.base.arrays import Floats
 
 @dataclass(frozen=True)
 class BetaPrior:
-    """Beta distribution of a share over groups.
+    """Beta distribution of a share over groups."""
 
-    Attributes:
-        mean: mean of the groups' shares, 0 to 1.
-        strength: sum of the two parameters; at 1 and below most groups are near 0 or 1.
-    """
-
-    mean: float
-    strength: float
+    mean: float  # mean of the groups' shares, 0 to 1
+    strength: float  # sum of the two parameters; at 1 and below most groups are near 0 or 1
 
     def log_likelihood(self, hits: float, trials: float) -> float:
         """Natural logarithm of the chance of the hits, up to the binomial term, which cancels in every ratio."""

@@ -42,17 +42,12 @@ HONEST_SEARCH = read_parameters(SearchNull, "score.false_alarms")
 
 @dataclass(frozen=True)
 class Budget:
-    """What the budget asks of a campaign in one log.
+    """What the budget asks of a campaign in one log."""
 
-    Attributes:
-        false_campaigns_per_month: false campaigns that the operator allows in 30 days.
-        required_bits: bits, prior excluded, that the verdict act needs.
-    """
-
-    false_campaigns_per_month: float
+    false_campaigns_per_month: float  # false campaigns that the operator allows in 30 days
     accounts: int
     days: float
-    required_bits: float
+    required_bits: float  # bits, prior excluded, that the verdict act needs
 
 
 def false_alarm_budget(accounts: int, times: Ints, settings: ScoreSettings) -> Budget:

@@ -26,26 +26,18 @@ Shares = Mapping[str, int]
 
 @dataclass(frozen=True)
 class ExplanationWeights:
-    """The numbers of one explanation of a group beside a harvest.
+    """The numbers of one explanation of a group beside a harvest."""
 
-    Attributes:
-        key: its name in tables.
-        judgement: why the numbers are as they are.
-        counts: family -> per cent of the evidence for a harvest that counts against this explanation.
-        predicts: family -> per cent of the evidence against a harvest that counts for this explanation.
-        kinds: kind of evidence -> the same two numbers, in place of those of its family.
-        prior: log2 odds of a harvest against it before any evidence; None: those of the settings.
-        signs: kind of evidence -> bits that it adds to the prior where it was found, whatever its own bits.
-        only_with, never_with: kinds of evidence of which one, or none, must have been found.
-    """
-
-    key: str
-    judgement: str
-    counts: Shares
-    predicts: Shares
+    key: str  # its name in tables
+    judgement: str  # why the numbers are as they are
+    counts: Shares  # family -> per cent of the evidence for a harvest that counts against this explanation
+    predicts: Shares  # family -> per cent of the evidence against a harvest that counts for this explanation
+    # kind of evidence -> the same two numbers, in place of those of its family
     kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    prior: float | None = None
+    prior: float | None = None  # log2 odds of a harvest against it before any evidence; None: those of the settings
+    # kind of evidence -> bits that it adds to the prior where it was found, whatever its own bits
     signs: Mapping[str, float] = field(default_factory=dict)
+    # only_with, never_with: kinds of evidence of which one, or none, must have been found
     only_with: tuple[str, ...] = ()
     never_with: tuple[str, ...] = ()
 
@@ -104,17 +96,12 @@ groups between 0 and 2.5 bits by the sum alone one in fifteen was a harvest, and
 
 @dataclass(frozen=True)
 class WeighedExplanation:
-    """One explanation with what speaks against it.
-
-    Attributes:
-        prior_bits: log2 odds of a harvest against it before any evidence.
-        findings: with their bits against it.
-        doubt_bits: what a harvest loses against every explanation where all together leave it in doubt; at most 0.
-    """
+    """One explanation with what speaks against it."""
 
     explanation: ExplanationWeights
-    prior_bits: float
-    findings: list[Finding]
+    prior_bits: float  # log2 odds of a harvest against it before any evidence
+    findings: list[Finding]  # with their bits against it
+    # what a harvest loses against every explanation where all together leave it in doubt; at most 0
     doubt_bits: float = 0.0
 
     @property

@@ -129,19 +129,12 @@ def _membership_probability(findings: Sequence[Finding], case: CandidateCase) ->
 
 
 class _MemberKey(NamedTuple):
-    """One key of the members.
+    """One key of the members."""
 
-    Attributes:
-        known: True for the members with a value.
-        place: value of each of these, as position among the distinct ones.
-        common: chance of each of their values among the comparison accounts.
-        cap: most bits for or against a member.
-    """
-
-    known: Flags
-    place: Ints
-    common: Floats
-    cap: float
+    known: Flags  # True for the members with a value
+    place: Ints  # value of each of these, as position among the distinct ones
+    common: Floats  # chance of each of their values among the comparison accounts
+    cap: float  # most bits for or against a member
 
 
 def _member_keys(case: CandidateCase) -> dict[str, _MemberKey]:

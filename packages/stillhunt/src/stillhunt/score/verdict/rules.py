@@ -63,23 +63,14 @@ class Limit:
 
 @dataclass(frozen=True)
 class Claim:
-    """What the evidence says of a group.
+    """What the evidence says of a group."""
 
-    Attributes:
-        operation: what is claimed, from `OPERATION_KINDS`.
-        bits: log2 odds of it, against everything else.
-        prior_bits: log2 odds against separate customers before any evidence.
-        other_bits: what the explanations beside separate customers, and the doubt of low odds, take from the odds.
-        leading: key of the explanation that fits best; empty for linked accounts, weighed against nothing else.
-        odds: key of each possible explanation -> log2 odds of a harvest against it.
-    """
-
-    operation: str
-    bits: float
-    prior_bits: float
-    other_bits: float
-    leading: str
-    odds: Mapping[str, float]
+    operation: str  # what is claimed, from `OPERATION_KINDS`
+    bits: float  # log2 odds of it, against everything else
+    prior_bits: float  # log2 odds against separate customers before any evidence
+    other_bits: float  # what the explanations beside separate customers, and the doubt of low odds, take from the odds
+    leading: str  # key of the explanation that fits best; empty for linked accounts, weighed against nothing else
+    odds: Mapping[str, float]  # key of each possible explanation -> log2 odds of a harvest against it
 
     @property
     def probability(self) -> float:
@@ -89,25 +80,16 @@ class Claim:
 
 @dataclass(frozen=True)
 class Weighed:
-    """The findings about one group, weighed.
-
-    Attributes:
-        findings: with their bits against separate customers, in the order in which they are added.
-        families: those above the floor, the strongest first.
-        member_prior: log2 odds that an account of the group is part of it, before what is known of the account.
-        member_bits: log2 odds of each member, given the campaign.
-        member_probability: P(member | campaign).
-        set_apart: True for members whom something that nearly all the others share tells from them; never flagged.
-        by_log: the same without what speaks for a harvest and is known beside the log; None where nothing does.
-    """
+    """The findings about one group, weighed."""
 
     claim: Claim
-    findings: list[Finding]
-    families: list[str]
-    member_prior: float
-    member_bits: Floats
-    member_probability: Floats
-    set_apart: Flags
+    findings: list[Finding]  # with their bits against separate customers, in the order in which they are added
+    families: list[str]  # those above the floor, the strongest first
+    member_prior: float  # log2 odds that an account of the group is part of it, before what is known of the account
+    member_bits: Floats  # log2 odds of each member, given the campaign
+    member_probability: Floats  # P(member | campaign)
+    set_apart: Flags  # True for members whom something that nearly all the others share tells from them; never flagged
+    # the same without what speaks for a harvest and is known beside the log; None where nothing does
     by_log: Weighed | None = None
 
 

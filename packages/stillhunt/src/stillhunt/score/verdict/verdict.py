@@ -26,23 +26,15 @@ _MOST_PRIOR_BITS = 1.0
 
 @dataclass(frozen=True)
 class Judged:
-    """A candidate with its evidence and its verdict.
+    """A candidate with its evidence and its verdict."""
 
-    Attributes:
-        candidate: its slices; members that proved strangers are gone.
-        measured: findings before caps.
-        limits: what keeps the verdict lower than the probability says.
-        kind: what kind of operation the evidence is about, from `OPERATION_KINDS`.
-        standing: True for accounts that the look before flagged; None where that changes nothing.
-    """
-
-    candidate: Candidate
-    measured: list[Finding]
+    candidate: Candidate  # its slices; members that proved strangers are gone
+    measured: list[Finding]  # findings before caps
     weighed: Weighed
     verdict: str
-    kind: str
-    limits: list[Limit] = field(default_factory=list)
-    standing: Flags | None = None
+    kind: str  # what kind of operation the evidence is about, from `OPERATION_KINDS`
+    limits: list[Limit] = field(default_factory=list)  # what keeps the verdict lower than the probability says
+    standing: Flags | None = None  # True for accounts that the look before flagged; None where that changes nothing
 
     @property
     def bits(self) -> float:

@@ -14,16 +14,11 @@ class DeliveryError(Exception):
 
 @dataclass(frozen=True)
 class Due:
-    """An alert that waits for one receiver.
-
-    Attributes:
-        at: microseconds since 1970.
-        body: what the alert says, as JSON; see docs/howto/alerts.md.
-    """
+    """An alert that waits for one receiver."""
 
     alert_id: str
-    at: int
-    body: Mapping[str, Any]
+    at: int  # microseconds since 1970
+    body: Mapping[str, Any]  # what the alert says, as JSON; see docs/howto/alerts.md
     tries: int
 
 
@@ -47,17 +42,11 @@ class AlertReceiver(Protocol):
 
 @dataclass(frozen=True)
 class AlertChannel:
-    """A way out for alerts.
+    """A way out for alerts."""
 
-    Attributes:
-        name: as in the settings: `[plugins.NAME]` for a channel of a plugin.
-        about: what it is, for people, as a noun phrase.
-        receivers: whom the settings name; nobody where they name none. A plugin finds its own by
-            `AlertSettings.of_plugin`.
-    """
-
-    name: str
-    about: str
+    name: str  # as in the settings: `[plugins.NAME]` for a channel of a plugin
+    about: str  # what it is, for people, as a noun phrase
+    # whom the settings name; nobody where they name none. A plugin finds its own by `AlertSettings.of_plugin`
     receivers: Callable[[AlertSettings], Sequence[AlertReceiver]]
 
 
