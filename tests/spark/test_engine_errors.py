@@ -27,6 +27,13 @@ def test_absent_sqlglot_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         transpiled("SELECT 1")
 
 
+def test_an_absent_client_of_spark_connect_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyspark")
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with pytest.raises(EngineError, match=r"grpc[\s\S]*next: pip install 'pyspark\[connect\]'"):
+        SparkEngine(master="sc://127.0.0.1:1")
+
+
 def test_absent_java_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stillhunt_spark.engine.shutil, "which", lambda _name: None)
     monkeypatch.delenv("JAVA_HOME", raising=False)
