@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from fcntl import LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from typing import BinaryIO
 
@@ -88,12 +89,15 @@ def test_an_account_without_sign_ups_has_none_and_nothing_is_written(search: Sea
 
 def test_sign_ups_that_a_hold_covers_stay(search: Search) -> None:
     add_hold(search.folder, search.database, "court", (NOW + 5 * DAY, NOW + 7 * DAY), NOW)
+    path = search.folder.path / SIGN_UPS_FILE
+    size = path.stat().st_size
     shown = [(one.count, one.hold is not None) for one in account_holdings(search) if one.store == "sign-ups"]
     assert shown == [(2, False), (1, True)]
     done = erase_account(search)
     assert done.beside == 2
     assert [one.hold for one in done.left if one.store == "sign-ups"] == all_holds(search.database)
-    assert days_of(search.folder.path / SIGN_UPS_FILE) == [3, 4, 5, 6]
+    assert days_of(path) == [3, 4, 5, 6]
+    assert path.stat().st_size == size + 1  # it was erased once
 
 
 def test_the_owner_gets_a_copy_of_their_sign_ups(search: Search, tmp_path: Path) -> None:
@@ -114,6 +118,7 @@ def test_files_of_pushed_signals_are_named_and_stay(search: Search, tmp_path: Pa
         shown = [(one.where, one.stays, one.searched) for one in found if one.store == "pushed signals"]
         assert shown == [(str(tmp_path / "pushed.jsonl"), PUSHED_STAYS, False)]
     assert "acct-ada" in (tmp_path / "pushed.jsonl").read_text()
+    assert "pushed signals.jsonl" not in copy_holdings(named, tmp_path / "copy")
     with pytest.raises(ConfigError, match="Field required"):
         account_holdings(replace(search, config=Config.model_validate({"signals": {"x": table}})))
 
@@ -229,6 +234,56 @@ def test_a_file_that_cannot_be_read_is_said_and_read_again(running: RegisteredSi
     path.unlink()  # as the data map says how to erase all of them
     running.forget_erased()
     assert len(running) == 0
+
+
+def test_what_cannot_be_read_once_is_read_again(
+    running: RegisteredSignUps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    erase_sign_ups(tmp_path / SIGN_UPS_FILE, OWN, ())
+    with monkeypatch.context() as patched, pytest.raises(OutputError, match="Input/output error"):
+        patched.setattr(registered, "iterate_whole_lines", broken)
+        running.forget_erased()
+    running.forget_erased()
+    assert running.devices() == {OTHER: 2}
+
+
+def test_what_a_process_writes_itself_is_no_erasure(tmp_path: Path) -> None:
+    path = tmp_path / SIGN_UPS_FILE
+    path.write_bytes(b"[1,2")  # torn
+    known = RegisteredSignUps(DataFolder(tmp_path), NOW)
+    for place in range(2):
+        known.register(SignUp(NOW, OTHER + place, True, {"card": 7}))
+        before = path.stat().st_ino
+        known.shorten_file(0)
+        assert path.stat().st_ino != before
+    assert accounts_in(path) == [OTHER, OTHER + 1]
+
+
+def test_nobody_reads_or_appends_while_lines_are_blanked_or_the_file_is_replaced(
+    running: RegisteredSignUps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, measure, looked = tmp_path / SIGN_UPS_FILE, registered._size_of, list[bool]()
+
+    def look(_: object) -> int:
+        with path.open("rb") as other:
+            try:
+                flock(other, LOCK_SH | LOCK_NB)
+                looked.append(False)
+            except BlockingIOError:
+                looked.append(True)
+        return measure(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registered, "_size_of", look)
+        running.shorten_file(0)
+        assert looked[0]  # when it is compared, before it is replaced
+    with monkeypatch.context() as patched:
+        patched.setattr(held.os, "fsync", look)
+        erase_sign_ups(path, OWN, ())
+    assert looked[-1]
 
 
 def test_an_erasure_that_ended_early_is_found_again(running: RegisteredSignUps, tmp_path: Path) -> None:

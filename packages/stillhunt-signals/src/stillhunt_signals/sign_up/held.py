@@ -41,7 +41,8 @@ def _iterate_sign_ups(path: Path, search: Search, holds: Collection[Hold]) -> It
             first, last = min(one.at for one in held), max(one.at for one in held)
             yield Holding(
                 "sign-ups", SIGN_UPS_FILE, len(held), "sign-ups", first, last, last + REMEMBERED_DAYS * DAY, hold,
-                rows=[one._asdict() for one in held], erase=partial(erase_sign_ups, path, account, holds),
+                rows=[one._asdict() for one in held],
+                erase=None if hold else partial(erase_sign_ups, path, account, holds),
             )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ class Holding:
     kept_until: int | None = None
     hold: Hold | None = None  # the hold that keeps it; None where no hold stands
     stays: str = ""  # why it is not erased; "" where it is, if no hold stands
-    # of what other distributions hold: its rows, for a copy, and what erases them and returns how many it erased
+    # of what other distributions hold: its rows, for a copy, and what erases them and returns how many; None if they stay
     rows: Collection[Mapping[str, Any]] = ()
     erase: Callable[[], int] | None = field(default=None, compare=False)
 
@@ -255,7 +255,7 @@ def erase_account(search: Search) -> Erased:
             states = _erase_state(search)
             snapshots = _erase_snapshots(search)
             rows = _erase_rows(search, holds)
-            beside = sum(one.erase() for one in holdings_beside(search, holds) if one.erasable and one.erase)
+            beside = sum(one.erase() for one in holdings_beside(search, holds) if one.erase)
         except OSError as error:
             raise OutputError(
                 f"it cannot be written: {error.strerror or error}",
