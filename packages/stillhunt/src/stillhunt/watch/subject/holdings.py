@@ -55,7 +55,7 @@ class Holding:
     kept_until: int | None = None
     hold: Hold | None = None  # the hold that keeps it; None where no hold stands
     stays: str = ""  # why it is not erased; "" where it is, if no hold stands
-    # of what other distributions hold: its rows, for a copy, and what erases them and returns how many; None if they stay
+    # of what other distributions hold: its rows, for a copy, and what erases them and counts them; None where they stay
     rows: Collection[Mapping[str, Any]] = ()
     erase: Callable[[], int] | None = field(default=None, compare=False)
 
