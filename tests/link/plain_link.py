@@ -32,6 +32,7 @@ MIN_ACCOUNTS, MIN_PROMPTS, HOT_RATE, MIN_LIFT, MIN_NATS = 3, 3, 0.02, 8.0, 10.0
 MAX_PHRASES = 256
 TOPICS, DIMENSIONS, ROUNDS, ITERATIONS, SAMPLE = 64, 64, 12, 6, 30_000
 COMMONEST, RAREST, MIN_WORDS, SCALE, NO_TOPIC = 0.08, 5, 3, 4_096, -1
+OWN_WORD_RATE = 0.5
 WRAPPER_RATE, WRAPPER_ACCOUNTS, WRAPPER_PROMPTS = 0.04, 0.34, 4
 DAY = 86_400_000_000
 MIN_QUESTIONS, MAX_CLIENTS = 8, 3
@@ -93,15 +94,21 @@ def code_sketches(sketches: pa.Table, *, seed: int) -> Coded:
     system_rows, system_phrases = _lists(sketches, "system_phrases")
     phrase_row, phrase = _distinct_pairs(np.append(rows, system_rows), np.append(phrases, system_phrases))
     word_row, word = _lists(sketches, "topic_words")
-    _, place, count = np.unique(conversation, return_inverse=True, return_counts=True)
+    first_occurrence, rank = _first_of(account, sketches), np.argsort(_in_time(sketches))
+    opening: dict[int, int] = {}
+    for row in np.argsort(rank).tolist():
+        opening.setdefault(conversation[row], row)
+    opens = np.array([opening[one] == row for row, one in enumerate(conversation)], bool)
+    talks = set(conversation[~opens & first_occurrence].tolist())
+    alone = opens & np.array([one not in talks for one in conversation.tolist()], bool)
     return Coded(
         account_ids=account_ids.tolist(),
         account=account.astype(np.int64),
         fold=keyed_bit(conversation, seed),
-        first_occurrence=_first_of(account, sketches),
-        single_turn=(count[place] == 1) & _opens(account, pc.fill_null(sketches["turn"], -1).to_numpy()),
+        first_occurrence=first_occurrence,
+        single_turn=alone & _opens(account, pc.fill_null(sketches["turn"], -1).to_numpy()),
         conversation=conversation,
-        rank=np.argsort(_in_time(sketches)),
+        rank=rank,
         phrase_row=phrase_row,
         phrase=phrase.astype(np.uint64),
         word_row=word_row,
@@ -313,7 +320,7 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     rows = coded.rows
     frequency = np.bincount(coded.word, minlength=BUCKETS)
     telling = (frequency >= RAREST) & (frequency <= max(COMMONEST * rows, RAREST))
-    keep = telling[coded.word] & ~_wrapper_words(coded, clusters)
+    keep = telling[coded.word] & ~_wrapper_words(coded, clusters) & ~_own_wording(coded, clusters)
     row = coded.word_row[keep]
     used, word = np.unique(coded.word[keep], return_inverse=True)
     weight = np.rint(16 * np.log2(rows / np.maximum(frequency[used], 1))).astype(np.int64)
@@ -357,6 +364,17 @@ def _keys(coded: Coded, seed: int) -> Hashes:
 def _telling_key(words: tuple[int, ...], seed: int) -> int:
     total = int(_mixed(np.array(words), seed).sum(dtype=np.uint64))
     return total ^ (total >> 31)
+
+
+def _own_wording(coded: Coded, clusters: Clusters) -> Flags:
+    """True for each (request, word) outside clusters whose word stands in most such requests of its account."""
+    alone = clusters.of_request < 0
+    prompts = Counter(coded.account[alone & coded.first_occurrence].tolist())
+    outside = alone[coded.word_row]
+    pairs = list(zip(coded.account[coded.word_row].tolist(), coded.word.tolist(), strict=True))
+    counts = Counter(pair for n, pair in enumerate(pairs) if outside[n] and coded.first_occurrence[coded.word_row[n]])
+    own = {pair for pair, times in counts.items() if times >= max(MIN_QUESTIONS, OWN_WORD_RATE * prompts[pair[0]])}
+    return outside & np.array([pair in own for pair in pairs], bool)
 
 
 def _wrapper_words(coded: Coded, clusters: Clusters) -> Flags:

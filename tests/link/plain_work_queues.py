@@ -24,6 +24,7 @@ LOAD_DISPERSION, RATE_SPREAD = 12.0, 0.22
 KEEPS_BOTH, KEEPS_LOAD, KEEPS_RATE = 0.6, 0.2, 0.2
 SMOOTHING, STEP, MAX_BITS = 5.0, 0.25, 43.0
 GLANCE, ROUNDS, SETTLED = 3, 30, 1e-3
+SEARCHES = 2
 MAX_TRIALS, SAME_TRIAL, MAX_QUEUES, MAX_OVERLAP = 30, 0.8, 12, 0.3
 MIN_SPLIT_BITS, MIN_SPREAD, CLIENT_SMOOTHING, POOL_ACCOUNTS = 20.0, 0.12, 0.5, 3
 CLIENT_ROUNDS, MAX_CLIENTS = 3, 40
@@ -122,15 +123,17 @@ def find_work_queues(background: BackgroundModel, *, request_style: int, least: 
         _settle(background, seed.astype(np.float64), request_style, least, GLANCE) for seed in _seeds(background, least)
     ]
     hopeful = sorted((trial for trial in tried if trial is not None), key=lambda trial: -trial[0])
-    settled = [_settle(background, weight, request_style, least, ROUNDS) for weight in _distinct(hopeful)]
-    found = [(bits, queue) for bits, queue, _ in (pair for pair in settled if pair is not None)]
-    found.sort(key=lambda pair: (-pair[0], pair[1].formed.tolist()))
     queues: list[WorkQueue] = []
     taken = np.zeros(int(background.slices.max(initial=-1)) + 1, bool)
-    for _, queue in found:
-        if taken[queue.formed].sum() <= MAX_OVERLAP * len(queue.formed) and len(queues) < MAX_QUEUES:
-            taken[queue.formed] = True
-            queues.append(queue)
+    for _ in range(SEARCHES):
+        held = taken[background.slices]
+        settled = [_settle(background, weight, request_style, least, ROUNDS, held) for weight in _distinct(hopeful)]
+        found = [(bits, queue) for bits, queue, _ in (pair for pair in settled if pair is not None)]
+        found.sort(key=lambda pair: (-pair[0], pair[1].formed.tolist()))
+        for _, queue in found:
+            if taken[queue.formed].sum() <= MAX_OVERLAP * len(queue.formed) and len(queues) < MAX_QUEUES:
+                taken[queue.formed] = True
+                queues.append(queue)
     return queues
 
 
@@ -158,13 +161,15 @@ def _distinct(trials: list[tuple[float, WorkQueue, Floats]]) -> list[Floats]:
 
 
 def _settle(
-    background: BackgroundModel, weight: Floats, request_style: int, least: int, rounds: int
+    background: BackgroundModel, weight: Floats, request_style: int, least: int, rounds: int, taken: Flags | None = None
 ) -> tuple[float, WorkQueue, Floats] | None:
-    share = max(float(weight.mean()), 0.01)
-    queue = _fit(background, weight, request_style, share)
+    free = weight if taken is None else np.where(taken, 0.0, weight)
+    share = max(float(free.mean()), 0.01)
+    queue, weight = _fit(background, weight, request_style, share), free
     bits = np.zeros(len(weight))
     for _ in range(rounds):
         bits = queue_bits(background, queue)
+        bits = bits if taken is None else np.where(taken, -1000.0, bits)
         odds = share * np.exp2(np.minimum(bits, MAX_BITS))
         posterior = odds / (odds + 1.0 - share)
         share = float(np.clip(posterior.mean(), 0.002, 0.6))

@@ -83,6 +83,15 @@ def test_public_phrases_single_customers_and_copies_of_one_item_are_nobodys_own(
     assert {one for one in own if one is not None} == {0}
 
 
+def test_a_wording_that_each_account_keeps_is_no_stock_of_sentences() -> None:
+    """Four members each have the same sentence in nearly all of their prompts: customers with like prompts."""
+    rows = prompts(stock=False)
+    for at, row in enumerate(rows):
+        if row["account_id"] < "m004" and at % EACH:
+            row["phrases"] = sorted({*row["phrases"], STOCK[0]})
+    assert {one for one in marked(sketches_of(rows)) if one is not None} == {0}
+
+
 def test_groups_with_a_template_are_not_looked_at() -> None:
     sketches = sketches_of(prompts())
     assert set(marked(sketches, untemplated=False)) == {None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from drawn_sketches import Prompt, parted, rows_of, sketches_of
 from plain_link import code_sketches, known_phrases
@@ -167,12 +168,36 @@ def test_slices_hold_one_template_each() -> None:
         assert list(few) == []
 
 
-def test_topics_follow_the_words() -> None:
-    """Eighty topics with words of their own: requests of one topic share a topic, others have another."""
+def test_a_template_of_fewer_accounts_than_a_group_has_counts_as_their_own_wording() -> None:
+    prompts = [*strangers(60, 10), *templated(4, 12, [1, 2, 3]), *templated(5, 12, [4, 5, 6], first=20)]
+    log = index_requests(parted(sketches_of(prompts), 4), seed=0)
+    clusters = content_clusters(find_shared_phrases(log), log.accounts)
+    assert np.bincount(clusters.cluster).tolist() == [4, 5]
+    kept = clusters.shared_by(5)
+    assert kept.cluster.tolist() == [1] * 5
+    found = rows_of(kept.rows, "account", "cluster", "matched")
+    inside = found.filter(pc.equal(found["cluster"], 1))
+    assert sorted(set(inside["account"].to_pylist())) == kept.account.tolist()
+    assert inside.num_rows == 5 * 12
+    outside = found.filter(pc.less(found["cluster"], 1))
+    assert (set(outside["cluster"].to_pylist()), set(outside["matched"].to_pylist())) == ({-1}, {0})
+
+
+@pytest.mark.parametrize("wording", [0, 9])
+def test_topics_follow_the_words(wording: int) -> None:
+    """Eighty topics with words of their own: requests of one topic share a topic, others have another.
+
+    So it is if each account has words of its own in all of its requests, as one with a prompt of its own has.
+    """
     rng = np.random.default_rng(6)
     subject = rng.integers(0, 80, 2_400)
     prompts = [
-        {"account_id": f"a{n % 40:02d}", "topic_words": sorted({int(w) for w in s * 12 + rng.integers(0, 12, 8)})}
+        {
+            "account_id": f"a{n % 40:02d}",
+            "topic_words": sorted(
+                {*(s * 12 + rng.integers(0, 12, 8)).tolist(), *range(9_000 + n % 40 * 9, 9_000 + n % 40 * 9 + wording)}
+            ),
+        }
         for n, s in enumerate(subject)
     ]
     prompts.append({"account_id": "a00", "topic_words": []})

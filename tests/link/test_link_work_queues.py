@@ -63,6 +63,22 @@ def test_work_queues_of_other_paces_are_each_found_once(fold: int) -> None:
     assert not np.isin(np.arange(90), np.concatenate([np.zeros(0, np.int64), *(o.formed for o in others)])).any()
 
 
+@folds
+def test_a_queue_is_not_lost_to_a_stronger_one_with_like_topics(fold: int) -> None:
+    """The seeds of the weaker drift to the stronger; without what that holds, they lead to their own."""
+    rng = np.random.default_rng(0)
+    background_topics, sharp = everybody(rng), rng.dirichlet(np.full(64, 0.3))
+    strong = workers(rng, 30, sharp, load=90.0, rate=11.0)
+    weak = workers(rng, 50, 0.2 * sharp + 0.8 * queue_mixture(rng))
+    background = background_model(untemplated_of(rng, strong, weak, customers(rng, 300, background_topics)), 1, fold)
+    own = np.arange(30, 80)
+    found = [
+        (len(np.intersect1d(queue.formed, own)), len(queue.formed))
+        for queue in find_work_queues(background, request_style=1, least=LEAST)
+    ]
+    assert any(hits >= 40 and hits >= 0.85 * size for hits, size in found)
+
+
 def test_a_work_queue_of_few_questions_a_worker_is_found_too() -> None:
     """25 questions over 64 topics tell little of one worker; their number does."""
     rng = np.random.default_rng(4)

@@ -32,13 +32,18 @@ def mark_first(order: list[int], owner: list[int], prompt_hash: list[int]) -> li
     return first_occurrence
 
 
-def mark_single_turns(owner: list[int], conversation: list[int], turn: list[int]) -> list[int]:
-    """1 for a row that is all of its conversation, turns counted from the owner's earliest known one."""
-    rows = Counter(zip(owner, conversation, strict=True))
+def mark_single_turns(
+    owner: list[int], conversation: list[int], turn: list[int], first_occurrence: list[int]
+) -> list[int]:
+    """1 for a row that opens its conversation, in which all others are repeats; turns count from the earliest."""
+    rows: dict[tuple[int, int], list[int]] = {}
+    for row, key in enumerate(zip(owner, conversation, strict=True)):
+        rows.setdefault(key, []).append(row)
+    alone = {own[0] for own in rows.values() if not any(first_occurrence[row] for row in own[1:])}
     earliest = {
         one: min((t for o, t in zip(owner, turn, strict=True) if o == one and t >= 0), default=0) for one in set(owner)
     }
-    return [int(rows[o, c] == 1 and t <= earliest[o]) for o, c, t in zip(owner, conversation, turn, strict=True)]
+    return [int(row in alone and t <= earliest[o]) for row, (o, t) in enumerate(zip(owner, turn, strict=True))]
 
 
 def recurring_phrases(

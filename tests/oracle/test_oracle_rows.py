@@ -115,14 +115,16 @@ def test_mark_first(rows: list[tuple[int, int]]) -> None:
 
 
 @steady
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(-1, 2)), max_size=60))
-def test_mark_single_turns(rows: list[tuple[int, int, int]]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(-1, 2), st.integers(0, 1)), max_size=60))
+def test_mark_single_turns(rows: list[tuple[int, int, int, int]]) -> None:
     owner, turn = named([row[0] for row in rows]), [row[2] for row in rows]
     conversation = [10 * one + row[1] for one, row in zip(owner, rows, strict=True)]
     single_turn = np.full(len(rows), 9, np.uint8)
+    first = [row[3] for row in rows]
     columns = (read_only(np.array(conversation, np.uint64)), read_only(np.array(turn, np.int32)))
-    request_kernels.mark_single_turns(ordered(owner), offsets_of(owner), *columns, single_turn)
-    assert single_turn.tolist() == plain.mark_single_turns(owner, conversation, turn)
+    noted = np.array(first, np.uint8)
+    request_kernels.mark_single_turns(ordered(owner), offsets_of(owner), *columns, noted, single_turn)
+    assert single_turn.tolist() == plain.mark_single_turns(owner, conversation, turn, first)
 
 
 def test_marks_of_accounts_with_many_rows_after_small_ones() -> None:
@@ -136,9 +138,11 @@ def test_marks_of_accounts_with_many_rows_after_small_ones() -> None:
     hashes, threads = (read_only(np.array(one, np.uint64)) for one in (prompt_hash, conversation))
     first_occurrence, single_turn = np.empty(len(owner), np.uint8), np.empty(len(owner), np.uint8)
     request_kernels.mark_first(order, offsets, hashes, first_occurrence)
-    request_kernels.mark_single_turns(order, offsets, threads, turn, single_turn)
+    request_kernels.mark_single_turns(order, offsets, threads, turn, first_occurrence, single_turn)
     assert first_occurrence.tolist() == plain.mark_first(order.tolist(), owner, prompt_hash)
-    assert single_turn.tolist() == plain.mark_single_turns(owner, conversation, turn.tolist())
+    assert single_turn.tolist() == plain.mark_single_turns(
+        owner, conversation, turn.tolist(), first_occurrence.tolist()
+    )
 
 
 PHRASES = st.lists(st.sampled_from([0, 1, 2, 3, 64, 4_096, 2**31, WIDE, WIDE - 1]), max_size=7)

@@ -57,7 +57,7 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         advance(1)
         shared_phrases = find_shared_phrases(log)
         advance(1)
-        clusters = content_clusters(shared_phrases, log.accounts)
+        clusters = content_clusters(shared_phrases, log.accounts).shared_by(config.resolve.min_accounts)
         advance(1)
         del shared_phrases
         rows = request_topics(log, clusters, seed=config.seed, least=least)

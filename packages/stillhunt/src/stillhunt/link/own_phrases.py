@@ -4,7 +4,8 @@ Whoever words each request anew from one stock of sentences shows no template: e
 comes back in no account. Over all accounts of the group the sentences do come back. A group without a template was
 found by its topics and its workload, so what its accounts say takes no part in finding it and can refute it.
 
-Each prompt counts once, so that public items that many send are no stock of sentences.
+Each prompt counts once, so that public items that many send are no stock of sentences. What stands in most prompts of
+those who send it is a wording that they keep, as separate customers do, and no sentence of a stock.
 """
 
 from typing import Any
@@ -35,6 +36,9 @@ _LEAST_ACCOUNTS = 3  # accounts: members that must send it (what one customer sa
 # times: how much more often members send it than others, by requests and by accounts (as for templates: 16 times is
 # still everybody's language)
 _LEAST_LIFT = 32.0
+_MOST_KEPT = (
+    0.5  # Share of its senders' prompts up to which a phrase recombines (most of them is a wording that is kept)
+)
 _SMOOTHING = 0.5  # Counts added to what is seen elsewhere (half a count, the usual prior of a rate (Jeffreys))
 _FETCHED = pa.schema([("at", pa.int64()), ("phrases", pa.list_(pa.uint32()))])
 
@@ -60,7 +64,7 @@ def mark_own_phrases(
     own = _own_phrases(
         (group[inside[0]], account[rows].astype(np.int64)[inside[0]], inside[1]),
         (account[others].astype(np.int64)[outside[0]], outside[0], outside[1]),
-        (np.bincount(group), len(others)),
+        (group * CODE_RANGE + account[rows].astype(np.int64), len(others)),
     )
     marks = np.full(len(traffic), -1, np.int16)
     marks[rows] = np.minimum(np.bincount(inside[0][own], minlength=len(rows)), np.iinfo(np.int16).max)
@@ -109,15 +113,17 @@ def _own_phrases(
     Args:
         inside: group, account and phrase of each.
         outside: account, request and phrase of each phrase that others send.
-        looked_at: requests of each group, and of the others.
+        looked_at: group and account of each request of the groups, as one number, and requests of the others.
     """
     group, account, phrase = inside
     pair, of_row, requests = np.unique(group * CODE_RANGE + phrase, return_inverse=True, return_counts=True)
-    width = int(max(account.max(initial=0), outside[0].max(initial=0))) + 1
-    senders = np.bincount(np.unique(of_row * width + account) // width, minlength=len(pair))
-    members = np.unique(group * width + account)
-    of_group = np.bincount(members // width, minlength=len(looked_at[0]))
-    recurs = np.flatnonzero((requests >= _LEAST_PROMPTS) & (senders >= _LEAST_ACCOUNTS))
+    place, sender = np.divmod(np.unique(of_row * CODE_RANGE + account), CODE_RANGE)
+    senders = np.bincount(place, minlength=len(pair))
+    members, prompts = np.unique(looked_at[0], return_counts=True)
+    of_group, all_prompts = np.bincount(members // CODE_RANGE), np.bincount(members // CODE_RANGE, prompts)
+    sent_by = np.searchsorted(members, pair[place] // CODE_RANGE * CODE_RANGE + sender)
+    kept = requests > _MOST_KEPT * np.bincount(place, prompts[sent_by], len(pair))
+    recurs = np.flatnonzero((requests >= _LEAST_PROMPTS) & (senders >= _LEAST_ACCOUNTS) & ~kept)
     number, wanted = (np.asarray(one, np.int64) for one in np.divmod(pair[recurs], CODE_RANGE))
     others = np.isin(outside[2], wanted)
     elsewhere = [one[others] for one in outside]
@@ -125,13 +131,13 @@ def _own_phrases(
     owner, sent = elsewhere[0][order], elsewhere[2][order]
     first, last = np.searchsorted(sent, wanted), np.searchsorted(sent, wanted, side="right")
     place, inner = _occurrences(first, last - first, np.arange(len(sent)))
-    strange = ~np.isin(number[place] * width + owner[inner], members)
+    strange = ~np.isin(number[place] * CODE_RANGE + owner[inner], members)
     place, inner = place[strange], inner[strange]
     used = np.bincount(place, minlength=len(recurs))
-    users = np.bincount(np.unique(place * width + owner[inner]) // width, minlength=len(recurs))
+    users = np.bincount(np.unique(place * CODE_RANGE + owner[inner]) // CODE_RANGE, minlength=len(recurs))
     all_users = len(np.unique(outside[0])) - of_group[number]
     own = senders[recurs] / of_group[number] >= _LEAST_LIFT * (users + _SMOOTHING) / (np.maximum(all_users, 0) + 1.0)
-    own &= requests[recurs] / looked_at[0][number] >= _LEAST_LIFT * (used + _SMOOTHING) / (looked_at[1] + 1.0)
+    own &= requests[recurs] / all_prompts[number] >= _LEAST_LIFT * (used + _SMOOTHING) / (looked_at[1] + 1.0)
     found = np.zeros(len(pair), bool)
     found[recurs] = own
     telling: Flags = found[of_row]

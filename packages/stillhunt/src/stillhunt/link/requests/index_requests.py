@@ -157,7 +157,7 @@ def _index_partition(table: pa.Table, seed: Any) -> pa.Table:
     order_rows(owner, owners, time, values(table, "request_key"), order, offsets)
     first_occurrence, single_turn = _first_occurrences(table, owner, order, offsets), np.empty(rows, np.uint8)
     conversation = values(table, "conversation")
-    mark_single_turns(order, offsets, conversation, values(table, "turn", fill=-1), single_turn)
+    mark_single_turns(order, offsets, conversation, values(table, "turn", fill=-1), first_occurrence, single_turn)
     return pa.table(
         {
             "owner": owner,

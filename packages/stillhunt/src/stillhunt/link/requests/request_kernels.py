@@ -115,11 +115,14 @@ def mark_first(order: I32, offsets: I64, prompt_hash: U64, first_occurrence: U8)
 
 
 @nb.njit(cache=True, nogil=True)
-def mark_single_turns(order: I32, offsets: I64, conversation: U64, turn: I32, single_turn: U8) -> None:
+def mark_single_turns(
+    order: I32, offsets: I64, conversation: U64, turn: I32, first_occurrence: U8, single_turn: U8
+) -> None:
     """1 for a row that is its whole conversation, 0 for the others; a conversation never spans owners.
 
-    Turns are counted from the earliest turn of the owner: answers that stand in each of its calls are examples of a
-    template and no conversation. Unknown turns are below 0.
+    A later row that repeats what the owner sent before is a script's, and leaves the conversation whole. Turns are
+    counted from the earliest turn of the owner: answers that stand in each of its calls are examples of a template and
+    no conversation. Unknown turns are below 0.
     """
     slots = np.full(64, -1, np.int32)
     for i in range(len(offsets) - 1):
@@ -143,7 +146,7 @@ def mark_single_turns(order: I32, offsets: I64, conversation: U64, turn: I32, si
             if slots[slot] < 0:
                 slots[slot] = row
             else:
-                single_turn[slots[slot]] = 0
+                single_turn[slots[slot]] &= 1 - first_occurrence[row]
                 single_turn[row] = 0
 
 

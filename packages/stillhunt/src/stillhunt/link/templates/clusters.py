@@ -64,6 +64,18 @@ class Clusters:
     account: Ints
     prompts: Ints
 
+    def shared_by(self, least: int) -> Clusters:
+        """The same without the requests of clusters that fewer accounts use, in which no group can be.
+
+        What these accounts send is wording of their own; their requests are searched like those without a template.
+        """
+        shared = np.bincount(self.cluster, minlength=self.count) >= least
+        rows = self.rows.extend(_leave_out_clusters, CLUSTERED, shared, ["cluster", "matched"])
+        kept = shared[self.cluster]
+        return replace(
+            self, rows=rows, cluster=self.cluster[kept], account=self.account[kept], prompts=self.prompts[kept]
+        )
+
     def with_uses(self, accounts: int) -> Clusters:
         """The same, with the uses counted again from the requests."""
         cluster, account, prompts = _count_uses(self.rows, accounts)
@@ -81,6 +93,12 @@ def content_clusters(shared: SharedPhrases, accounts: int) -> Clusters:
     rows = shared.rows.extend(_cluster_partition, CLUSTERED, (of_known, recurring, max(count, 1)), ["account", "known"])
     cluster, account, prompts = _count_uses(rows, accounts)
     return Clusters(rows, of_known, count, cluster, account, prompts)
+
+
+def _leave_out_clusters(table: pa.Table, shared: Any) -> pa.Table:
+    cluster, matched = values(table, "cluster"), values(table, "matched")
+    kept = np.append(shared, False)[cluster]
+    return pa.table({"cluster": np.where(kept, cluster, np.int32(-1)), "matched": np.where(kept, matched, np.int32(0))})
 
 
 def _count_uses(rows: Dataset, accounts: int) -> tuple[Ints, Ints, Ints]:

@@ -8,7 +8,8 @@ and far blunter: it saw app traffic at a dispersion index of 5 where this method
 The words of a content cluster's own template are left out. Otherwise a template would look like one topic, its accounts
 would be alike by construction, and content would count twice. A word belongs to the template if it recurs in a good
 part of the cluster's accounts; accounts are counted and not requests, so that one large pipeline cannot declare its
-topic a template.
+topic a template. Outside clusters, the words that stand in most requests of one account are left out: a wording that
+nobody shares would hide what the account asks about.
 """
 
 from functools import lru_cache
@@ -20,6 +21,7 @@ import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
+from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
@@ -61,6 +63,9 @@ _START_QUANTILE = 8
 _SAMPLE = 30_000  # Requests from which topics are learned, chosen by a keyed hash (bounds time and memory)
 _MIN_WORD_REQUESTS = 5  # Requests below which a word shows no topic (misspellings and names)
 _WRAPPER_WORD_REQUESTS = 2  # Requests of an account in a cluster from which a word recurs there (once is no recurrence)
+# Share of an account's requests outside clusters from which a word is its own wording (most of them: few people ask
+# about one word only)
+_OWN_WORD_RATE = 0.5
 _WRAPPER_MIN_ACCOUNTS = 2  # Accounts in which it must recur at least (one account's words may be its topic)
 
 
@@ -90,8 +95,8 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     rows = int(log.requests.sum())
     most = max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
     shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= most)
-    telling = (shows_topic.astype(np.uint8), _template_words(clusters, least))
-    words = ["cluster", "topic_words"]
+    telling = (shows_topic.astype(np.uint8), _template_words(clusters, least), clusters.count)
+    words = ["account", "cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
     sampled = _sample_requests(clusters.rows, telling, salt, rows)
     if sampled.num_rows < TOPICS:
@@ -104,16 +109,25 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
 
 
 def _template_words(clusters: Clusters, least: int) -> Ints:
-    """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's own template."""
+    """Ascending label * WORD_BUCKETS + word for the words of each cluster's template and each account's own wording."""
     columns = ["cluster", "account", "first_occurrence", "topic_words"]
-    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, None, columns)
+    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, False), columns)
+    own = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, True), columns)
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
     users = np.bincount(clusters.cluster[clusters.prompts >= least], minlength=clusters.count)
     needed = np.maximum(TOPIC_SEARCH.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
-    words: Ints = key[hits >= needed]
+    # Labels of accounts are above those of all clusters.
+    words: Ints = np.append(key[hits >= needed], np.sort(values(own, "key")))
     return words
+
+
+def _labels_of(table: pa.Table, clusters: int) -> npt.NDArray[np.int32]:
+    """Cluster of each request, and where there is none, the number of clusters and the account's code."""
+    cluster = values(table, "cluster")
+    labels: npt.NDArray[np.int32] = np.where(cluster >= 0, cluster, np.int32(clusters) + values(table, "account"))
+    return labels
 
 
 def _word_counts(log: IndexedLog) -> Ints:
@@ -130,17 +144,19 @@ def _partition_words(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"word": np.arange(WORD_BUCKETS, dtype=np.int32), "requests": counts})
 
 
-def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
-    cluster, account = values(table, "cluster"), values(table, "account")
-    rows = np.flatnonzero((cluster >= 0) & (values(table, "first_occurrence") > 0))
-    key = cluster[rows].astype(np.int64) << 32 | account[rows]
+def _recurring_in_partition(table: pa.Table, context: Any) -> pa.Table:
+    clusters, alone = context
+    label = _labels_of(table, clusters).astype(np.int64)
+    rows = np.flatnonzero(((label >= clusters) == alone) & (values(table, "first_occurrence") > 0))
+    key = label[rows] << 32 | values(table, "account")[rows]
     order = np.argsort(key, kind="stable")
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
     limits = (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate)
+    if alone:
+        limits = (SLICE_PARAMETERS.min_untemplated_questions, _OWN_WORD_RATE)
     run, word = recurring_words(ordered, edges, *lists(table, "topic_words"), *limits)
-    of_cluster = cluster[ordered[edges[run]]].astype(np.int64)
-    key, accounts = np.unique(of_cluster * WORD_BUCKETS + word, return_counts=True)
+    key, accounts = np.unique(label[ordered[edges[run]]] * WORD_BUCKETS + word, return_counts=True)
     return pa.table({"key": key, "accounts": accounts})
 
 
@@ -161,7 +177,7 @@ def _sample_requests(rows: Dataset, telling: Any, salt: np.uint64, requests: int
     share = min(4.0 * _SAMPLE / max(requests, 1), 1.0)
     while True:
         limit = np.uint64(min(int(share * 2.0**64), 2**64 - 1))
-        sampled = rows.gather(_sample_partition, SAMPLED, (telling, salt, limit), ["cluster", "topic_words"])
+        sampled = rows.gather(_sample_partition, SAMPLED, (telling, salt, limit), ["account", "cluster", "topic_words"])
         if sampled.num_rows >= _SAMPLE or share >= 1.0:
             return sampled
         share = min(8.0 * share, 1.0)
@@ -176,7 +192,7 @@ def _sample_partition(table: pa.Table, context: Any) -> pa.Table:
     near = np.flatnonzero(keys <= limit)
     keys, own, starts = keys[near], np.empty(len(words), np.uint16), np.empty(len(near) + 1, np.int32)
     take_words(near, begins, words, starts, own)
-    offsets, kept = _telling_words(values(table, "cluster")[near], starts, own, telling)
+    offsets, kept = _telling_words(_labels_of(table, telling[2])[near], starts, own, telling[:2])
     telling_keys = np.empty(len(near), np.uint64)
     word_keys(offsets, kept, salt, telling_keys)
     known = np.flatnonzero(np.diff(offsets) >= TOPIC_SEARCH.min_words)
@@ -226,7 +242,7 @@ def _no_topics(table: pa.Table, _: Any) -> pa.Table:
 
 def _topics_of_partition(table: pa.Table, context: Any) -> pa.Table:
     telling, weight, code, basis, centres = context
-    offsets, kept = _telling_words(values(table, "cluster"), *lists(table, "topic_words"), telling)
+    offsets, kept = _telling_words(_labels_of(table, telling[2]), *lists(table, "topic_words"), telling[:2])
     topics = np.full(table.num_rows, NO_TOPIC, np.int8)
     known: Flags = np.diff(offsets) >= TOPIC_SEARCH.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.

@@ -31,6 +31,8 @@ _AT_ONCE = 1 << 20  # Words that are counted at once (bounds memory)
 # Words up to which any later turn counts as one that a person wrote (people ask back in a sentence; programs send their
 # template again)
 _SHORT_TURN_WORDS = 12
+# Words up to which a person sends the same later turn again ("go on"; a script sends whole sentences word for word)
+_REPEATED_TURN_WORDS = 5
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ class Requests:
     @cached_property
     def asks_back(self) -> Flags:
         """True for later turns that look as if a person had written them."""
-        human = (self.numbers("words") <= _SHORT_TURN_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
+        words = self.numbers("words")
+        human = (words <= _SHORT_TURN_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
+        human &= self.first_occurrence | (words <= _REPEATED_TURN_WORDS)
         return np.asarray(human & (self.turn > 0), bool)
 
     @cached_property
