@@ -32,7 +32,7 @@ MIN_ACCOUNTS, MIN_PROMPTS, HOT_RATE, MIN_LIFT, MIN_NATS = 3, 3, 0.02, 8.0, 10.0
 MAX_PHRASES = 256
 TOPICS, DIMENSIONS, ROUNDS, ITERATIONS, SAMPLE = 64, 64, 12, 6, 30_000
 COMMONEST, RAREST, MIN_WORDS, SCALE, NO_TOPIC = 0.08, 5, 3, 4_096, -1
-OWN_WORD_RATE = 0.5
+WORDING_RATE = 0.5
 WRAPPER_RATE, WRAPPER_ACCOUNTS, WRAPPER_PROMPTS = 0.04, 0.34, 4
 DAY = 86_400_000_000
 MIN_QUESTIONS, MAX_CLIENTS = 8, 3
@@ -366,14 +366,23 @@ def _telling_key(words: tuple[int, ...], seed: int) -> int:
     return total ^ (total >> 31)
 
 
+def worded(coded: Coded) -> Flags:
+    """True for the accounts with a phrase in most of their prompts, three at least."""
+    prompts = Counter(coded.account[coded.first_occurrence].tolist())
+    inside = coded.first_occurrence[coded.phrase_row]
+    pairs = zip(coded.account[coded.phrase_row[inside]].tolist(), coded.phrase[inside].tolist(), strict=True)
+    found = {a for (a, _), times in Counter(pairs).items() if times >= max(MIN_PROMPTS, WORDING_RATE * prompts[a])}
+    return np.isin(np.arange(len(coded.account_ids)), list(found))
+
+
 def _own_wording(coded: Coded, clusters: Clusters) -> Flags:
-    """True for each (request, word) outside clusters whose word stands in most such requests of its account."""
-    alone = clusters.of_request < 0
+    """True for each (request, word) outside clusters whose word stands in most such requests of its worded account."""
+    alone = (clusters.of_request < 0) & worded(coded)[coded.account]
     prompts = Counter(coded.account[alone & coded.first_occurrence].tolist())
     outside = alone[coded.word_row]
     pairs = list(zip(coded.account[coded.word_row].tolist(), coded.word.tolist(), strict=True))
     counts = Counter(pair for n, pair in enumerate(pairs) if outside[n] and coded.first_occurrence[coded.word_row[n]])
-    own = {pair for pair, times in counts.items() if times >= max(MIN_QUESTIONS, OWN_WORD_RATE * prompts[pair[0]])}
+    own = {pair for pair, times in counts.items() if times >= max(MIN_QUESTIONS, WORDING_RATE * prompts[pair[0]])}
     return outside & np.array([pair in own for pair in pairs], bool)
 
 
@@ -529,12 +538,3 @@ def days_of(sketches: pa.Table, rows: list[int]) -> int:
     """Days on which there is any of these requests."""
     time = sketches["timestamp"].cast(pa.int64()).to_numpy()
     return len(set((time[rows] // DAY).tolist()))
-
-
-def without_strays(coded: Coded, of_request: Ints, searched: set[int], least: int) -> Ints:
-    """Label of each request, but for an account's few requests under a label where no group was found."""
-    pairs = list(zip(coded.account.tolist(), of_request.tolist(), strict=True))
-    part = Counter(
-        pair for pair, first_occurrence in zip(pairs, coded.first_occurrence.tolist(), strict=True) if first_occurrence
-    )
-    return np.array([label if label in searched or part[a, label] >= least else -1 for a, label in pairs], np.int64)

@@ -20,12 +20,12 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import SLICED, TOTALS, TRAFFIC
 from stillhunt.link import Linked, link_slices
-from stillhunt.link.groups.slices import ClusterSlices, cluster_slices, uses_of
+from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.index_requests import IndexedLog, index_requests
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics.topics import TOPICS, request_topics
-from stillhunt.link.workload.untemplated_slices import TemplateAssignment, untemplated_slices
+from stillhunt.link.workload.untemplated_slices import untemplated_slices
 from thoroughness import examples
 
 SEED = 3
@@ -58,7 +58,9 @@ def passed(sketches: pa.Table, parts: int, order: int | None) -> Passed:
     log = index_requests(parted(sketches, parts, order), seed=SEED)
     shared_phrases = find_shared_phrases(log)
     clusters = content_clusters(shared_phrases, log.accounts)
-    return Passed(log, shared_phrases, clusters, request_topics(log, clusters, seed=SEED, least=4))
+    return Passed(
+        log, shared_phrases, clusters, request_topics(log, clusters, worded=shared_phrases.worded, seed=SEED, least=4)
+    )
 
 
 def plainly(sketches: pa.Table) -> Plain:
@@ -99,6 +101,7 @@ def assert_same_recurring_phrases(found: SharedPhrases, expected: Plain) -> list
     assert found.shared_of[found.shared_of >= 0].tolist() == list(range(found.size))
     assert found.account.tolist() == expected.shared_phrases.account.tolist()
     assert found.phrase.tolist() == expected.shared_phrases.phrase.tolist()
+    assert found.worded.tolist() == plain.worded(expected.coded).tolist()
     return known
 
 
@@ -156,19 +159,12 @@ def assert_same_slices(found: Passed, expected: Plain, label_of: plain.Ints, lea
     return len(got)
 
 
-def templated_of(found: Passed, label_of: plain.Ints, held: plain.Flags, least: int) -> TemplateAssignment:
-    uses = uses_of(found.clusters, label_of, found.log.accounts)
-    large, width = uses.prompts >= least, found.clusters.count + 1
-    return TemplateAssignment(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
-
-
-def assert_same_untemplated(found: Passed, expected: Plain, label_of: plain.Ints, held: plain.Flags, least: int) -> int:
+def assert_same_untemplated(found: Passed, expected: Plain, label_of: plain.Ints, held: plain.Flags) -> int:
     """Untemplated slices of what is no template; gives their number."""
     of_request = np.append(label_of, -1)[expected.clusters.of_request]
-    searched = set(np.flatnonzero(held).tolist())
-    strays = plain.without_strays(expected.coded, of_request, searched, least)
-    wanted = plain.untemplated_slices(expected.sketches, expected.coded, strays, expected.topics)
-    got = untemplated_slices(found.rows, templated_of(found, label_of, held, least))
+    of_request[~np.append(held, False)[of_request]] = -1
+    wanted = plain.untemplated_slices(expected.sketches, expected.coded, of_request, expected.topics)
+    got = untemplated_slices(found.rows, held[label_of])
     names = [got.names[code] if code >= 0 else "" for code in got.client.tolist()]
     assert list(zip(got.account.tolist(), got.request_style.tolist(), names, strict=True)) == sorted(wanted)
     assert list(got.names) == sorted(set(names) - {""})
@@ -195,8 +191,8 @@ def assert_same(sketches: pa.Table, parts: int, order: int | None) -> tuple[int,
     held = np.arange(count) % 2 == 0
     sliced = assert_same_slices(found, expected, own, 3, 4)
     assert_same_slices(found, expected, np.where(joined == 0, 0, -1), 2, 5)
-    untemplated = assert_same_untemplated(found, expected, joined, held, 9)
-    return count, sliced, untemplated + assert_same_untemplated(found, expected, own, ~held, 2)
+    untemplated = assert_same_untemplated(found, expected, joined, held)
+    return count, sliced, untemplated + assert_same_untemplated(found, expected, own, ~held)
 
 
 @pytest.mark.parametrize(

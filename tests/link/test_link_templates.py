@@ -9,14 +9,14 @@ from drawn_sketches import Prompt, parted, rows_of, sketches_of
 from plain_link import code_sketches, known_phrases
 
 from stillhunt.base.config import Config
-from stillhunt.base.dataset import LocalDataset
+from stillhunt.base.dataset import Dataset, LocalDataset
 from stillhunt.base.progress import Silent
 from stillhunt.base.schema import LINKS, SLICED, TOTALS, TRAFFIC
 from stillhunt.link import link_slices
 from stillhunt.link.groups.slices import cluster_slices
-from stillhunt.link.requests.index_requests import index_requests, keyed_bit
-from stillhunt.link.templates.clusters import content_clusters
-from stillhunt.link.templates.recurring_phrases import find_shared_phrases
+from stillhunt.link.requests.index_requests import IndexedLog, index_requests, keyed_bit
+from stillhunt.link.templates.clusters import Clusters, content_clusters
+from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics import topics as topics_module
 from stillhunt.link.topics.topic_word_kernels import word_keys
 from stillhunt.link.topics.topics import NO_TOPIC, request_topics
@@ -29,6 +29,11 @@ def templated(accounts: int, prompts: int, phrases: list[int], first: int = 0) -
         for account in range(accounts)
         for n in range(prompts)
     ]
+
+
+def topics_of(log: IndexedLog, clusters: Clusters, shared_phrases: SharedPhrases) -> Dataset:
+    """The requests with their topics."""
+    return request_topics(log, clusters, worded=shared_phrases.worded, seed=0, least=4)
 
 
 def strangers(accounts: int, prompts: int) -> list[Prompt]:
@@ -149,9 +154,10 @@ def test_slices_hold_one_template_each() -> None:
     prompts = [*strangers(60, 10), *templated(8, 12, [1, 2, 3]), *templated(7, 12, [4, 5, 6], first=20)]
     both = [{**p, "account_id": "t000"} for p in templated(1, 12, [4, 5, 6], first=40)]
     log = index_requests(parted(sketches_of([*prompts, *both]), 4), seed=0)
-    clusters = content_clusters(find_shared_phrases(log), log.accounts)
+    shared_phrases = find_shared_phrases(log)
+    clusters = content_clusters(shared_phrases, log.accounts)
     assert clusters.count == 2
-    rows, own = request_topics(log, clusters, seed=0, least=4), np.arange(2)
+    rows, own = topics_of(log, clusters, shared_phrases), np.arange(2)
     slices = list(cluster_slices(rows, clusters, own, log.accounts, least_accounts=5, least=4))
     names = [[log.account_ids[a].as_py() for a in one.account] for one in slices]
     assert names == [[f"t{n:03d}" for n in range(8)], ["t000", *(f"t{n:03d}" for n in range(20, 27))]]
@@ -194,6 +200,7 @@ def test_topics_follow_the_words(wording: int) -> None:
     prompts = [
         {
             "account_id": f"a{n % 40:02d}",
+            "phrases": [100 + n % 40] if wording else [],
             "topic_words": sorted(
                 {*(s * 12 + rng.integers(0, 12, 8)).tolist(), *range(9_000 + n % 40 * 9, 9_000 + n % 40 * 9 + wording)}
             ),
@@ -203,8 +210,9 @@ def test_topics_follow_the_words(wording: int) -> None:
     prompts.append({"account_id": "a00", "topic_words": []})
     table = sketches_of(prompts)
     log = index_requests(parted(table, 3), seed=0)
-    clusters = content_clusters(find_shared_phrases(log), log.accounts)
-    topics = rows_of(request_topics(log, clusters, seed=0, least=4), "topic")["topic"].to_numpy()
+    shared_phrases = find_shared_phrases(log)
+    clusters = content_clusters(shared_phrases, log.accounts)
+    topics = rows_of(topics_of(log, clusters, shared_phrases), "topic")["topic"].to_numpy()
     truth = subject[[int(i[1:]) for i in table["request_id"].to_pylist() if i != "r002400"]]
     known = np.array([i != "r002400" for i in table["request_id"].to_pylist()])
     assert (topics[~known] == NO_TOPIC).all()
@@ -213,7 +221,7 @@ def test_topics_follow_the_words(wording: int) -> None:
     assert counts.sum() > 2_300
     assert counts.max(axis=1).sum() / counts.sum() > 0.9, "a topic falls into one topic"
     assert (counts.max(axis=0) > 0).sum() > 40, "topics fall into different topics"
-    again = rows_of(request_topics(log, clusters, seed=0, least=4), "topic")["topic"].to_numpy()
+    again = rows_of(topics_of(log, clusters, shared_phrases), "topic")["topic"].to_numpy()
     assert np.array_equal(topics, again)
 
 
@@ -247,9 +255,10 @@ def test_requests_of_the_same_words_move_no_topic_by_their_order(monkeypatch: py
     found = []
     for order in range(3):
         log = index_requests(parted(sketches, 1, order), seed=0)
-        clusters = content_clusters(find_shared_phrases(log), log.accounts)
+        shared_phrases = find_shared_phrases(log)
+        clusters = content_clusters(shared_phrases, log.accounts)
         assert clusters.count == 2
-        found.append(rows_of(request_topics(log, clusters, seed=0, least=4), "topic")["topic"].to_pylist())
+        found.append(rows_of(topics_of(log, clusters, shared_phrases), "topic")["topic"].to_pylist())
     assert found[0] == found[1] == found[2]
 
 

@@ -18,7 +18,6 @@ from stillhunt.link.requests.index_requests import index_requests
 from stillhunt.link.topics.topics import NO_TOPIC, TOPICS
 from stillhunt.link.workload.untemplated_slices import (
     SLICE_COLUMNS,
-    TemplateAssignment,
     UntemplatedSlices,
     cut_untemplated,
     untemplated_slices,
@@ -31,14 +30,6 @@ LEAST, MAX_CLIENTS = 8, 3
 def questions(account: str, count: int, **columns: Any) -> list[Prompt]:
     """Single questions, each about a topic of its own, two a day."""
     return [{"account_id": account, "timestamp": n // 2 * DAY + n, "turn": 0, **columns} for n in range(count)]
-
-
-NOTHING = np.zeros(0, np.int64)
-
-
-def all_held(labels: int) -> TemplateAssignment:
-    """Every cluster is a label of its own in which a group was found."""
-    return TemplateAssignment(np.arange(labels), np.ones(labels, bool), NOTHING, labels + 1)
 
 
 def noted(prompts: list[Prompt], clusters: list[int] | None = None, topics: list[int] | None = None) -> pa.Table:
@@ -54,7 +45,7 @@ def noted(prompts: list[Prompt], clusters: list[int] | None = None, topics: list
 
 def cut(prompts: list[Prompt]) -> UntemplatedSlices:
     """Untemplated slices of prompts in no cluster."""
-    return untemplated_slices(LocalDataset.of(noted(prompts)), all_held(0))
+    return untemplated_slices(LocalDataset.of(noted(prompts)), np.ones(0, bool))
 
 
 def test_request_styles_of_one_account_are_slices_of_their_own() -> None:
@@ -92,7 +83,7 @@ def test_rare_clients_are_gathered() -> None:
     found = cut([*questions("a", 10, user_agent="main"), *few[:7]])
     assert found.size.tolist() == [10]
     assert (
-        cut_untemplated(noted([*questions("a", 10, user_agent="main"), *few[:7]]), all_held(0)).of_request >= 0
+        cut_untemplated(noted([*questions("a", 10, user_agent="main"), *few[:7]]), np.ones(0, bool)).of_request >= 0
     ).sum() == 10
 
 
@@ -132,18 +123,20 @@ def test_conversations_templates_and_repeats_are_no_untemplated_questions() -> N
     order = [int(i[1:]) for i in sketches["request_id"].to_pylist()]
     clusters = [4 if number == 0 else -1 for number in order]
     table = noted(prompts, clusters)
-    inside = {order[row] for row in np.flatnonzero(cut_untemplated(table, all_held(5)).of_request >= 0)}
+    inside = {order[row] for row in np.flatnonzero(cut_untemplated(table, np.ones(5, bool)).of_request >= 0)}
     assert inside == {*range(1, 9), 13, 14, 15}, "a repeat belongs to the slice"
-    assert untemplated_slices(LocalDataset.of(table), all_held(5)).size.tolist() == [9], "but only once to its size"
+    assert untemplated_slices(LocalDataset.of(table), np.ones(5, bool)).size.tolist() == [9], (
+        "but only once to its size"
+    )
 
 
 def test_questions_about_nothing_do_not_count() -> None:
     topics = [3 if n < LEAST - 1 else NO_TOPIC for n in range(20)]
     few = LocalDataset.of(noted(questions("a", 20), topics=topics))
-    assert len(untemplated_slices(few, all_held(0)).account) == 0
+    assert len(untemplated_slices(few, np.ones(0, bool)).account) == 0
     topics[LEAST - 1] = 3
     enough = LocalDataset.of(noted(questions("a", 20), topics=topics))
-    assert untemplated_slices(enough, all_held(0)).size.tolist() == [LEAST]
+    assert untemplated_slices(enough, np.ones(0, bool)).size.tolist() == [LEAST]
 
 
 def test_without_conversation_ids_and_turns_every_request_is_a_question_of_its_own() -> None:
@@ -158,15 +151,11 @@ def test_no_rows_no_slices() -> None:
     assert found.topics.shape == (2, 0, TOPICS)
 
 
-def test_few_requests_in_a_cluster_without_group_are_strays() -> None:
-    account = np.repeat([0, 1], [6, 3])
-    clusters = np.array([0, 0, 0, 1, 2, -1, 0, 1, 1])
-    held = np.array([False, True, False])
-    found = TemplateAssignment(np.arange(3), held, np.array([1]), 4).of(account, clusters)
-    assert found.tolist() == [0, 0, 0, 1, -1, -1, -1, 1, 1], "only the first account's part of cluster 0 is large"
-    joined = TemplateAssignment(np.array([0, 1, 0]), held, np.array([1]), 4).of(account, clusters)
-    assert joined.tolist() == [0, 0, 0, 1, 0, -1, -1, 1, 1], "what goes under its label is part of it"
-    assert clusters.tolist() == [0, 0, 0, 1, 2, -1, 0, 1, 1], "the clusters themselves stay"
+def test_a_template_without_a_group_is_searched_as_if_it_were_none() -> None:
+    table = noted(questions("a", 30), clusters=[0, 1, -1] * 10)
+    for grouped, expected in (([True, True], 10), ([True, False], 20), ([False, False], 30)):
+        found = cut_untemplated(table, np.array(grouped))
+        assert (found.of_request >= 0).sum() == expected
 
 
 def simulated_log(*, known: bool) -> pa.Table:

@@ -25,7 +25,6 @@ from stillhunt.link.workload.background_model import (
 )
 from stillhunt.link.workload.operators import client_bits
 from stillhunt.link.workload.untemplated_slices import (
-    TemplateAssignment,
     UntemplatedSlices,
     cut_untemplated,
     untemplated_slices,
@@ -237,9 +236,8 @@ def test_untemplated_slices(rows: list[Row]) -> None:
             "tls_fingerprint": pa.nulls(len(rows), pa.string()),
         }
     )
-    templated = TemplateAssignment(np.arange(2), np.ones(2, bool), np.zeros(0, np.int64), 3)
-    got = untemplated_slices(LocalDataset.of(noted), templated)
-    of_request = cut_untemplated(noted, templated).of_request
+    got = untemplated_slices(LocalDataset.of(noted), np.ones(2, bool))
+    of_request = cut_untemplated(noted, np.ones(2, bool)).of_request
     expected = plain_slices([(*row[:6], max(row[6], -1), *row[7:]) for row in rows])
     found = {}
     for number in range(len(got.account)):
@@ -256,18 +254,3 @@ def test_untemplated_slices(rows: list[Row]) -> None:
         counts = Counter((rows[n][4], rows[n][5]) for n in counted)
         cells = [(h, t, int(got.topics[h, number, t])) for h, t in np.ndindex(2, TOPICS)]
         assert {(h, t): n for h, t, n in cells if n} == dict(counts)
-
-
-@steady
-@given(
-    st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 3), st.booleans()), max_size=40),
-    st.sets(st.integers(0, 3)),
-    st.integers(1, 5),
-)
-def test_strays(drawn: list[tuple[int, int, bool]], held: set[int], least: int) -> None:
-    account, cluster = (np.array([row[place] for row in drawn], np.int64) for place in (0, 1))
-    part = Counter((row[0], row[1]) for row in drawn if row[2] and row[1] >= 0)
-    large = np.array(sorted(a * 5 + c + 1 for (a, c), prompts in part.items() if prompts >= least), np.int64)
-    templated = TemplateAssignment(np.arange(4), np.isin(np.arange(4), sorted(held)), large, 5)
-    expected = [c if c in held or part[a, c] >= least else -1 for a, c, _ in drawn]
-    assert templated.of(account, cluster).tolist() == expected

@@ -26,17 +26,16 @@ from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Progress
-from stillhunt.link.groups.slices import uses_of
 from stillhunt.link.judged_requests import JudgedRequests
-from stillhunt.link.requests.arrays import Flags, Ints
+from stillhunt.link.requests.arrays import Flags
 from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
 from stillhunt.link.style.style_groups import with_styles
 from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups, links_table, totals_table
-from stillhunt.link.templates.clusters import Clusters, content_clusters
+from stillhunt.link.templates.clusters import content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
 from stillhunt.link.topics.topics import request_topics
 from stillhunt.link.workload.operators import Operator, find_operators
-from stillhunt.link.workload.untemplated_slices import TemplateAssignment, UntemplatedSlices, untemplated_slices
+from stillhunt.link.workload.untemplated_slices import UntemplatedSlices, untemplated_slices
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,9 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         advance(1)
         clusters = content_clusters(shared_phrases, log.accounts).shared_by(config.resolve.min_accounts)
         advance(1)
+        worded = shared_phrases.worded
         del shared_phrases
-        rows = request_topics(log, clusters, seed=config.seed, least=least)
+        rows = request_topics(log, clusters, worded=worded, seed=config.seed, least=least)
         advance(1)
     give_back()
     found, label_of = find_template_groups(TemplateSearch(clusters, rows, log.accounts, config, progress))
@@ -72,9 +72,9 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         rows = clusters.rows
         advance(1)
     with progress.stage("finding workloads", 2, "folds") as advance:
-        templates = _template_assignment(log, clusters, label_of, found, least)
-        untemplated = untemplated_slices(rows, templates)
-        judged = JudgedRequests(rows, log.account_ids, templates, label_of, clusters.count, untemplated.names)
+        grouped = np.isin(label_of, [group.cluster for _, group in found])
+        untemplated = untemplated_slices(rows, grouped)
+        judged = JudgedRequests(rows, log.account_ids, grouped, label_of, clusters.count, untemplated.names)
         operators = _operators_of_folds(untemplated, config, advance)
     links = links_table(log, found, untemplated, operators, judged.labels(untemplated), templates_only.count)
     background = background_accounts(log, config.seed, config.link.background_accounts, config.link.background_requests)
@@ -97,18 +97,6 @@ def _operators_of_folds(
             found += fold.result()
             advance(1)
     return found
-
-
-def _template_assignment(
-    log: IndexedLog, clusters: Clusters, label_of: Ints, found: Found, least: int
-) -> TemplateAssignment:
-    """Which requests count as templated: those under labels with a group, and an account's many under another label."""
-    uses = uses_of(clusters, label_of, log.accounts)
-    held = np.zeros(clusters.count, bool)
-    held[[group.cluster for _, group in found]] = True
-    large = uses.prompts >= least
-    width = clusters.count + 1
-    return TemplateAssignment(label_of, held, np.sort(uses.account[large] * width + uses.label[large] + 1), width)
 
 
 def _held_accounts(log: IndexedLog, found: Found, untemplated: UntemplatedSlices, operators: list[Operator]) -> Flags:

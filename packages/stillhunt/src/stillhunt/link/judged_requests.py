@@ -20,7 +20,6 @@ from stillhunt.link.requests.index_requests import client_codes
 from stillhunt.link.topics.topic_word_kernels import take_words
 from stillhunt.link.workload.untemplated_slices import (
     SLICE_COLUMNS,
-    TemplateAssignment,
     UntemplatedSlices,
     cut_untemplated,
 )
@@ -90,7 +89,7 @@ class JudgedRequests:
 
     rows: Dataset
     account_ids: pa.Array
-    templates: TemplateAssignment
+    grouped: Flags  # True for content clusters in which there is a group
     label_of: Ints
     clusters: int
     clients: tuple[str, ...]
@@ -102,7 +101,7 @@ class JudgedRequests:
     def traffic(self, chosen: Flags) -> tuple[pa.Table, pa.Table]:
         """TRAFFIC in canonical order, and SLICED row for row with it."""
         codes = {text: code for code, text in enumerate(self.clients)}
-        context = (chosen, self.templates, self.label_of, self.clusters, codes)
+        context = (chosen, self.grouped, self.label_of, self.clusters, codes)
         columns = list(dict.fromkeys([*_CARRIED, *_DECIDING]))
         found = self.rows.gather(_chosen_rows, JUDGED_ROWS, context, columns)
         account = values(found, "account")
@@ -167,12 +166,12 @@ def _label_clients(clusters: int, clients: int, request_style: Ints, client: Int
 
 def _chosen_rows(table: pa.Table, context: Any) -> pa.Table:
     """Requests of the chosen accounts of a partition, in canonical order."""
-    chosen, templates, label_of, clusters, codes = context
+    chosen, grouped, label_of, clusters, codes = context
     rows = np.flatnonzero(chosen[values(table, "account")])
     # A few columns decide; the others are moved once, to where they stay.
     few = table.select(_DECIDING)
     few = few if len(rows) == table.num_rows else few.take(pa.array(rows))
-    cut = cut_untemplated(few.select(list(SLICE_COLUMNS)), templates)
+    cut = cut_untemplated(few.select(list(SLICE_COLUMNS)), grouped)
     cluster = values(few, "cluster").astype(np.int64)
     label = np.where(cluster >= 0, label_of[np.maximum(cluster, 0)], -1) if len(label_of) else cluster
     inside = cut.of_request >= 0

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
-from stillhunt.link.requests.arrays import Floats, Ints, list_array, lists, values
+from stillhunt.link.requests.arrays import Flags, Floats, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import IndexedLog, account_runs
 from stillhunt.link.templates.phrase_kernels import enter_phrases, known_phrases, recurring_phrases
 
@@ -41,6 +41,8 @@ _OWN_RATE = 0.02
 _SMOOTHING = 0.5
 
 
+WORDING_RATE = 0.5
+"""Share of an account's prompts from which a phrase, or a word, is its own wording: most of them."""
 FILTER_WORDS = 1 << 18
 """Largest filter by which most phrases of the log are passed over, in words of 64 bits; one word a phrase is enough."""
 
@@ -59,6 +61,7 @@ class SharedPhrases:
     # account, phrase: codes of each (account, phrase) where the phrase recurs, ascending
     account: Ints
     phrase: Ints
+    worded: Flags  # for each account, True where one phrase stands in most of its prompts: it has a wording of its own
 
 
 def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
@@ -66,6 +69,8 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     columns = ["order", "owner", "account", "first_occurrence", "phrases", "system_phrases"]
     found = log.rows.gather(_recurring_in_partition, RECURRING_PHRASES, None, columns)
     account, count = values(found, "account").astype(np.int64), values(found, "prompts").astype(np.int64)
+    worded = np.zeros(log.accounts, bool)
+    worded[account[count >= WORDING_RATE * log.prompts[account]]] = True
     names, phrase, users = np.unique(values(found, "phrase"), return_inverse=True, return_counts=True)
     known = np.flatnonzero(users >= P.min_accounts)
     code = np.full(len(names), -1, np.int64)
@@ -84,7 +89,7 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     shared_of[shared] = np.arange(int(shared.sum()))
     account, phrase = account[recurs], shared_of[phrase[recurs]].astype(np.int64)
     order = np.lexsort((phrase, account))
-    return SharedPhrases(rows, shared_of, int(shared.sum()), account[order], phrase[order])
+    return SharedPhrases(rows, shared_of, int(shared.sum()), account[order], phrase[order], worded)
 
 
 def _common_rate(log: IndexedLog, rows: Dataset, account: Ints, phrase: Ints, count: Ints, size: int) -> Floats:

@@ -8,8 +8,8 @@ and far blunter: it saw app traffic at a dispersion index of 5 where this method
 The words of a content cluster's own template are left out. Otherwise a template would look like one topic, its accounts
 would be alike by construction, and content would count twice. A word belongs to the template if it recurs in a good
 part of the cluster's accounts; accounts are counted and not requests, so that one large pipeline cannot declare its
-topic a template. Outside clusters, the words that stand in most requests of one account are left out: a wording that
-nobody shares would hide what the account asks about.
+topic a template. Where one phrase stands in most prompts of an account, so are the words that do: a wording that nobody
+shares would hide what the account asks about.
 """
 
 from functools import lru_cache
@@ -25,6 +25,7 @@ from stillhunt.base.schema import SLICE_PARAMETERS
 from stillhunt.link.requests.arrays import Flags, Hashes, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
+from stillhunt.link.templates.recurring_phrases import WORDING_RATE
 from stillhunt.link.topics.topic_word_kernels import (
     TOPIC_DIMENSIONS,
     best_columns,
@@ -63,9 +64,6 @@ _START_QUANTILE = 8
 _SAMPLE = 30_000  # Requests from which topics are learned, chosen by a keyed hash (bounds time and memory)
 _MIN_WORD_REQUESTS = 5  # Requests below which a word shows no topic (misspellings and names)
 _WRAPPER_WORD_REQUESTS = 2  # Requests of an account in a cluster from which a word recurs there (once is no recurrence)
-# Share of an account's requests outside clusters from which a word is its own wording (most of them: few people ask
-# about one word only)
-_OWN_WORD_RATE = 0.5
 _WRAPPER_MIN_ACCOUNTS = 2  # Accounts in which it must recur at least (one account's words may be its topic)
 
 
@@ -86,16 +84,17 @@ WORD_COUNTS = pa.schema([("word", pa.int32()), ("requests", pa.int64())])
 TOPIC = pa.schema([("topic", pa.int8())])
 
 
-def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int) -> Dataset:
+def request_topics(log: IndexedLog, clusters: Clusters, *, worded: Flags, seed: int, least: int) -> Dataset:
     """The requests with the `topic` of each, 0 to `TOPICS` - 1; -1 where the words of a request do not show it.
 
-    `least`: distinct prompts from which an account has a say in what the template words of its cluster are.
+    `worded`: True for accounts with a wording of their own, whose words show no topic. `least`: distinct prompts from
+    which an account has a say in what the template words of its cluster are.
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())
     most = max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
     shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= most)
-    telling = (shows_topic.astype(np.uint8), _template_words(clusters, least), clusters.count)
+    telling = (shows_topic.astype(np.uint8), _template_words(clusters, worded, least), clusters.count)
     words = ["account", "cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
     sampled = _sample_requests(clusters.rows, telling, salt, rows)
@@ -108,11 +107,11 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, seed: int, least: int
     return clusters.rows.extend(_topics_of_partition, TOPIC, (telling, weight, code, basis, centres), words)
 
 
-def _template_words(clusters: Clusters, least: int) -> Ints:
+def _template_words(clusters: Clusters, worded: Flags, least: int) -> Ints:
     """Ascending label * WORD_BUCKETS + word for the words of each cluster's template and each account's own wording."""
     columns = ["cluster", "account", "first_occurrence", "topic_words"]
-    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, False), columns)
-    own = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, True), columns)
+    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, None), columns)
+    own = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, worded), columns)
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
@@ -145,16 +144,17 @@ def _partition_words(table: pa.Table, _: Any) -> pa.Table:
 
 
 def _recurring_in_partition(table: pa.Table, context: Any) -> pa.Table:
-    clusters, alone = context
-    label = _labels_of(table, clusters).astype(np.int64)
-    rows = np.flatnonzero(((label >= clusters) == alone) & (values(table, "first_occurrence") > 0))
-    key = label[rows] << 32 | values(table, "account")[rows]
+    clusters, worded = context
+    label, account = _labels_of(table, clusters).astype(np.int64), values(table, "account")
+    wanted = label < clusters if worded is None else (label >= clusters) & worded[account]
+    rows = np.flatnonzero(wanted & (values(table, "first_occurrence") > 0))
+    key = label[rows] << 32 | account[rows]
     order = np.argsort(key, kind="stable")
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
     limits = (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate)
-    if alone:
-        limits = (SLICE_PARAMETERS.min_untemplated_questions, _OWN_WORD_RATE)
+    if worded is not None:
+        limits = (SLICE_PARAMETERS.min_untemplated_questions, WORDING_RATE)
     run, word = recurring_words(ordered, edges, *lists(table, "topic_words"), *limits)
     key, accounts = np.unique(label[ordered[edges[run]]] * WORD_BUCKETS + word, return_counts=True)
     return pa.table({"key": key, "accounts": accounts})

@@ -55,29 +55,6 @@ FOUND = pa.schema(
 
 
 @dataclass(frozen=True)
-class TemplateAssignment:
-    """Which requests count as templated when untemplated slices are cut."""
-
-    label_of: Ints
-    held: Flags
-    large: Ints  # ascending account * width + label + 1 where an account has enough requests under a label
-    width: int
-
-    def of(self, account: Ints, cluster: Ints) -> Ints:
-        """Label of each request, but for strays: the few requests of an account under a label without any group.
-
-        A question that happens to contain another's stock phrases is still a question without a template.
-        """
-        if not len(self.label_of):
-            return np.full(len(cluster), -1, np.int64)
-        label = np.where(cluster >= 0, self.label_of[np.maximum(cluster, 0)], -1)
-        loose = np.flatnonzero((label >= 0) & ~self.held[np.maximum(label, 0)])
-        stray = loose[~np.isin(account[loose] * self.width + label[loose] + 1, self.large)]
-        label[stray] = -1
-        return label
-
-
-@dataclass(frozen=True)
 class UntemplatedSlices:
     """Untemplated slices, one entry each unless said otherwise, by account, request style and client fingerprint."""
 
@@ -115,9 +92,9 @@ class UntemplatedSlices:
         return rate
 
 
-def untemplated_slices(rows: Dataset, templated: TemplateAssignment) -> UntemplatedSlices:
-    """Untemplated slices of a log."""
-    found = rows.gather(_partition_slices, FOUND, templated, SLICE_COLUMNS).combine_chunks()
+def untemplated_slices(rows: Dataset, grouped: Flags) -> UntemplatedSlices:
+    """Untemplated slices of a log; `grouped` is True for content clusters in which there is a group."""
+    found = rows.gather(_partition_slices, FOUND, grouped, SLICE_COLUMNS).combine_chunks()
     clients = tuple(sorted(text for text in pc.unique(found["client"]).to_pylist() if text is not None))
     code = pc.fill_null(pc.index_in(found["client"], value_set=pa.array(clients, pa.string())), -1)
     client = code.to_numpy().astype(np.int64)
@@ -150,13 +127,14 @@ class _Cut:
     counted: Flags
 
 
-def cut_untemplated(table: pa.Table, templates: TemplateAssignment) -> _Cut:
+def cut_untemplated(table: pa.Table, grouped: Flags) -> _Cut:
     """Untemplated slices among the requests of one partition."""
     least = SLICE_PARAMETERS.min_untemplated_questions
     account = values(table, "account").astype(np.int64)
     style, (client, texts) = values(table, "request_style").astype(np.int64), client_texts(table)
     width = len(texts) + 1
-    inside = (templates.of(account, values(table, "cluster")) < 0) & (values(table, "single_turn") > 0)
+    # A question that holds a template without any group is still a question without a template of an operation.
+    inside = ~np.append(grouped, False)[values(table, "cluster")] & (values(table, "single_turn") > 0)
     counts = inside & (values(table, "first_occurrence") > 0) & (values(table, "topic") >= 0)
     # Clients that an account uses enough have slices of their own; the rest of its questions is one slice.
     own = (account * 2 + style) * width + client + 1
@@ -173,8 +151,8 @@ def cut_untemplated(table: pa.Table, templates: TemplateAssignment) -> _Cut:
     return _Cut(of_request, kept // (2 * width), kept // width % 2, names, counts & (of_request >= 0))
 
 
-def _partition_slices(table: pa.Table, templates: Any) -> pa.Table:
-    cut = cut_untemplated(table, templates)
+def _partition_slices(table: pa.Table, grouped: Any) -> pa.Table:
+    cut = cut_untemplated(table, grouped)
     rows = np.flatnonzero(cut.counted)
     position = cut.of_request[rows]
     cell = values(table, "fold")[rows].astype(np.int64) * TOPICS + values(table, "topic")[rows]
