@@ -183,7 +183,7 @@ def noted_phrases(requests: list[tuple[int, set[int]]]) -> SharedPhrases:
     )
     columns = np.array(shared_phrases, np.int64).reshape(-1, 2)
     every = np.arange(size, dtype=np.int32)
-    return SharedPhrases(LocalDataset.of(rows), every, size, columns[:, 0], columns[:, 1])
+    return SharedPhrases(LocalDataset.of(rows), every, size, columns[:, 0], columns[:, 1], np.zeros(size, bool))
 
 
 def first_cut(requests: list[tuple[int, set[int]]], shared_phrases: SharedPhrases) -> list[set[int]]:

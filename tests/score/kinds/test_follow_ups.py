@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from row_logs import finding_of, group_of, log_of_rows, with_accounts
+from row_logs import finding_of, group_of, log_of_rows, with_accounts, with_requests
 
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
@@ -99,6 +99,18 @@ def test_what_asks_back_counts_however_long_it_is() -> None:
     found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
     assert found is not None
     assert found.bits == pytest.approx(-0.8)
+
+
+@pytest.mark.parametrize(("words", "bits"), [(5, -2.4), (6, -0.8)])
+def test_a_sentence_that_comes_word_for_word_again_was_sent_by_a_script(words: int, bits: float) -> None:
+    """200 of the 300 later turns repeat what the account sent before; people repeat a few words only."""
+    place = np.arange(REQUESTS)
+    first = (place >= 300) | (place < 100)
+    log = log_of_rows(place // 100, place, turn=(place < 300).astype(int), words=np.full(REQUESTS, words))
+    log = with_requests(log, first_occurrence=first)
+    found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
+    assert found is not None
+    assert found.bits == pytest.approx(bits)
 
 
 def test_where_only_programs_send_later_turns_nothing_is_said() -> None:

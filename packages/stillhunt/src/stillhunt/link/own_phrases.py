@@ -36,9 +36,8 @@ _LEAST_ACCOUNTS = 3  # accounts: members that must send it (what one customer sa
 # times: how much more often members send it than others, by requests and by accounts (as for templates: 16 times is
 # still everybody's language)
 _LEAST_LIFT = 32.0
-_MOST_KEPT = (
-    0.5  # Share of its senders' prompts up to which a phrase recombines (most of them is a wording that is kept)
-)
+# Share of its senders' prompts up to which a phrase recombines (most of them is a wording that is kept)
+_MOST_KEPT = 0.5
 _SMOOTHING = 0.5  # Counts added to what is seen elsewhere (half a count, the usual prior of a rate (Jeffreys))
 _FETCHED = pa.schema([("at", pa.int64()), ("phrases", pa.list_(pa.uint32()))])
 

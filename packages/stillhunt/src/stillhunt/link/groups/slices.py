@@ -61,24 +61,6 @@ class ClusterSlices:
         return ClusterSlices(self.cluster, self.account, self.size, table, table, empty, empty, empty)
 
 
-@dataclass(frozen=True)
-class Uses:
-    """Distinct prompts of each account under each label, by label, then account."""
-
-    label: Ints
-    account: Ints
-    prompts: Ints
-
-
-def uses_of(clusters: Clusters, label_of: Ints, accounts: int) -> Uses:
-    """Prompts of each account under the labels to which clusters are joined; label -1: its prompts do not count."""
-    label = label_of[clusters.cluster]
-    inside = label >= 0
-    key, position = np.unique(label[inside] * accounts + clusters.account[inside], return_inverse=True)
-    prompts = np.bincount(position, weights=clusters.prompts[inside], minlength=len(key)).astype(np.int64)
-    return Uses(key // accounts, key % accounts, prompts)
-
-
 def cluster_slices(
     rows: Dataset, clusters: Clusters, label_of: Ints, accounts: int, *, least_accounts: int, least: int
 ) -> Iterator[ClusterSlices]:
@@ -90,19 +72,22 @@ def cluster_slices(
         least_accounts: accounts that a label needs.
         least: distinct prompts that a slice needs.
     """
-    uses = uses_of(clusters, label_of, accounts)
-    large = uses.prompts >= least
-    enough = np.flatnonzero(np.bincount(uses.label[large], minlength=clusters.count) >= least_accounts)
-    large &= np.isin(uses.label, enough)
-    weight = np.bincount(uses.label[large], weights=uses.prompts[large] * PHRASES_PER_PROMPT, minlength=clusters.count)
+    label = label_of[clusters.cluster]
+    inside = label >= 0
+    keys, position = np.unique(label[inside] * accounts + clusters.account[inside], return_inverse=True)
+    label = keys // accounts
+    prompts = np.bincount(position, weights=clusters.prompts[inside], minlength=len(keys)).astype(np.int64)
+    large = prompts >= least
+    enough = np.flatnonzero(np.bincount(label[large], minlength=clusters.count) >= least_accounts)
+    large &= np.isin(label, enough)
+    weight = np.bincount(label[large], weights=prompts[large] * PHRASES_PER_PROMPT, minlength=clusters.count)
     for labels in _iterate_label_batches(enough, weight):
         wanted = np.where(np.isin(label_of, labels), label_of, -1).astype(np.int32)
-        own = large & np.isin(uses.label, labels)
-        keys = uses.label[own] * accounts + uses.account[own]
+        own = keys[large & np.isin(label, labels)]
         columns = [
             "account", "cluster", "first_occurrence", "single_turn", "conversation", "order", "fold", "topic", "known",
         ]  # fmt: skip
-        found = rows.gather(_slice_rows, SLICE_ROWS, (wanted, clusters.of_known, keys, accounts), columns)
+        found = rows.gather(_slice_rows, SLICE_ROWS, (wanted, clusters.of_known, own, accounts), columns)
         yield from sorted_slices(found)
 
 

@@ -65,10 +65,7 @@ class Clusters:
     prompts: Ints
 
     def shared_by(self, least: int) -> Clusters:
-        """The same without the requests of clusters that fewer accounts use, in which no group can be.
-
-        What these accounts send is wording of their own; their requests are searched like those without a template.
-        """
+        """The same without clusters that fewer accounts use: these are no group, and have wordings of their own."""
         shared = np.bincount(self.cluster, minlength=self.count) >= least
         rows = self.rows.extend(_leave_out_clusters, CLUSTERED, shared, ["cluster", "matched"])
         kept = shared[self.cluster]

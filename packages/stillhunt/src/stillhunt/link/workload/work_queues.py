@@ -52,9 +52,8 @@ _GLANCE_ROUNDS = 3
 _ROUNDS = 30  # Rounds of expectation-maximisation at most (trials settle earlier; bounds time)
 # Largest change of a membership probability at which a trial has settled (far below what decides membership)
 _SETTLED = 0.001
-_SEARCHES = (
-    2  # times that seeds are followed to the end, the second time without the slices of queues found (bounds time)
-)
+# Times that seeds are followed to the end, the second time without the slices of queues found (bounds time)
+_SEARCHES = 2
 _TAKEN_BITS = 10_000.0  # Bits by which a slice that a queue has is likelier its own account's (far above any slice's)
 _MAX_TRIALS = 30  # trials: seeds that are followed to the end (bounds time)
 # Share of a seed's slices that a better seed already holds, above which both lead to the same queue (neighbouring seeds
@@ -62,9 +61,8 @@ _MAX_TRIALS = 30  # trials: seeds that are followed to the end (bounds time)
 _SAME_TRIAL = 0.8
 _MAX_QUEUES = 12  # Work queues that are kept for one request style and fold (bounds time)
 # Share of a queue's slices that a stronger queue may already hold (more is the same queue once again)
-_MAX_OVERLAP = (
-    0.3  # Share of a queue's slices that a stronger queue may already hold (more is the same queue once again)
-)
+# Share of a queue's slices that a stronger queue may already hold (more is the same queue once again)
+_MAX_OVERLAP = 0.3
 
 
 QUEUE_LANES = 64
@@ -120,31 +118,21 @@ def find_work_queues(background: BackgroundModel, *, request_style: int, least: 
     hopeful = _distinct_trials(sorted(tried, key=lambda trial: -trial.bits))
     queues: list[WorkQueue] = []
     taken = np.zeros(int(background.slices.max(initial=-1)) + 1, bool)
-    for _ in range(_SEARCHES):
+    for _search in range(_SEARCHES):
         # Slices of a strong queue must not pull a weaker one with like topics to it.
-        free = replace(
-            background,
-            preference=np.where(taken[background.slices[background.order]], _TAKEN_BITS, background.preference),
-        )
+        held = taken[background.slices[background.order]]
+        free = replace(background, preference=np.where(held, _TAKEN_BITS, background.preference))
         settled: list[Trial] = []
         for first in range(0, len(hopeful), width):
             settled += _resume_trials(free, hopeful[first : first + width], least)
-        _keep_queues(background, settled, (queues, taken), request_style)
+        found = [(trial.bits, _work_queue(background, trial, request_style)) for trial in settled]
+        # Bytes in this order compare as the positions themselves would.
+        found.sort(key=lambda pair: (-pair[0], pair[1].formed.astype(">i8").tobytes()))
+        for _, queue in found:
+            if taken[queue.formed].sum() <= _MAX_OVERLAP * len(queue.formed) and len(queues) < _MAX_QUEUES:
+                taken[queue.formed] = True
+                queues.append(queue)
     return queues
-
-
-def _keep_queues(
-    background: BackgroundModel, settled: list[Trial], kept: tuple[list[WorkQueue], Flags], request_style: int
-) -> None:
-    """Add the strongest trials to the queues, and their slices to those that are taken."""
-    queues, taken = kept
-    found = [(trial.bits, _work_queue(background, trial, request_style)) for trial in settled]
-    # Bytes in this order compare as the positions themselves would.
-    found.sort(key=lambda pair: (-pair[0], pair[1].formed.astype(">i8").tobytes()))
-    for _, queue in found:
-        if taken[queue.formed].sum() <= _MAX_OVERLAP * len(queue.formed) and len(queues) < _MAX_QUEUES:
-            taken[queue.formed] = True
-            queues.append(queue)
 
 
 def _find_seeds(background: BackgroundModel, least: int) -> list[Flags]:
