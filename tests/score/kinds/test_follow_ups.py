@@ -105,8 +105,9 @@ def test_what_asks_back_counts_however_long_it_is() -> None:
 def test_a_sentence_that_comes_word_for_word_again_was_sent_by_a_script(words: int, bits: float) -> None:
     """200 of the 300 later turns repeat what the account sent before; people repeat a few words only."""
     place = np.arange(REQUESTS)
-    first = (place >= 300) | (place < 100)
-    log = log_of_rows(place // 100, place, turn=(place < 300).astype(int), words=np.full(REQUESTS, words))
+    later = place % 100 < 30
+    first = ~later | (place % 100 < 10)
+    log = log_of_rows(place // 100, place, turn=later.astype(int), words=np.full(REQUESTS, words))
     log = with_requests(log, first_occurrence=first)
     found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
     assert found is not None
