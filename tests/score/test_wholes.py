@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,17 +78,6 @@ def test_a_whole_takes_the_place_of_its_parts_where_it_says_no_less(
     assert len(joined(ONE_MIX, verdicts, by(whole))[0]) == groups
 
 
-@pytest.mark.parametrize(("bits", "groups"), [(3.9, 2), (4.0, 2), (4.1, 1)])
-def test_a_part_left_alone_makes_the_other_likelier_or_stays_alone(bits: float, groups: int) -> None:
-    def of_bits(candidate: Candidate, verdict: str, bits: float) -> Judged:
-        found = judged(candidate, verdict)
-        return replace(found, weighed=replace(found.weighed, claim=replace(found.weighed.claim, bits=bits)))
-
-    parts = [of_bits(group(ONE_MIX, 0, 0), "review", 4.0), of_bits(group(ONE_MIX, 1, 1), "none", -4.0)]
-    found = join_wholes(ONE_MIX, parts, [], lambda whole: of_bits(whole, "review", bits), Config().score)[0]
-    assert len(found) == groups
-
-
 def test_groups_left_alone_are_not_joined() -> None:
     assert len(joined(ONE_MIX, ("none", "none"), never)[0]) == 2
 
@@ -122,28 +110,6 @@ def test_campaigns_of_one_operator_are_one_where_they_have_one_template_or_sched
     log = with_requests(plain, cluster=clusters_of(plain, template))
     halves = np.split(np.arange(2 * MEMBERS), 2)
     parts = [judged(group(log, int(place and not template), place, own)) for place, own in enumerate(halves)]
-    found = join_wholes(log, parts, [], by("act"), Config().score)[0]
-    assert sorted(len(one.candidate.accounts) for one in found) == [2 * MEMBERS // campaigns] * campaigns
-
-
-@pytest.mark.parametrize(
-    ("cluster", "second", "client", "campaigns"),
-    [
-        (0, "review", False, 1),
-        (0, "none", True, 1),
-        (0, "none", False, 2),  # honest users of one template
-        (1, "review", False, 2),
-        (1, "none", True, 2),
-    ],
-)
-def test_groups_of_one_template_are_one_where_both_are_shown_or_tied(
-    cluster: int, second: str, client: bool, campaigns: int
-) -> None:
-    plain = two_campaigns(client=client)
-    log = with_requests(plain, cluster=clusters_of(plain, cluster == 0))
-    halves = np.split(np.arange(2 * MEMBERS), 2)
-    labels = zip((0, cluster), halves, ("act", second), strict=True)
-    parts = [judged(group(log, label, place, own), verdict) for place, (label, own, verdict) in enumerate(labels)]
     found = join_wholes(log, parts, [], by("act"), Config().score)[0]
     assert sorted(len(one.candidate.accounts) for one in found) == [2 * MEMBERS // campaigns] * campaigns
 

@@ -9,10 +9,8 @@ Two tenants of one pool of accounts stay apart. How the requests of an account d
 to account, since each account serves one, the other, or both; one operation has the same mix on all accounts.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -22,10 +20,8 @@ from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate, candidate_of
 from stillhunt.score.context.log import ScoredLog
-from stillhunt.score.operators.campaign_keys import Comparison, comparison_of
 from stillhunt.score.operators.mixtures import Split
-from stillhunt.score.operators.tie_kinds import P as TIES
-from stillhunt.score.operators.ties import find_campaign_sets, ties_between
+from stillhunt.score.operators.ties import find_campaign_sets
 from stillhunt.score.verdict.rules import flagged_members
 from stillhunt.score.verdict.verdict import Judged
 
@@ -52,7 +48,7 @@ def join_wholes(
     apart = list(splits)
     parts = [number for split in apart for number in (split.first, split.second)]
     part_of = {number: number for number in (*groups, *parts)}  # a part may have been taken apart again
-    for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_operation, _pairs_of_one_template):
+    for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_operation):
         for pair in find_pairs(log, list(groups.values())):
             first, second = sorted(part_of[one] for one in pair)
             rivals = any({first, second} == {one.first, one.second} for one in apart)
@@ -117,33 +113,6 @@ def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
     return [(shown[pair.first].candidate.number, shown[pair.second].candidate.number) for pair in pairs]
 
 
-def _pairs_of_one_template(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
-    """Campaigns and what else was found in their content clusters, the strongest first.
-
-    Another group there may be honest users of one template. So one that is no campaign must be tied by something else.
-    """
-    in_cluster: dict[int, list[Judged]] = defaultdict(list)
-    for one in sorted(groups, key=lambda one: (one.verdict == "none", -one.bits, one.candidate.number)):
-        if not (one.candidate.untemplated or one.candidate.style):
-            for cluster in np.unique(one.candidate.slice_cluster).tolist():
-                in_cluster[cluster].append(one)
-    alike = [pair for own in in_cluster.values() for pair in combinations(own, 2) if pair[0].verdict != "none"]
-    if not alike:
-        return []
-    comparison = comparison_of(
-        log, np.unique(np.concatenate([one.candidate.accounts for pair in alike for one in pair]))
-    )
-    found = [pair for pair in alike if pair[1].verdict != "none" or _are_tied(*pair, comparison)]
-    found.sort(key=lambda pair: (-pair[1].bits, pair[1].candidate.number))
-    return [(one.candidate.number, other.candidate.number) for one, other in found]
-
-
-def _are_tied(first: Judged, second: Judged, comparison: Comparison) -> bool:
-    """Whether anything but a template ties two groups."""
-    ties = ties_between(comparison.keys_of(first.candidate), comparison.keys_of(second.candidate), comparison)
-    return any(tie.kind.name != "template" and tie.bits >= TIES.kind_bits for tie in ties)
-
-
 def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candidate) -> Candidate:
     """Both as one; a slice that both hold is as the first one has it."""
     own = [(one.slice_cluster, one.accounts[one.slice_account], one.formed_on) for one in (first, second)]
@@ -160,13 +129,12 @@ def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Cand
 
 
 def _says_less(whole: Judged, parts: tuple[Judged, Judged], settings: ScoreSettings) -> bool:
-    """Whether the whole has a lesser verdict than a part, flags fewer accounts, or gains nothing by a part left alone.
+    """Whether the whole has a lesser verdict than a part, flags fewer accounts, or is no campaign to act on.
 
-    It gains where it is a campaign to act on, or likelier than the other part by itself.
+    Where one part was left alone, only that it makes a campaign to act on is a reason to add it.
     """
-    left_alone = any(part.verdict == "none" for part in parts)
-    if left_alone and whole.verdict != "act" and whole.bits <= max(part.bits for part in parts):
-        return True
+    if any(part.verdict == "none" for part in parts):
+        return whole.verdict != "act"
     lesser = any(VERDICTS.index(whole.verdict) > VERDICTS.index(part.verdict) for part in parts)
     flagged = np.unique(np.concatenate([_flagged_accounts(part, settings) for part in parts]))
     return lesser or len(_flagged_accounts(whole, settings)) < len(flagged)
