@@ -44,7 +44,9 @@ def build_untemplated_log(seed: int = 3) -> UntemplatedLog:
         preference = rng.dirichlet(np.full(SUBJECTS, 0.1))
         if number < WORKERS:
             rows += [_row(rng, number, s, "curl/8") for s in rng.choice(SUBJECTS, rng.poisson(60), p=queue)]
-            rows += [_row(rng, number, s, None) for s in rng.choice(SUBJECTS, COVER, p=preference)]
+            # Cover of one amount on all accounts would be a work queue itself.
+            cover = int(rng.integers(COVER // 2, COVER * 3 // 2, endpoint=True))
+            rows += [_row(rng, number, s, None) for s in rng.choice(SUBJECTS, cover, p=preference)]
         else:
             load, client = int(rng.lognormal(3.2, 1.0)) + 1, f"sdk/{number % 3}"
             rows += [_row(rng, number, s, client) for s in rng.choice(SUBJECTS, load, p=preference)]
