@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
+from test_sign_up import Ask, ask, hunted
 from typer.testing import CliRunner
 
-from signals.test_sign_up import Ask, ask, hunted
 from stillhunt import Config, ConfigError, OutputError
 from stillhunt.cli.app import app
 from stillhunt.live import DataFolder, Search, WatchDatabase
