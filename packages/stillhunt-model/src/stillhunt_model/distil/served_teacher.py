@@ -34,6 +34,9 @@ _END = re.compile(r"</s>|<\|?[\w.-]*(?:end|eot|eos)[\w.-]*\|?>", re.ASCII | re.I
 """How servers write the token that ends an answer."""
 
 
+# Nats that a log-probability of a teacher may have (judgement: wider than for a suspect, from whom something is
+# concluded; servers round, and write large numbers for tokens that they cut off)
+_LEAST_TAUGHT, _MOST_TAUGHT = LEAST_LOGPROB * 10, 0.01
 _NO_LOGPROBS = "it gives no log-probabilities"
 
 
@@ -192,7 +195,7 @@ def _kept_answer(content: bytes, *, with_tokens: bool) -> str:
     if with_tokens and (said is None or said.content is None or not all(one.top_logprobs for one in said.content)):
         raise MalformedAnswerError(_NO_LOGPROBS)
     spoken = said.content if with_tokens and said is not None and said.content is not None else []
-    if any(not LEAST_LOGPROB * 10 <= log.logprob <= 0.01 for one in spoken for log in one.top_logprobs):
+    if any(not _LEAST_TAUGHT <= log.logprob <= _MOST_TAUGHT for one in spoken for log in one.top_logprobs):
         raise MalformedAnswerError("it lies about its log-probabilities")
     tokens = [[_text_of(one), [[_text_of(other), other.logprob] for other in one.top_logprobs]] for one in spoken]
     return json.dumps([text, tokens])
