@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fcntl import LOCK_NB, LOCK_SH, flock
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pytest
 from test_sign_up import Ask, ask, hunted
@@ -21,8 +21,10 @@ from stillhunt.tools import DAY
 from stillhunt.watch.holds import add_hold, all_holds
 from stillhunt.watch.subject.copying import copy_holdings
 from stillhunt.watch.subject.holdings import account_holdings, erase_account
+from stillhunt_signals.outlets.telling import TellingLedger
+from stillhunt_signals.rules.saved import ChangeAuthor, LabelSubject, RuleLedger
 from stillhunt_signals.sign_up import held, registered
-from stillhunt_signals.sign_up.held import PUSHED_STAYS, erase_sign_ups, find_own_lines
+from stillhunt_signals.sign_up.held import CHAINED, PUSHED_STAYS, erase_sign_ups, find_own_lines
 from stillhunt_signals.sign_up.identifiers import NewCustomer, SignUpHasher
 from stillhunt_signals.sign_up.registered import SIGN_UPS_FILE, RegisteredSignUps, SignUp
 
@@ -105,6 +107,21 @@ def test_the_owner_gets_a_copy_of_their_sign_ups(search: Search, tmp_path: Path)
     rows = [json.loads(line) for line in (tmp_path / "copy" / "sign-ups.jsonl").read_text().splitlines()]
     assert [(row["at"] - NOW) // DAY for row in rows] == [1, 2, 6]
     assert set(rows[1]["hashes"]) == {"card", "mail", "address", "network"}
+
+
+def test_what_outlets_were_told_and_labels_are_listed_and_copied_and_stay(search: Search, tmp_path: Path) -> None:
+    author = ChangeAuthor("Eva", "a colleague asked", NOW)
+    for account, on in (("acct-ada", "account"), ("acct-bo", "account"), ("acct-ada", "client")):
+        RuleLedger(search.folder).put_label(cast("LabelSubject", on), account, "look", 3, author)
+    told = TellingLedger(search.folder.path)
+    for account in ("acct-ada", "acct-bo", "acct-ada"):
+        told._ledger.append({"event": "told", "outlet": "edge", "account_id": account, "value": account, "at": NOW})
+    for found in (account_holdings(search), erase_account(search).left):
+        shown = [(one.store, one.amount, one.stays) for one in found if one.store in ("outlets", "labels")]
+        assert shown == [("outlets", "2 lines", CHAINED), ("labels", "1 line", CHAINED)]
+    copied = copy_holdings(search, tmp_path / "copy")
+    assert (copied["outlets.jsonl"], copied["labels.jsonl"]) == (2, 1)
+    assert "acct-ada" not in (tmp_path / "copy" / "labels.jsonl").read_text()
 
 
 def test_files_of_pushed_signals_are_named_and_stay(search: Search, tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ class TellingLedger:
         with self._ledger.locked():
             return self._read_switches(self._ledger.entries())
 
+    def told_of(self, account: str) -> list[dict[str, Any]]:
+        """What outlets were told of an account, and of its end, in order."""
+        if not self._ledger.path.exists():
+            return []
+        with self._ledger.locked():
+            return [entry for entry in self._ledger.entries() if entry.get("account_id") == account]
+
     def reconcile(
         self, outlets: Mapping[str, Outlet], wanted: Mapping[str, Mapping[str, ToldDecision]], now: int
     ) -> Iterator[OutletChange]:

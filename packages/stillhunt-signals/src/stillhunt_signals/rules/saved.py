@@ -140,6 +140,11 @@ class RuleLedger:
                 found.setdefault((subject, value), set()).add(label)
         return {about: frozenset(labels) for about, labels in found.items()}
 
+    def labels_of(self, account: str) -> list[dict[str, Any]]:
+        """Entries that label an account, also those whose time is over, in order."""
+        found = [entry for entry in self.entries() if entry["kind"] == "label" and entry["on"] == "account"]
+        return [entry for entry in found if entry["value"] == self.hidden_name(account)]
+
     def hidden_name(self, name: str) -> str:
         """What an account or a card is called in the ledger: a keyed hash, whose key lies beside it."""
         return hmac.new(self._key, name.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""What sign-ups and pushed signals hold on one account; `stillhunt data subject` lists, copies and erases it."""
+"""What sign-ups, pushed signals and two ledgers hold on one account, for `stillhunt data subject`."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -9,23 +9,33 @@ from typing import BinaryIO
 from stillhunt.live import Hold, Holding, Search, hold_over
 from stillhunt.tools import DAY
 from stillhunt_signals.appending import iterate_whole_lines, lock_against_appending
+from stillhunt_signals.outlets.telling import LEDGER_FILE, TellingLedger
+from stillhunt_signals.rules.saved import RULES_LEDGER, RuleLedger
 from stillhunt_signals.sign_up.identifiers import SignUpHasher
 from stillhunt_signals.sign_up.registered import REMEMBERED_DAYS, SIGN_UPS_FILE, SignUp, parse_sign_up
 from stillhunt_signals.signals.declared import PUSHED_ENDINGS, declared_signals
 
 PUSHED_STAYS = "bodies of a webhook, where your settings put them: take those that name the account out of the file"
+CHAINED = "hashes chain its entries, so that nobody takes one out unseen; it stays as long as the folder"
 OwnLine = tuple[int, bytes, SignUp]
 """Where a line of the file begins, the line, and what it says."""
 
 
 def list_held_beside(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:
-    """The account's sign-ups, by the hold that keeps them, and the files of pushed signals, which are not searched.
+    """What the account has: sign-ups, by the hold that keeps them; what outlets were told; labels; and pushed signals.
 
-    Raises ConfigError: a signal is declared in a way that cannot be used.
+    Files of pushed signals are named and not searched. Raises ConfigError: a signal is declared in a way that cannot be
+    used, or a ledger was changed.
     """
     path = search.folder.path / SIGN_UPS_FILE
     if path.exists():
         yield from _iterate_sign_ups(path, search, holds)
+    told = TellingLedger(search.folder.path).told_of(search.account)
+    labels = RuleLedger(search.folder).labels_of(search.account)
+    for store, file, rows in (("outlets", LEDGER_FILE, told), ("labels", RULES_LEDGER, labels)):
+        if rows:
+            first, last = rows[0]["at"], rows[-1]["at"]
+            yield Holding(store, file, len(rows), "lines", first, last, stays=CHAINED, rows=rows)
     for signal in declared_signals(search.config):
         if signal.source.endswith(PUSHED_ENDINGS) and Path(signal.source).exists():
             yield Holding("pushed signals", signal.source, 0, "files", stays=PUSHED_STAYS)
