@@ -49,26 +49,27 @@ class Watched:
         self.times = self.sketches["timestamp"].cast(pa.int64())
         self.begin = int(pc.min(self.times).as_py())
 
-    def tables(self, end: int) -> dict[str, pa.Table]:
+    def tables(self, end: int, flagged_before: Iterable[str] = ()) -> dict[str, pa.Table]:
         """Case tables of a look: the requests of the trailing window.
 
         Args:
             end: end of the window, microseconds since 1970.
+            flagged_before: accounts that the look before flagged, as a watch hands them on.
         """
         inside = pc.and_(pc.greater_equal(self.times, end - WINDOW_DAYS * 24 * HOUR), pc.less(self.times, end))
-        return self._judged(self.sketches.filter(inside).combine_chunks())
+        return self._judged(self.sketches.filter(inside).combine_chunks(), flagged_before)
 
     def judged(self) -> dict[str, pa.Table]:
         """Case tables of the whole log."""
         return self._judged(self.sketches)
 
-    def _judged(self, sketches: pa.Table) -> dict[str, pa.Table]:
+    def _judged(self, sketches: pa.Table, flagged_before: Iterable[str] = ()) -> dict[str, pa.Table]:
         read = LocalDataset.of(sketches)
         linked = link_slices(read, self.config, Silent())
         candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, self.config)
         sliced = mark_own_phrases(read, linked.traffic, linked.sliced, candidates, linked.totals)
         tables = (linked.traffic, sliced, candidates)
-        return score_campaigns(*tables, self.customers, self.config, Silent(), linked.totals)[0]
+        return score_campaigns(*tables, self.customers, self.config, Silent(), linked.totals, list(flagged_before))[0]
 
 
 def _settled(sketches: Iterable[pa.Table]) -> pa.Table:

@@ -120,7 +120,7 @@ def test_who_is_set_apart_is_never_flagged_and_counts_as_a_stranger_to_nobody() 
 def test_whoever_was_flagged_stays_so_some_bits_below_the_floor() -> None:
     """The noise of one look moves nobody to and fro; evidence against does."""
     floor = float(np.log2(SETTINGS.flagged_probability / (1.0 - SETTINGS.flagged_probability)))
-    bits = np.array([floor - rules._STANDING_BITS + 0.01, floor - rules._STANDING_BITS - 0.01] * 2)
+    bits = np.array([floor - rules._STANDING_MEMBER_BITS + 0.01, floor - rules._STANDING_MEMBER_BITS - 0.01] * 2)
     probability = np.append(np.ones(20), 1.0 / (1.0 + np.exp2(-bits)))
     before = np.arange(24) >= 22
     assert flagged_members(probability, SETTINGS).tolist() == list(range(20))
