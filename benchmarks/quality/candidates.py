@@ -75,9 +75,8 @@ class WorldKind:
         """The world itself."""
         if self.generator != "first":
             size = CAMPAIGN_SIZES[self.seed % len(CAMPAIGN_SIZES)]  # all campaigns of one such world are of one size
-            return build_second_world(
-                SecondSpec(self.rung, self.accounts, self.days, self.seed, size, texts=self.texts)
-            )
+            texts = self.texts if self.generator == "texts" else None
+            return build_second_world(SecondSpec(self.rung, self.accounts, self.days, self.seed, size, texts=texts))
         sizes = CAMPAIGN_SIZES if self.rung else ()
         campaigns = tuple(CampaignSpec(self.rung, size, name=f"of{size}") for size in sizes)
         return build_world(WorldSpec(self.accounts, self.days, self.seed, campaigns))

@@ -17,6 +17,7 @@ from candidates import WorldKind, candidate_rows, candidate_schema
 from honest_worlds import SEEDS, report, world_kinds
 
 from stillhunt.base.config import Config
+from stillhunt.base.errors import InputError
 from stillhunt.base.schema import FAMILIES
 from stillhunt_lab.bench.measures import upper_bound
 
@@ -102,6 +103,13 @@ def test_seeds_are_taken_from_three_families_in_turn() -> None:
     assert all(kind.rung == 0 for kind in kinds)
     real = world_kinds([0, 0, 2], Path("texts.parquet"))
     assert [(kind.generator, kind.texts) for kind in real] == [("texts", Path("texts.parquet"))] * 2
+
+
+def test_only_worlds_of_real_texts_read_the_file_of_texts() -> None:
+    """Both were built from real texts once, and the same worlds counted twice."""
+    assert WorldKind(0, 1, 60, 4, "second", Path("no such file")).build().accounts.num_rows >= 60
+    with pytest.raises(InputError, match="no such file"):
+        WorldKind(0, 1, 60, 4, "texts", Path("no such file")).build()
 
 
 # Rows of candidates.

@@ -164,5 +164,45 @@ def test_members_of_one_request_have_their_share_too() -> None:
     assert template_lift(log, group_of(log, 5), 4) == pytest.approx(121.0)
 
 
+def lift_by_country(use: Array, country: Array) -> float:
+    """The lift of the first ten accounts, each with 40 requests, of which so many are in the template."""
+    log = with_accounts(log_with(use, 40 - use), country=country)
+    return template_lift(log, group_of(log, MEMBERS), 5)
+
+
+@pytest.mark.parametrize(("users", "language"), [(60, True), (15, False), (10, False), (4, False)])
+def test_what_most_of_a_country_writes_is_its_language_and_no_template(users: int, language: bool) -> None:
+    """Others who use it a lot are counted where they live beside the members and are twice as many.
+
+    Fewer of them may be the part of an operation that the search left out.
+    """
+    use = np.r_[np.full(MEMBERS + users, 30), np.zeros(400, np.int64)]
+    speakers = np.r_[np.full(MEMBERS + users + 20, 7), np.full(380, 3)]
+    spread = np.arange(len(use)) % 5
+    everywhere = lift_by_country(use, spread)
+    assert lift_by_country(use, np.full(len(use), -1)) == pytest.approx(everywhere, rel=0.1)
+    assert everywhere > 10_000
+    if language:
+        assert lift_by_country(use, speakers) < 2.0
+    elif users <= MEMBERS:
+        assert lift_by_country(use, speakers) == pytest.approx(everywhere, rel=0.05)
+    else:
+        assert 50 < lift_by_country(use, speakers) < 0.5 * everywhere
+
+
+def test_a_template_that_only_the_members_use_is_no_language_of_their_country() -> None:
+    use = np.r_[np.full(MEMBERS, 30), np.zeros(400, np.int64)]
+    speakers = np.r_[np.full(MEMBERS, 7), np.full(400, 3)]
+    assert lift_by_country(use, speakers) == pytest.approx(lift_by_country(use, np.full(len(use), -1)))
+
+
+def test_casual_users_are_those_of_the_members_countries() -> None:
+    """Two of 40 requests of each neighbour hold the phrases, and none of the rest of the world's."""
+    use = np.r_[np.full(MEMBERS, 40), np.full(20, 2), np.zeros(980, np.int64)]
+    neighbours = np.r_[np.full(MEMBERS + 20, 7), np.full(980, 3)]
+    assert lift_by_country(use, np.full(len(use), -1)) == pytest.approx(40_001 / 41)
+    assert lift_by_country(use, neighbours) < 30.0
+
+
 def test_untemplated_groups_have_no_phrases() -> None:
     assert finding_of(PHRASES_KIND, RARE, untemplated_group(RARE, np.arange(MEMBERS))) is None

@@ -39,9 +39,10 @@ class Accounts:
         return int(np.count_nonzero(self.background))
 
     @cached_property
-    def background_requests(self) -> int:
-        """Requests of the background sample in the log."""
-        return int(self.requests[self.background].sum())
+    def background_requests(self) -> Ints:
+        """Requests of the background sample in the log, by country plus one; first those of unknown country."""
+        seen, home = self.background, self.country + 1
+        return np.bincount(home[seen], self.requests[seen], int(home.max(initial=0)) + 1).astype(np.int64)
 
     def comparison_weight(self, members: Ints) -> float:
         """Accounts outside a group for which each comparison account stands; 1 where the sample holds all accounts."""

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.arrays import Floats
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema import SLICE_PARAMETERS
+from stillhunt.score.context.accounts import Accounts
 from stillhunt.score.context.candidate import Candidate
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CAPS, CandidateCase, Finding
@@ -69,6 +70,14 @@ class PhraseMixtureParameters(NamedTuple):
 P = read_parameters(PhraseMixtureParameters, "score.phrase_mixture")
 
 
+# Requests of the usual share that are added to each country's (of a country with fewer, no share is known)
+_COUNTRY_REQUESTS = 100.0
+_COUNTRY_ACCOUNTS = 5.0  # The same of accounts
+# Doublings, over everywhere, of the users of a template among the customers in the members' countries, from which it is
+# a language (seen: languages of four honest worlds 2.0 to 4.5, campaigns of three worlds below 0)
+_REGIONAL_BITS = 2.0
+
+
 def phrase_bits(case: CandidateCase) -> tuple[float, float, float]:
     """Bits of the phrase mixture, the held-out bits behind them, and how much more often members use the template."""
     candidate = case.candidate
@@ -100,7 +109,8 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     """Share of the members' traffic in the candidate's clusters over the share of casual users' traffic.
 
     Accounts that use the template a lot without being members (pipelines with the same wording) are left out: they
-    belong neither to the background nor to the group.
+    belong neither to the background nor to the group. But where most users of it live where the members do, it is
+    no template but a language, and everybody counts who speaks it there.
 
     Args:
         min_slice_requests: requests in the clusters from which an account uses the template a lot.
@@ -118,18 +128,53 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     is_member = np.zeros(accounts.count, bool)
     is_member[candidate.accounts] = True
     member = is_member[owners]
-    outside = accounts.background[owners] & ~member
-    heavy = outside & (inside >= min_slice_requests)
-    own_background = candidate.accounts[accounts.background[candidate.accounts]]
-    aside = accounts.requests[own_background].sum() + accounts.requests[owners[heavy]].sum()
-    total = accounts.background_requests - aside
-    casual = (float(inside[outside & ~heavy].sum()) + 1.0) / (float(total) + 1.0)
+    outside = np.flatnonzero(accounts.background[owners] & ~member)
+    casual = _casual_share(accounts, owners[outside], inside[outside], candidate.accounts, min_slice_requests)
     of_member = np.zeros(len(candidate.accounts))
     of_member[np.searchsorted(candidate.accounts, owners[member])] = inside[member]
     share = of_member / np.maximum(accounts.requests[candidate.accounts], 1)
     # Of a whole, some accounts may be known by their bare questions alone.
     own = float(np.median(share[share > 0.0] if candidate.has_untemplated and share.any() else share))
     return max(own / casual, 1.0)
+
+
+def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints, heavy_use: int) -> float:
+    """Share of casual users' traffic in the clusters; of all users', where the clusters are the language of a country.
+
+    Args:
+        users: other accounts that use the clusters.
+        inside: requests of each in them.
+        heavy_use: requests from which an account is no casual user.
+    """
+    own, heavy = members[accounts.background[members]], inside >= heavy_use
+    casual = _share_of_traffic(accounts, users[~heavy], inside[~heavy], np.append(own, users[heavy]), members)
+    if not len(users):
+        return casual
+    # Who else speaks a language lives where the members do, and there are more of them than of any group.
+    home, overall = accounts.country + 1, len(users) / accounts.background_count
+    residents = np.bincount(home[accounts.background], minlength=len(accounts.background_requests))
+    speakers = np.bincount(home[users], minlength=len(residents)) + _COUNTRY_ACCOUNTS * overall
+    nearby = float((speakers / (residents + _COUNTRY_ACCOUNTS))[home[members]].mean())
+    outnumbered = len(users) * accounts.comparison_weight(members) / len(members) - 1.0
+    language = float(np.clip(np.log2(nearby / overall) / _REGIONAL_BITS, 0.0, 1.0) * np.clip(outnumbered, 0.0, 1.0))
+    everybody = _share_of_traffic(accounts, users, inside, own, members)
+    return float(casual ** (1.0 - language) * everybody**language)
+
+
+def _share_of_traffic(accounts: Accounts, users: Ints, inside: Floats, aside: Ints, members: Ints) -> float:
+    """Share of other customers' traffic in the clusters: of all, or of those in the members' countries if it is higher.
+
+    Args:
+        users: other accounts that use the clusters.
+        inside: requests of each in them.
+        aside: accounts of the background sample that are not compared.
+    """
+    home, sent = accounts.country + 1, accounts.background_requests
+    sent = sent - np.bincount(home[aside], accounts.requests[aside], len(sent))
+    used = np.bincount(home[users], inside, len(sent))
+    overall = (float(used.sum()) + 1.0) / (float(sent.sum()) + 1.0)
+    by_country = (used + _COUNTRY_REQUESTS * overall) / (sent + _COUNTRY_REQUESTS)
+    return max(overall, float(by_country[home[members]].mean()))
 
 
 def count_template_users(log: ScoredLog, candidate: Candidate) -> int:
