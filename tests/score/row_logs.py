@@ -45,7 +45,7 @@ def log_of_rows(
     order = np.lexsort((np.arange(len(account)), time, account))
     rows = len(account)
     given: dict[str, Any] = {name: pa.nulls(rows, TRAFFIC.arrow.field(name).type) for name in TRAFFIC.names}
-    for name in ("conduct", "origin_file", "words", "origin_row"):
+    for name in ("conduct", "origin_file", "words", "origin_row", "script"):
         given[name] = np.zeros(rows, np.int64)
     given["topic_words"] = [[]] * rows
     given |= {"source": pa.repeat("default", rows), "model": pa.repeat("large", rows), "conversation": np.arange(rows)}

@@ -182,6 +182,7 @@ def _requests(rng: np.random.Generator, story: Story, owner: Array, ids: list[st
         words=np.where(later, 8, 30),
         topic_words=_rare_words(story, owner),
         origin_row=np.arange(rows),
+        script=np.ones(rows, np.int64),
     )
     traffic = TRAFFIC.build(**columns)
     sliced = sliced_table(

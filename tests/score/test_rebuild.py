@@ -36,7 +36,7 @@ CASES: dict[str, tuple[Story | Linked, Config]] = {
     "act": (CLEAR, Config()),
     "act by a narrow margin": (Story(linked=True, bursts=True, even_volume=False, seed=5), Config()),
     "capped hard": (CLEAR, settings(score={"family_cap_bits": {"content": 1.5, "queue": 2.5}, "linkage_cap_bits": 1})),
-    "held back": (CLEAR, settings(score={"false_campaigns_per_month": 1e-9})),
+    "held back": (CLEAR, settings(score={"false_campaigns_per_month": 1e-15})),
     "open customer": (Story(linked=True, bursts=True, organisation="org-1"), Config()),
     "repeats": (Story(linked=True, bursts=True, repeated=0.6), settings(score={"prior_bits": 0.0})),
     "posing": (POSING, Config()),
@@ -273,7 +273,7 @@ def test_a_verdict_none_for_too_few_members_stands_on_its_row() -> None:
         {"score": {"linkage_cap_bits": 1.0}},
         {"score": {"prior_bits": -8.0}},
         {"score": {"flagged_probability": 1 - 1e-12}},
-        {"score": {"false_campaigns_per_month": 1e-9}},
+        {"score": {"false_campaigns_per_month": 1e-15}},
         {"resolve": {"min_accounts": 50}},
     ],
 )
@@ -353,7 +353,7 @@ def test_what_stands_of_the_look_before_follows_from_the_rows(count: int, again:
 
 
 def test_what_no_longer_stands_for_another_reason_follows_from_the_rows() -> None:
-    held_back = settings(score=below_act() | {"false_campaigns_per_month": 1e-9})
+    held_back = settings(score=below_act() | {"false_campaigns_per_month": 1e-15})
     assert standing_differences(held_back, *CLEAR.names()) == ("review", [])
 
 

@@ -26,6 +26,7 @@ _DEFAULTS: dict[str, Any] = {
     "topic_words": [],
     "conduct": 0,
     "words": 9,
+    "script": 1,
     "origin_file": 0,
     "origin_row": 0,
     "topic": -1,

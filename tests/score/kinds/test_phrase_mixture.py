@@ -16,11 +16,16 @@ from stillhunt.score.evidence.kinds.phrase_mixture import PHRASES_KIND, template
 MEMBERS = 10
 
 
-def log_with(use: Array, outside: Array) -> ScoredLog:
-    """Accounts with so many requests in content cluster 0, and so many outside any."""
+def log_with(use: Array, outside: Array, script: Array | None = None) -> ScoredLog:
+    """Accounts with so many requests in content cluster 0, and so many outside any; `script`: of each account."""
     account = np.repeat(np.arange(len(use)), use + outside)
     place = np.arange(len(account)) - np.searchsorted(account, account)
-    return log_of_rows(account, np.arange(len(account)), cluster=np.where(place < use[account], 0, -1))
+    return log_of_rows(
+        account,
+        np.arange(len(account)),
+        cluster=np.where(place < use[account], 0, -1),
+        script=np.ones(len(account), np.int64) if script is None else script[account],
+    )
 
 
 def found_in(log: ScoredLog, content: float | Array, members: int = MEMBERS) -> Finding:
@@ -188,6 +193,14 @@ def test_what_most_of_a_country_writes_is_its_language_and_no_template(users: in
         assert lift_by_country(use, speakers) == pytest.approx(everywhere, rel=0.05)
     else:
         assert 50 < lift_by_country(use, speakers) < 0.5 * everywhere
+
+
+@pytest.mark.parametrize(("script", "language"), [(5, True), (1, False)])
+def test_a_script_tells_a_language_where_countries_do_not(script: int, language: bool) -> None:
+    """Who writes in it lives everywhere, as do all others, who write in Latin letters."""
+    use = np.r_[np.full(MEMBERS + 60, 30), np.zeros(400, np.int64)]
+    log = with_accounts(log_with(use, 40 - use, np.where(use, script, 1)), country=np.arange(len(use)) % 5)
+    assert (template_lift(log, group_of(log, MEMBERS), 5) < 2.0) == language
 
 
 def test_a_template_that_only_the_members_use_is_no_language_of_their_country() -> None:

@@ -30,7 +30,7 @@ _TABLES = read_tables("tables_of_rooms.toml")
 REQUESTS = _TABLES["requests"]
 ACCOUNTS = _TABLES["accounts"]
 SKETCHES = _TABLES["sketches"]
-UNJUDGED = ("account_key", "request_key", "phrases", "system_phrases", "asn", "channel", "content_hash", "script")
+UNJUDGED = ("account_key", "request_key", "phrases", "system_phrases", "asn", "channel", "content_hash")
 """Columns of the sketches that the search reads and nobody after it."""
 _REPEATED = (
     *("source", "account_id", "organization_id", "model", "network", "ip_kind", "country", "user_agent"),

@@ -13,6 +13,8 @@ from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.customers import Customers
 from stillhunt.score.context.requests import Requests
 
+_LATIN = 1  # Code of the Latin script, as SKETCHES.script has it; 0 is a text without letters
+
 
 @dataclass(frozen=True)
 class Accounts:
@@ -39,9 +41,18 @@ class Accounts:
         return int(np.count_nonzero(self.background))
 
     @cached_property
+    def speakers(self) -> Ints:
+        """Who may share a language: a number for each script but Latin, and for the country of who writes that.
+
+        0 where neither is known. Misleads: languages that share a script, or a country, are one.
+        """
+        script = commonest(self.log.account, self.log.numbers("script").astype(np.int64), self.count)
+        return np.where(script > _LATIN, int(self.country.max(initial=0)) + 1 + script, self.country + 1)
+
+    @cached_property
     def background_requests(self) -> Ints:
-        """Requests of the background sample in the log, by country plus one; first those of unknown country."""
-        seen, home = self.background, self.country + 1
+        """Requests of the background sample in the log, by what `speakers` says of their accounts."""
+        seen, home = self.background, self.speakers
         return np.bincount(home[seen], self.requests[seen], int(home.max(initial=0)) + 1).astype(np.int64)
 
     def comparison_weight(self, members: Ints) -> float:

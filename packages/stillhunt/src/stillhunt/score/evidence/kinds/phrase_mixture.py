@@ -151,7 +151,7 @@ def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints
     if not len(users):
         return casual
     # Who else speaks a language lives where the members do, and there are more of them than of any group.
-    home, overall = accounts.country + 1, len(users) / accounts.background_count
+    home, overall = accounts.speakers, len(users) / accounts.background_count
     residents = np.bincount(home[accounts.background], minlength=len(accounts.background_requests))
     speakers = np.bincount(home[users], minlength=len(residents)) + _COUNTRY_ACCOUNTS * overall
     nearby = float((speakers / (residents + _COUNTRY_ACCOUNTS))[home[members]].mean())
@@ -169,7 +169,7 @@ def _share_of_traffic(accounts: Accounts, users: Ints, inside: Floats, aside: In
         inside: requests of each in them.
         aside: accounts of the background sample that are not compared.
     """
-    home, sent = accounts.country + 1, accounts.background_requests
+    home, sent = accounts.speakers, accounts.background_requests
     sent = sent - np.bincount(home[aside], accounts.requests[aside], len(sent))
     used = np.bincount(home[users], inside, len(sent))
     overall = (float(used.sum()) + 1.0) / (float(sent.sum()) + 1.0)
