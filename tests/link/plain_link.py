@@ -320,13 +320,10 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     rows = coded.rows
     frequency = np.bincount(coded.word, minlength=BUCKETS)
     telling = (frequency >= RAREST) & (frequency <= max(COMMONEST * rows, RAREST))
-    keep = telling[coded.word] & ~_wrapper_words(coded, clusters) & ~_own_wording(coded, clusters)
-    row = coded.word_row[keep]
-    used, word = np.unique(coded.word[keep], return_inverse=True)
-    weight = np.rint(16 * np.log2(rows / np.maximum(frequency[used], 1))).astype(np.int64)
-    offsets = np.searchsorted(row, np.arange(rows + 1))
-    square = np.bincount(row, weights=(weight[word] ** 2).astype(np.float64), minlength=rows)
-    weights = np.rint(256 * weight[word] / np.sqrt(np.maximum(square[row], 1.0))).astype(np.int64)
+    learned = telling[coded.word] & ~_wrapper_words(coded, clusters)
+    learned &= ~_own_wording(coded, clusters, np.ones(rows, bool))
+    used = np.unique(coded.word[learned])
+    offsets, word, weights = _telling_words(coded, learned, used, frequency)
     topics = np.full(rows, NO_TOPIC, np.int64)
     known = np.flatnonzero(np.diff(offsets) >= MIN_WORDS)
     if len(known) < TOPICS:
@@ -341,9 +338,23 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     for _ in range(ITERATIONS):
         projected = word_vectors(offsets, word, weights, basis, sample)
         basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
+    centres = _centres(request_vectors(offsets, word, weights, basis)[sample])
+    # A request shows its topic without what stands in most of its account's requests that are worded, too.
+    shows = learned & ~_own_wording(coded, clusters, ~unworded(coded))
+    offsets, word, weights = _telling_words(coded, shows, used, frequency)
+    known = np.flatnonzero(np.diff(offsets) >= MIN_WORDS)
     vectors = request_vectors(offsets, word, weights, basis)
-    topics[known] = nearest_topics(_unit_rows(vectors[known]), _centres(vectors[sample]))
+    topics[known] = nearest_topics(_unit_rows(vectors[known]), centres)
     return topics
+
+
+def _telling_words(coded: Coded, keep: Flags, used: Ints, frequency: Ints) -> tuple[Ints, Ints, Ints]:
+    """Where each request's kept words begin, their codes among those in use, and weights."""
+    row, word = coded.word_row[keep], np.searchsorted(used, coded.word[keep])
+    weight = np.rint(16 * np.log2(coded.rows / np.maximum(frequency[used], 1))).astype(np.int64)
+    square = np.bincount(row, weights=(weight[word] ** 2).astype(np.float64), minlength=coded.rows)
+    weights = np.rint(256 * weight[word] / np.sqrt(np.maximum(square[row], 1.0))).astype(np.int64)
+    return np.searchsorted(row, np.arange(coded.rows + 1)), word, weights
 
 
 def _mixed(words: Ints, seed: int) -> Hashes:
@@ -366,22 +377,41 @@ def _telling_key(words: tuple[int, ...], seed: int) -> int:
     return total ^ (total >> 31)
 
 
-def worded(coded: Coded) -> Flags:
-    """True for the accounts with a phrase in most of their prompts, three at least."""
+def wordings(coded: Coded) -> set[tuple[int, int]]:
+    """Account and phrase where the phrase stands in most of the account's prompts, three at least."""
     prompts = Counter(coded.account[coded.first_occurrence].tolist())
     inside = coded.first_occurrence[coded.phrase_row]
     pairs = zip(coded.account[coded.phrase_row[inside]].tolist(), coded.phrase[inside].tolist(), strict=True)
-    found = {a for (a, _), times in Counter(pairs).items() if times >= max(MIN_PROMPTS, WORDING_RATE * prompts[a])}
-    return np.isin(np.arange(len(coded.account_ids)), list(found))
+    return {
+        pair for pair, times in Counter(pairs).items() if times >= max(MIN_PROMPTS, WORDING_RATE * prompts[pair[0]])
+    }
 
 
-def _own_wording(coded: Coded, clusters: Clusters) -> Flags:
-    """True for each (request, word) outside clusters whose word stands in most such requests of its worded account."""
+def worded(coded: Coded) -> Flags:
+    """True for the accounts with a wording of their own."""
+    return np.isin(np.arange(len(coded.account_ids)), [account for account, _ in wordings(coded)])
+
+
+def unworded(coded: Coded) -> Flags:
+    """True for the requests that have no phrase of their account's wording, where it has one."""
+    found, own = worded(coded)[coded.account], wordings(coded)
+    for row, phrase in zip(coded.phrase_row.tolist(), coded.phrase.tolist(), strict=True):
+        if (int(coded.account[row]), phrase) in own:
+            found[row] = False
+    return found
+
+
+def _own_wording(coded: Coded, clusters: Clusters, looked_at: Flags) -> Flags:
+    """True for each (request, word) outside clusters whose word stands in most requests of its worded account there.
+
+    `looked_at`: requests among which it must.
+    """
     alone = (clusters.of_request < 0) & worded(coded)[coded.account]
-    prompts = Counter(coded.account[alone & coded.first_occurrence].tolist())
+    told = alone & coded.first_occurrence & looked_at
+    prompts = Counter(coded.account[told].tolist())
     outside = alone[coded.word_row]
     pairs = list(zip(coded.account[coded.word_row].tolist(), coded.word.tolist(), strict=True))
-    counts = Counter(pair for n, pair in enumerate(pairs) if outside[n] and coded.first_occurrence[coded.word_row[n]])
+    counts = Counter(pair for n, pair in enumerate(pairs) if told[coded.word_row[n]])
     own = {pair for pair, times in counts.items() if times >= max(MIN_QUESTIONS, WORDING_RATE * prompts[pair[0]])}
     return outside & np.array([pair in own for pair in pairs], bool)
 
@@ -506,6 +536,8 @@ def _one_label(
 
 UntemplatedRows = dict[tuple[int, int, str], list[int]]
 """(account, request style, client; empty where several or none is known) -> requests of the untemplated slice."""
+BESIDE = "\n\n"
+"""Behind the client of a slice that lacks its account's wording."""
 
 
 def untemplated_slices(sketches: pa.Table, coded: Coded, of_request: Ints, topics: Ints) -> UntemplatedRows:
@@ -521,16 +553,19 @@ def untemplated_slices(sketches: pa.Table, coded: Coded, of_request: Ints, topic
     agent, print_ = (pc.fill_null(sketches[name], "").to_pylist() for name in ("user_agent", "tls_fingerprint"))
     untemplated = np.flatnonzero((of_request < 0) & coded.single_turn).tolist()
     shown = {row for row in untemplated if coded.first_occurrence[row] and topics[row] >= 0}
-    by_client: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+    lacking = unworded(coded)
+    own_worded = Counter(int(coded.account[row]) for row in shown if not lacking[row])
+    by_client: defaultdict[tuple[int, int, bool, str], list[int]] = defaultdict(list)
     for row in untemplated:
-        client = f"{agent[row]}\n{print_[row]}" if agent[row] or print_[row] else ""
-        by_client[int(coded.account[row]), request_style[row], client].append(row)
+        client, account = f"{agent[row]}\n{print_[row]}" if agent[row] or print_[row] else "", int(coded.account[row])
+        beside = bool(lacking[row]) and own_worded[account] >= MIN_QUESTIONS
+        by_client[account, request_style[row], beside, client].append(row)
     # What is sent without a known client is a pile of its own, and counts as one of the clients.
     large = {key for key, own in by_client.items() if len(shown.intersection(own)) >= MIN_QUESTIONS}
-    background = {key for key in large if sum(other[:2] == key[:2] for other in large) > MAX_CLIENTS}
+    background = {key for key in large if sum(other[:3] == key[:3] for other in large) > MAX_CLIENTS}
     slices: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
     for key, own in by_client.items():
-        slices[key if key in large - background else (*key[:2], "")] += own
+        slices[key[0], key[1], (key[3] if key in large - background else "") + BESIDE * key[2]] += own
     return {key: sorted(own) for key, own in sorted(slices.items()) if len(shown.intersection(own)) >= MIN_QUESTIONS}
 
 

@@ -110,7 +110,8 @@ def assert_same_clusters(found: Clusters, shared_phrases: SharedPhrases, known: 
     assert found.count == clusters.count
     assert found.of_known[shared_phrases.shared_of >= 0].tolist() == clusters.of_phrase.tolist()
     assert (found.of_known[shared_phrases.shared_of < 0] == -1).all()
-    noted = rows_of(found.rows, "known", "cluster", "matched")
+    noted = rows_of(found.rows, "known", "unworded", "cluster", "matched")
+    assert noted["unworded"].to_pylist() == plain.unworded(coded).astype(int).tolist()
     assert noted["cluster"].to_pylist() == clusters.of_request.tolist()
     assert noted["matched"].to_pylist() == np.bincount(clusters.row, minlength=coded.rows).tolist()
     place = {phrase: code for code, phrase in enumerate(known)}

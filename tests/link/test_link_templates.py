@@ -225,6 +225,31 @@ def test_topics_follow_the_words(wording: int) -> None:
     assert np.array_equal(topics, again)
 
 
+def test_a_wording_in_part_of_the_requests_shows_no_topic_there() -> None:
+    """Four of forty accounts word six of ten requests; no word of it stands in most of all that they ask."""
+    rng = np.random.default_rng(8)
+    subject, worded = rng.integers(0, 40, 2_400), np.arange(2_400) // 40 % 5 < 3
+    prompts = []
+    for n, s in enumerate(subject.tolist()):
+        worded[n] &= n % 40 < 4
+        own = 9_000 + n % 40 * 20 + np.flatnonzero(rng.random(20) < 0.7)
+        words = {*(s * 12 + rng.integers(0, 12, 8)).tolist(), *(own.tolist() if worded[n] else [])}
+        phrases = [100 + n % 40] if worded[n] else []
+        prompts.append({"account_id": f"a{n % 40:02d}", "phrases": phrases, "topic_words": sorted(words)})
+    table = sketches_of(prompts)
+    log = index_requests(parted(table, 3), seed=0)
+    shared_phrases = find_shared_phrases(log)
+    assert shared_phrases.worded.tolist() == [True] * 4 + [False] * 36
+    found = rows_of(topics_of(log, content_clusters(shared_phrases, log.accounts), shared_phrases), "topic", "unworded")
+    number = [int(i[1:]) for i in table["request_id"].to_pylist()]
+    assert found["unworded"].to_pylist() == (~worded & (np.arange(2_400) % 40 < 4))[number].astype(int).tolist()
+    counts = np.zeros((40, 64), np.int64)
+    topics, truth, told = found["topic"].to_numpy(), subject[number], worded[number]
+    known = ~told & (topics >= 0)
+    np.add.at(counts, (truth[known], topics[known]), 1)
+    assert np.mean(topics[told] == counts.argmax(axis=1)[truth[told]]) > 0.75
+
+
 def keys_of(lists: list[list[int]]) -> np.ndarray:
     """Keys by which the sample of topics is drawn, with seed 0."""
     begins = np.cumsum([0, *(len(one) for one in lists)]).astype(np.int32)

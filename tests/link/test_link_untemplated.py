@@ -15,8 +15,11 @@ from stillhunt.base.progress import Silent
 from stillhunt.base.schema import LINKS
 from stillhunt.link import link_slices
 from stillhunt.link.requests.index_requests import index_requests
+from stillhunt.link.template_groups import links_table
 from stillhunt.link.topics.topics import NO_TOPIC, TOPICS
+from stillhunt.link.workload.operators import Operator
 from stillhunt.link.workload.untemplated_slices import (
+    BESIDE_WORDING,
     SLICE_COLUMNS,
     UntemplatedSlices,
     cut_untemplated,
@@ -32,15 +35,21 @@ def questions(account: str, count: int, **columns: Any) -> list[Prompt]:
     return [{"account_id": account, "timestamp": n // 2 * DAY + n, "turn": 0, **columns} for n in range(count)]
 
 
-def noted(prompts: list[Prompt], clusters: list[int] | None = None, topics: list[int] | None = None) -> pa.Table:
+def noted(
+    prompts: list[Prompt],
+    clusters: list[int] | None = None,
+    topics: list[int] | None = None,
+    unworded: list[int] | None = None,
+) -> pa.Table:
     """Prompts in canonical order, ready to be cut; request n is about topic n modulo the number of topics."""
     log = index_requests(parted(sketches_of(prompts), 1), seed=0)
-    names = [name for name in (*SLICE_COLUMNS, "request_id") if name not in ("cluster", "topic")]
+    names = [name for name in (*SLICE_COLUMNS, "request_id") if name not in ("cluster", "topic", "unworded")]
     found = log.rows.gather(lambda table, _: table, pa.schema([(n, TYPES[n]) for n in names]), None, names)
     rows = len(prompts)
     cluster = pa.array([-1] * rows if clusters is None else clusters, pa.int32())
     topic = pa.array([n % TOPICS for n in range(rows)] if topics is None else topics, pa.int8())
-    return found.append_column("cluster", cluster).append_column("topic", topic)
+    lacking = pa.array([0] * rows if unworded is None else unworded, pa.uint8())
+    return found.append_column("cluster", cluster).append_column("topic", topic).append_column("unworded", lacking)
 
 
 def cut(prompts: list[Prompt]) -> UntemplatedSlices:
@@ -85,6 +94,42 @@ def test_rare_clients_are_gathered() -> None:
     assert (
         cut_untemplated(noted([*questions("a", 10, user_agent="main"), *few[:7]]), np.ones(0, bool)).of_request >= 0
     ).sum() == 10
+
+
+@pytest.mark.parametrize("client", ["x/1", None])
+@pytest.mark.parametrize(("worded", "sizes"), [(LEAST, [8, 12]), (LEAST - 1, [19])])
+def test_what_an_account_asks_beside_its_own_wording_is_another_slice(
+    worded: int, sizes: list[int], client: str | None
+) -> None:
+    """Cover traffic may come from the client of the harvest. Where hardly anything is worded, it is one slice."""
+    prompts = questions("a", worded + 12, user_agent=client)
+    table = LocalDataset.of(noted(prompts, unworded=[0] * worded + [1] * 12))
+    found = untemplated_slices(table, np.ones(0, bool))
+    by_size = dict(zip(found.size.tolist(), found.beside.tolist(), strict=True))
+    assert sorted(by_size) == sizes
+    assert by_size[sizes[-1]] == (len(sizes) == 2)
+    assert not by_size[sizes[0]] or len(sizes) == 1
+
+
+def test_a_group_of_what_is_asked_beside_wordings_is_of_another_search() -> None:
+    """So it is not joined with what the same accounts word."""
+    log = index_requests(parted(sketches_of([q for name in "abcd" for q in questions(name, 1)]), 1), seed=0)
+    size, client = np.full(4, LEAST), np.array([0, -1, 1, 1])
+    slices = UntemplatedSlices(
+        np.arange(4),
+        size * 0,
+        client,
+        size,
+        size,
+        np.zeros((2, 4, TOPICS), np.int64),
+        ("x/1\n", f"x/1\n{BESIDE_WORDING}"),
+    )
+    groups = [
+        Operator(0, 0, np.array(own), np.ones(len(own), bool), np.ones(len(own)), np.ones(len(own)), 4)
+        for own in ([0, 1, 2], [1, 2, 3])
+    ]
+    links = links_table(log, [], slices, groups, np.arange(4), 0)
+    assert links["search"].to_pylist() == [-1] * 3 + [-2] * 3
 
 
 @pytest.mark.parametrize("clients", [MAX_CLIENTS, MAX_CLIENTS + 1, 12])

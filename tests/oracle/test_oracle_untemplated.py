@@ -41,6 +41,7 @@ LEAST, MAX_CLIENTS = 8, 3
 steady = settings(derandomize=True, deadline=None, max_examples=examples(25))
 fewer = settings(derandomize=True, deadline=None, max_examples=examples(15))
 DAY = 86_400_000_000
+BESIDE = "\n\n"
 KINDS = ("", "a/1", "b/2", "c/3", "d/4")
 
 
@@ -174,14 +175,15 @@ def test_client_bits_leave_each_member_out(untemplated: UntemplatedSlices, drawn
     np.testing.assert_allclose(got, expected, atol=1e-9)
 
 
-Row = tuple[int, int, int, bool, int, int, int, int, int]
+Row = tuple[int, int, int, bool, int, int, int, int, int, bool]
 
 
 @st.composite
 def logs(draw: DrawFn) -> list[Row]:
-    """Account, parameters set, client, first occurrence, fold, topic, cluster, day and conversation of each request."""
+    """Account, parameters, client, first occurrence, fold, topic, cluster, day, conversation, lack of a wording."""
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     accounts, clients = draw(st.integers(1, 3)), draw(st.integers(1, len(KINDS)))
+    lacking = rng.choice([0.0, 0.5, 0.9], accounts)
     owner = [account for account in range(accounts) for _ in range(draw(st.integers(0, 90)))]
     return [
         (
@@ -194,6 +196,7 @@ def logs(draw: DrawFn) -> list[Row]:
             int(rng.integers(-8, 2)),
             int(rng.integers(0, 5)),
             int(rng.integers(0, 900)),
+            bool(rng.random() < lacking[account]),
         )
         for account in owner
     ]
@@ -204,23 +207,25 @@ def plain_slices(rows: list[Row]) -> dict[tuple[int, int, str], list[int]]:
     conversations = Counter(row[8] for row in rows)
     untemplated = [n for n, row in enumerate(rows) if row[6] < 0 and conversations[row[8]] == 1]
     counted = {n for n in untemplated if rows[n][3] and rows[n][5] >= 0}
-    by_client: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
+    worded = Counter(rows[n][0] for n in counted if not rows[n][9])
+    by_client: defaultdict[tuple[int, int, bool, str], list[int]] = defaultdict(list)
     for n in untemplated:
-        by_client[rows[n][0], rows[n][1], KINDS[rows[n][2]]].append(n)
+        beside = rows[n][9] and worded[rows[n][0]] >= LEAST
+        by_client[rows[n][0], rows[n][1], beside, KINDS[rows[n][2]]].append(n)
     # What is sent without a known client is a pile of its own, and counts as one of the clients.
     large = {key for key, own in by_client.items() if len(counted.intersection(own)) >= LEAST}
-    background = {key for key in large if sum(other[:2] == key[:2] for other in large) > MAX_CLIENTS}
+    background = {key for key in large if sum(other[:3] == key[:3] for other in large) > MAX_CLIENTS}
     slices: defaultdict[tuple[int, int, str], list[int]] = defaultdict(list)
     for key, own in by_client.items():
-        slices[key if key in large - background else (*key[:2], "")] += own
+        slices[key[0], key[1], (key[3] if key in large - background else "") + BESIDE * key[2]] += own
     return {key: sorted(own) for key, own in slices.items() if len(counted.intersection(own)) >= LEAST}
 
 
 @steady
 @given(logs())
 def test_untemplated_slices(rows: list[Row]) -> None:
-    columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0, np.int64)] * 9
-    account, request_style, client, first_occurrence, fold, topic, cluster, day, conversation = columns
+    columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0, np.int64)] * 10
+    account, request_style, client, first_occurrence, fold, topic, cluster, day, conversation, unworded = columns
     _, place, count = np.unique(conversation, return_inverse=True, return_counts=True)
     noted = pa.table(
         {
@@ -232,6 +237,7 @@ def test_untemplated_slices(rows: list[Row]) -> None:
             "topic": topic.astype(np.int8),
             "timestamp": pa.array(day * DAY, pa.int64()).cast(TIMESTAMP),
             "request_style": request_style.astype(np.int8),
+            "unworded": unworded.astype(np.uint8),
             "user_agent": pa.array([KINDS[c] or None for c in client.tolist()], pa.string()),
             "tls_fingerprint": pa.nulls(len(rows), pa.string()),
         }
@@ -242,7 +248,9 @@ def test_untemplated_slices(rows: list[Row]) -> None:
     found = {}
     for number in range(len(got.account)):
         code = int(got.client[number])
-        name = got.names[code].removesuffix("\n") if code >= 0 else ""
+        text = got.names[code] if code >= 0 else ""
+        name = text.removesuffix(BESIDE).removesuffix("\n") + BESIDE * text.endswith(BESIDE)
+        assert got.beside[number] == text.endswith(BESIDE)
         found[int(got.account[number]), int(got.request_style[number]), name] = number
     assert set(found) == set(expected)
     for key, number in found.items():

@@ -281,6 +281,14 @@ def test_a_joined_campaign_keeps_the_wider_search_and_its_kind() -> None:
     assert (one.untemplated, one.searched) == (True, 70)
 
 
+def test_cover_beside_a_wording_is_no_second_skill() -> None:
+    """It is divided among the accounts as the harvest is, and would dilute what the harvest shows."""
+    zero = np.zeros(6, np.int64)
+    worded = CandidateSlices(keys(range(6), 0), zero, zero + BIT, zero, zero + 3, True, 30)
+    cover = CandidateSlices(keys(range(6), 1), zero, zero + BIT, zero, zero + 3, True, 70, beside=True)
+    assert len(merge_candidates([worded, cover], even(0, 1, accounts=6))) == 2
+
+
 def test_a_third_skill_finds_the_campaign_through_accounts_that_only_the_second_brought() -> None:
     counts = even(0, 1, 2, accounts=40)
     parts = [candidate(range(12), 0), candidate(range(6, 17), 1), candidate(range(12, 17), 2)]

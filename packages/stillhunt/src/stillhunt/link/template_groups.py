@@ -232,6 +232,8 @@ def _in_threads(
 
 UNTEMPLATED_SEARCH = -1
 """LINKS.search of groups without a template; other groups have the label of their content cluster."""
+BESIDE_SEARCH = -2
+"""The same where most slices are what accounts ask beside their own wording: it is not joined with what they word."""
 
 
 def links_table(
@@ -276,9 +278,10 @@ def _operator_links(
     log: IndexedLog, untemplated: UntemplatedSlices, operator: Operator, labels: Ints, number: int
 ) -> pa.Table:
     count = len(operator.slices)
+    beside = 2 * untemplated.beside[operator.slices].sum() > count
     return LINKS.build(
         group=np.full(count, number),
-        search=np.full(count, UNTEMPLATED_SEARCH),
+        search=np.full(count, BESIDE_SEARCH if beside else UNTEMPLATED_SEARCH),
         cluster=labels[operator.slices],
         formed_on=np.full(count, operator.formed_on),
         account_id=log.account_ids.take(pa.array(untemplated.account[operator.slices])),

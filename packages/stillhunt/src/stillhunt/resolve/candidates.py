@@ -68,6 +68,7 @@ class CandidateSlices:
     searched: int = 0
     # slices that formed the group, but fit it worse than chance by their own bits
     doubted: CandidateSlices | None = None
+    beside: bool = False  # True where its accounts sent it beside a wording of their own
 
     @cached_property
     def accounts(self) -> Ints:
@@ -111,6 +112,11 @@ class FoundGroup:
     def untemplated(self) -> bool:
         """True for a group found by its workload, without a template."""
         return self.search < 0
+
+    @property
+    def beside(self) -> bool:
+        """True for an untemplated group of what accounts asked beside their own wording."""
+        return self.search < -1
 
     @property
     def claims(self) -> Ints:
@@ -190,7 +196,7 @@ def _build_candidate(pair: list[FoundGroup]) -> CandidateSlices:
     candidate = CandidateSlices(keys, total[:, 0], total[:, 1], total[:, 2], formed, pair[0].untemplated, searched)
     # An untemplated group keeps the slices that formed it, or its topics would be judged on the survivors of this fold.
     fits = (candidate.totals > 0) | (candidate.untemplated & (formed > 0))
-    return replace(candidate.only(fits), doubted=candidate.only(~fits & (formed > 0)))
+    return replace(candidate.only(fits), doubted=candidate.only(~fits & (formed > 0)), beside=pair[0].beside)
 
 
 def claim_slices(candidates: list[CandidateSlices], *, least: int) -> list[CandidateSlices]:
@@ -224,7 +230,7 @@ def merge_candidates(candidates: list[CandidateSlices], counts: SliceCounts) -> 
         same = [
             n
             for n, common in shared.items()
-            if merged[n].untemplated == candidate.untemplated
+            if (merged[n].untemplated, merged[n].beside) == (candidate.untemplated, candidate.beside)
             and common >= P.min_shared_accounts * min(len(accounts), len(merged[n].accounts))
             and mix_correlation(merged[n], candidate, counts) <= P.max_mix_correlation
         ]
@@ -249,7 +255,7 @@ def _join_candidates(left: CandidateSlices, right: CandidateSlices) -> Candidate
     )
     doubted = _join_candidates(left.doubted, right.doubted) if left.doubted and right.doubted else None
     searched = max(left.searched, right.searched)
-    return CandidateSlices(keys, content, queue, work, formed, left.untemplated, searched, doubted)
+    return CandidateSlices(keys, content, queue, work, formed, left.untemplated, searched, doubted, left.beside)
 
 
 def restore_doubted(campaigns: list[CandidateSlices]) -> list[CandidateSlices]:

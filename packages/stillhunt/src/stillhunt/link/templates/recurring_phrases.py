@@ -47,7 +47,8 @@ FILTER_WORDS = 1 << 18
 """Largest filter by which most phrases of the log are passed over, in words of 64 bits; one word a phrase is enough."""
 
 RECURRING_PHRASES = pa.schema([("account", pa.int32()), ("phrase", pa.uint32()), ("prompts", pa.int32())])
-KNOWN_PHRASES = pa.schema([("known", pa.list_(pa.int32()))])
+KNOWN_PHRASES = pa.schema([("known", pa.list_(pa.int32())), ("unworded", pa.uint8())])
+"""`unworded` is 1 for a request that lacks its account's own wording."""
 PHRASE_COUNTS = pa.schema([("code", pa.int32()), ("prompts", pa.int64())])
 
 
@@ -70,14 +71,17 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     found = log.rows.gather(_recurring_in_partition, RECURRING_PHRASES, None, columns)
     account, count = values(found, "account").astype(np.int64), values(found, "prompts").astype(np.int64)
     worded = np.zeros(log.accounts, bool)
-    worded[account[count >= WORDING_RATE * log.prompts[account]]] = True
+    most = count >= WORDING_RATE * log.prompts[account]
+    worded[account[most]] = True
+    wording = np.sort(account[most] << 32 | values(found, "phrase")[most])
     names, phrase, users = np.unique(values(found, "phrase"), return_inverse=True, return_counts=True)
     known = np.flatnonzero(users >= P.min_accounts)
     code = np.full(len(names), -1, np.int64)
     code[known] = np.arange(len(known))
     inside = code[phrase] >= 0
     account, count, phrase = account[inside], count[inside], code[phrase[inside]]
-    rows = log.rows.extend(_known_in_partition, KNOWN_PHRASES, names[known], ["phrases", "system_phrases"])
+    columns = ["account", "phrases", "system_phrases"]
+    rows = log.rows.extend(_known_in_partition, KNOWN_PHRASES, (names[known], worded, wording), columns)
     common = _common_rate(log, rows, account, phrase, count, len(known))
     recurs = count / log.prompts[account] >= P.min_lift * common[phrase]
     sent = count[recurs]
@@ -118,7 +122,8 @@ def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"account": accounts[owner].astype(np.int32), "phrase": phrase, "prompts": count})
 
 
-def _known_in_partition(table: pa.Table, phrases: Any) -> pa.Table:
+def _known_in_partition(table: pa.Table, context: Any) -> pa.Table:
+    phrases, worded, wording = context
     filter_bits = np.zeros(min(FILTER_WORDS, 1 << len(phrases).bit_length()), np.uint64)
     slots = np.full(1 << max(6, int(4 * len(phrases)).bit_length()), -1, np.int32)
     enter_phrases(phrases, filter_bits, slots)
@@ -127,7 +132,26 @@ def _known_in_partition(table: pa.Table, phrases: Any) -> pa.Table:
     codes = np.empty(max(len(own[1]) // 4, 1 << 12), np.int32)
     while (used := known_phrases(own, systems, (phrases, filter_bits, slots), begins, codes)) < 0:
         codes = np.empty(2 * len(codes), np.int32)
-    return pa.table({"known": list_array(begins, codes[:used].copy())})
+    account = values(table, "account").astype(np.int64)
+    unworded = worded[account]
+    here = np.zeros(len(worded), bool)
+    here[account] = True
+    wording = wording[here[wording >> 32]]  # Of other partitions' accounts, their phrases would be looked up in vain.
+    for found in (own, systems):
+        unworded[_rows_with(account, found, wording)] = False
+    return pa.table({"known": list_array(begins, codes[:used].copy()), "unworded": unworded.astype(np.uint8)})
+
+
+def _rows_with(account: Ints, phrases: tuple[npt.NDArray[np.int32], npt.NDArray[Any]], wording: Ints) -> Ints:
+    """Rows with a phrase of their account's wording; `wording` holds account and phrase as one number, ascending."""
+    begins, phrase = phrases
+    maybe = np.zeros(1 << 16, bool)
+    maybe[wording & 0xFFFF] = True  # Most phrases are told by their last bits, without a search.
+    place = np.flatnonzero(maybe[phrase & 0xFFFF])
+    row = np.searchsorted(begins, place, side="right") - 1
+    key = account[row] << 32 | phrase[place].astype(np.int64)
+    at = np.minimum(np.searchsorted(wording, key), len(wording) - 1)
+    return row[wording[at] == key] if len(wording) else row
 
 
 def _phrase_counts(table: pa.Table, size: Any) -> pa.Table:

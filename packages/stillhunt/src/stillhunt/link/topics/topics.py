@@ -94,7 +94,8 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, worded: Flags, seed: 
     rows = int(log.requests.sum())
     most = max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
     shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= most)
-    telling = (shows_topic.astype(np.uint8), _template_words(clusters, worded, least), clusters.count)
+    learned_without, shown_without = _template_words(clusters, worded, least)
+    telling = (shows_topic.astype(np.uint8), learned_without, clusters.count)
     words = ["account", "cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
     sampled = _sample_requests(clusters.rows, telling, salt, rows)
@@ -104,22 +105,29 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, worded: Flags, seed: 
     used, basis, centres = _learn_topics(sampled, weight, seed)
     code = np.full(WORD_BUCKETS, -1, np.int32)
     code[used] = np.arange(len(used))
+    telling = (telling[0], shown_without, clusters.count)
     return clusters.rows.extend(_topics_of_partition, TOPIC, (telling, weight, code, basis, centres), words)
 
 
-def _template_words(clusters: Clusters, worded: Flags, least: int) -> Ints:
-    """Ascending label * WORD_BUCKETS + word for the words of each cluster's template and each account's own wording."""
-    columns = ["cluster", "account", "first_occurrence", "topic_words"]
+def _template_words(clusters: Clusters, worded: Flags, least: int) -> tuple[Ints, Ints]:
+    """Ascending label * WORD_BUCKETS + word for the words of each cluster's template and each account's own wording.
+
+    Returns those without which topics are learned, and without which a request shows one: there, what stands in most of
+    an account's requests with its wording counts as well, so that traffic beside it hides nothing. Topics are learned
+    without that, so that a few accounts do not move all centres.
+    """
+    columns = ["cluster", "account", "first_occurrence", "unworded", "topic_words"]
     found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, None), columns)
-    own = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, worded), columns)
+    own = clusters.rows.gather(_own_words_in_partition, RECURRING_WORDS, (clusters.count, worded), columns)
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
     users = np.bincount(clusters.cluster[clusters.prompts >= least], minlength=clusters.count)
     needed = np.maximum(TOPIC_SEARCH.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
     # Labels of accounts are above those of all clusters.
-    words: Ints = np.append(key[hits >= needed], np.sort(values(own, "key")))
-    return words
+    wrappers, own_key = key[hits >= needed], values(own, "key")
+    learned = np.append(wrappers, np.sort(own_key[values(own, "accounts") > 0]))
+    return learned, np.append(wrappers, np.unique(own_key))
 
 
 def _labels_of(table: pa.Table, clusters: int) -> npt.NDArray[np.int32]:
@@ -144,20 +152,33 @@ def _partition_words(table: pa.Table, _: Any) -> pa.Table:
 
 
 def _recurring_in_partition(table: pa.Table, context: Any) -> pa.Table:
+    label = _labels_of(table, context[0]).astype(np.int64)
+    key, accounts = _recurring_keys(
+        table, label, label < context[0], (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate)
+    )
+    return pa.table({"key": key, "accounts": accounts})
+
+
+def _own_words_in_partition(table: pa.Table, context: Any) -> pa.Table:
+    """The words of each account's own wording: 1 where they stand in most of its requests, else in most worded ones."""
     clusters, worded = context
-    label, account = _labels_of(table, clusters).astype(np.int64), values(table, "account")
-    wanted = label < clusters if worded is None else (label >= clusters) & worded[account]
+    label = _labels_of(table, clusters).astype(np.int64)
+    own = (label >= clusters) & worded[values(table, "account")]
+    limits = (SLICE_PARAMETERS.min_untemplated_questions, WORDING_RATE)
+    everywhere, accounts = _recurring_keys(table, label, own, limits)
+    more, others = _recurring_keys(table, label, own & (values(table, "unworded") == 0), limits)
+    return pa.table({"key": np.append(everywhere, more), "accounts": np.append(accounts, 0 * others)})
+
+
+def _recurring_keys(table: pa.Table, label: Ints, wanted: Flags, limits: tuple[int, float]) -> tuple[Ints, Ints]:
+    """Label and word as one number, where the word recurs in an account's wanted requests, and in how many accounts."""
     rows = np.flatnonzero(wanted & (values(table, "first_occurrence") > 0))
-    key = label[rows] << 32 | account[rows]
+    key = label[rows] << 32 | values(table, "account")[rows]
     order = np.argsort(key, kind="stable")
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
-    limits = (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate)
-    if worded is not None:
-        limits = (SLICE_PARAMETERS.min_untemplated_questions, WORDING_RATE)
     run, word = recurring_words(ordered, edges, *lists(table, "topic_words"), *limits)
-    key, accounts = np.unique(label[ordered[edges[run]]] * WORD_BUCKETS + word, return_counts=True)
-    return pa.table({"key": key, "accounts": accounts})
+    return np.unique(label[ordered[edges[run]]] * WORD_BUCKETS + word, return_counts=True)
 
 
 def _telling_words(

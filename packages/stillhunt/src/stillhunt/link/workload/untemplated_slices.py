@@ -3,7 +3,8 @@
 Where no phrase recurs there is no content by which traffic could be cut. What is left is how it is sent: a harvest is
 sent by a program of its own, one question per conversation, with or without sampling parameters, and cover traffic by
 another. An untemplated slice is one account's single-turn questions outside content clusters, of one request style and
-one client fingerprint.
+one client fingerprint. Where an account has a wording of its own, a phrase in most of its prompts, what it asks without
+it is another slice: cover traffic may come from the same client.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from stillhunt.link.topics.topics import TOPICS
 # Client fingerprints of one account and request style that become slices of their own (an account with more is many
 # customers behind one account, and stays one slice)
 _MAX_CLIENTS = 3
+BESIDE_WORDING = "\n\n"
+"""Behind the client of a slice that lacks its account's own wording: it counts as a client of its own."""
 # Slices or questions: count that is added to each topic of a common mixture (half a count, the usual prior of a rate
 # (Jeffreys))
 TOPIC_SMOOTHING = 0.5
@@ -38,6 +41,7 @@ SLICE_COLUMNS = (
     "topic",
     "timestamp",
     "request_style",
+    "unworded",
     *CLIENT_COLUMNS,
 )
 
@@ -70,6 +74,12 @@ class UntemplatedSlices:
     def clients(self) -> int:
         """Number of client fingerprint codes."""
         return len(self.names)
+
+    @cached_property
+    def beside(self) -> Flags:
+        """True for the slices that lack their account's own wording."""
+        names = np.array([name.endswith(BESIDE_WORDING) for name in self.names] + [False])
+        return np.asarray(names[self.client], bool)
 
     @cached_property
     def everything(self) -> Floats:
@@ -132,12 +142,13 @@ def cut_untemplated(table: pa.Table, grouped: Flags) -> _Cut:
     least = SLICE_PARAMETERS.min_untemplated_questions
     account = values(table, "account").astype(np.int64)
     style, (client, texts) = values(table, "request_style").astype(np.int64), client_texts(table)
-    width = len(texts) + 1
     # A question that holds a template without any group is still a question without a template of an operation.
     inside = ~np.append(grouped, False)[values(table, "cluster")] & (values(table, "single_turn") > 0)
     counts = inside & (values(table, "first_occurrence") > 0) & (values(table, "topic") >= 0)
+    rest = _beside_wording(account, counts, values(table, "unworded") > 0)
+    width = len(texts) + 1
     # Clients that an account uses enough have slices of their own; the rest of its questions is one slice.
-    own = (account * 2 + style) * width + client + 1
+    own = ((account * 2 + style) * 2 + rest) * width + client + 1
     code, own_names = numbered(own)
     large = np.bincount(code[counts], minlength=len(own_names)) >= least
     holder, holders = numbered(own_names // width)
@@ -147,8 +158,18 @@ def cut_untemplated(table: pa.Table, grouped: Flags) -> _Cut:
     kept = np.sort(names_of[enough])
     rank = np.where(enough, np.searchsorted(kept, names_of), -1)
     of_request = np.where(inside, rank[code], -1) if len(rank) else np.full(len(code), -1, np.int64)
+    beside = kept // width % 2 > 0
     names = [None if code < 0 else texts[code] for code in (kept % width - 1).tolist()]
-    return _Cut(of_request, kept // (2 * width), kept // width % 2, names, counts & (of_request >= 0))
+    names = [f"{name or ''}{BESIDE_WORDING}" if other else name for name, other in zip(names, beside, strict=True)]
+    return _Cut(of_request, kept // (4 * width), kept // (2 * width) % 2, names, counts & (of_request >= 0))
+
+
+def _beside_wording(account: Ints, counts: Flags, unworded: Flags) -> Flags:
+    """True for the requests without their account's wording, where it has enough slices with it."""
+    code, names = numbered(account)
+    worded = np.bincount(code[counts & ~unworded], minlength=len(names))
+    found: Flags = unworded & (worded >= SLICE_PARAMETERS.min_untemplated_questions)[code]
+    return found
 
 
 def _partition_slices(table: pa.Table, grouped: Any) -> pa.Table:
