@@ -24,7 +24,7 @@ from stillhunt.watch.subject.holdings import account_holdings, erase_account
 from stillhunt_signals.outlets.telling import TellingLedger
 from stillhunt_signals.rules.saved import ChangeAuthor, LabelSubject, RuleLedger
 from stillhunt_signals.sign_up import held, registered
-from stillhunt_signals.sign_up.held import CHAINED, PUSHED_STAYS, erase_sign_ups, find_own_lines
+from stillhunt_signals.sign_up.held import LEDGER_STAYS, PUSHED_STAYS, erase_sign_ups, find_own_lines
 from stillhunt_signals.sign_up.identifiers import NewCustomer, SignUpHasher
 from stillhunt_signals.sign_up.registered import SIGN_UPS_FILE, RegisteredSignUps, SignUp
 
@@ -118,7 +118,7 @@ def test_what_outlets_were_told_and_labels_are_listed_and_copied_and_stay(search
         told._ledger.append({"event": "told", "outlet": "edge", "account_id": account, "value": account, "at": NOW})
     for found in (account_holdings(search), erase_account(search).left):
         shown = [(one.store, one.amount, one.stays) for one in found if one.store in ("outlets", "labels")]
-        assert shown == [("outlets", "2 lines", CHAINED), ("labels", "1 line", CHAINED)]
+        assert shown == [("outlets", "2 lines", LEDGER_STAYS), ("labels", "1 line", LEDGER_STAYS)]
     copied = copy_holdings(search, tmp_path / "copy")
     assert (copied["outlets.jsonl"], copied["labels.jsonl"]) == (2, 1)
     assert "acct-ada" not in (tmp_path / "copy" / "labels.jsonl").read_text()

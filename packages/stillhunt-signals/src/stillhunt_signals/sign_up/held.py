@@ -16,7 +16,7 @@ from stillhunt_signals.sign_up.registered import REMEMBERED_DAYS, SIGN_UPS_FILE,
 from stillhunt_signals.signals.declared import PUSHED_ENDINGS, declared_signals
 
 PUSHED_STAYS = "bodies of a webhook, where your settings put them: take those that name the account out of the file"
-CHAINED = "hashes chain its entries, so that nobody takes one out unseen; it stays as long as the folder"
+LEDGER_STAYS = "hashes chain its entries, so that nobody takes one out unseen; it stays as long as the folder"
 OwnLine = tuple[int, bytes, SignUp]
 """Where a line of the file begins, the line, and what it says."""
 
@@ -35,7 +35,7 @@ def list_held_beside(search: Search, holds: Collection[Hold]) -> Iterator[Holdin
     for store, file, rows in (("outlets", LEDGER_FILE, told), ("labels", RULES_LEDGER, labels)):
         if rows:
             first, last = rows[0]["at"], rows[-1]["at"]
-            yield Holding(store, file, len(rows), "lines", first, last, stays=CHAINED, rows=rows)
+            yield Holding(store, file, len(rows), "lines", first, last, stays=LEDGER_STAYS, rows=rows)
     for signal in declared_signals(search.config):
         if signal.source.endswith(PUSHED_ENDINGS) and Path(signal.source).exists():
             yield Holding("pushed signals", signal.source, 0, "files", stays=PUSHED_STAYS)
