@@ -16,6 +16,7 @@ from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
     from stillhunt.base import formatting
+    from stillhunt.base.container_memory import container_memory
     from stillhunt.base.forced_end import remove_at_forced_end
     from stillhunt.base.formatting import (
         UNSAFE,

@@ -18,6 +18,10 @@ MODEL_TABLE = {
     "prove": CommandEntry(
         "Test whether a model was trained on the answers that campaigns harvested.", _HERE + "prove:prove"
     ),
+    "prepare": CommandEntry(
+        "Write what `prove` compares a suspect with: answers of the logs that may be sent, and a reference.",
+        _HERE + "prepare:prepare",
+    ),
     "trials": CommandEntry(
         "List which suspects were asked about which campaigns, and check that none was taken back.",
         _HERE + "trials:trials_commands",

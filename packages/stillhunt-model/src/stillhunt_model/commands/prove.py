@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from stillhunt import Config, ConfigError
-from stillhunt.case import Case, resolve_id
+from stillhunt import ConfigError
 from stillhunt.commands import (
     ForceFlag,
     JsonFlag,
@@ -22,41 +21,21 @@ from stillhunt.commands import (
     message_console,
     open_progress,
     output_console,
-    pairs,
     print_bytes,
     print_columns,
     refuse_existing,
     safe_lines,
 )
-from stillhunt.tools import Progress, formatting, write_whole
-from stillhunt_evidence.keys.folder import keys_folder
-from stillhunt_evidence.packs.contents import harvest_digest
+from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
-from stillhunt_model.commands.endpoint_key import read_endpoint_key
 from stillhunt_model.commands.orders_shown import start_models
+from stillhunt_model.commands.prove_answers import AnswerSources
+from stillhunt_model.commands.prove_models import NamedTeacher, ProofNames, TeacherFloat
 from stillhunt_model.commands.prove_plan import describe_planned_proof, describe_price
 from stillhunt_model.commands.trials import open_trials, say_end_of_register
-from stillhunt_model.endpoints.budget import QueryBudget, TokenPrice
-from stillhunt_model.orders.register import model_folder
-from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS
-from stillhunt_model.tasks.harvest_files import answers_of_file, honest_of_file
-from stillhunt_model.tasks.harvest_texts import (
-    AnswerLogs,
-    HarvestedAnswer,
-    campaign_answers,
-    check_harvested,
-    check_honest,
-)
-from stillhunt_model.tasks.honest_texts import honest_answers
+from stillhunt_model.endpoints.budget import TokenPrice
 
-if TYPE_CHECKING:  # torch, which takes seconds
-    from stillhunt_model.endpoints.client import Endpoint
-    from stillhunt_model.proof.proving import CampaignHarvest, ProofContext
-    from stillhunt_model.proof.suspects import Suspect
-
-
-_Answers = dict[str, list[HarvestedAnswer]]
 CONCLUDED_EXIT_CODE = 3
 """Exit code when a suspect was trained on the harvest of a campaign."""
 
@@ -70,10 +49,37 @@ def prove(
         ),
     ],
     teacher: Annotated[
-        Path,
-        typer.Option("--teacher", metavar="MODEL", help="Your model whose answers were harvested, as it was then."),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="PROOF.json", help="File to write the result to.")],
+        str,
+        typer.Option(
+            "--teacher",
+            metavar="MODEL",
+            help="Your model whose answers were harvested, as it was then: a folder, a GGUF file, or the address of a "
+            "server that speaks the OpenAI API.",
+        ),
+    ] = "",
+    teacher_name: Annotated[
+        str, typer.Option("--teacher-name", metavar="NAME", help="Name of the teacher at its server.")
+    ] = "",
+    teacher_key_env: Annotated[
+        str,
+        typer.Option("--teacher-key-env", metavar="VAR", help="Environment variable with the key of that server."),
+    ] = "",
+    teacher_dtype: Annotated[
+        TeacherFloat,
+        typer.Option("--teacher-dtype", help="Numbers in which the teacher computes: those in which it is served."),
+    ] = TeacherFloat.FLOAT32,
+    draws: Annotated[
+        Path | None,
+        typer.Option(
+            "--draws",
+            metavar="FILE",
+            help="In place of --teacher, what it drew: JSON lines with request_id and draws, up to nine other answers "
+            "with the settings of the logged one.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="PROOF.json", help="File to write the result to.")] = Path(
+        "proof.json"
+    ),
     case: Annotated[
         Path | None, typer.Option("--case", metavar="CASE", help="Case folder that has the campaigns.")
     ] = None,
@@ -97,9 +103,17 @@ def prove(
             "--honest",
             metavar="FILE",
             help="A file like --harvest, without campaign_id: answers of the same model and days to accounts that "
-            "nobody suspects. Without it: those in the logs. Needed for an endpoint, since it gets them.",
+            "nobody suspects. Without it: those in the logs. An endpoint gets them.",
         ),
     ] = None,
+    honest_from_logs: Annotated[
+        bool,
+        typer.Option(
+            "--honest-from-logs",
+            help="Send an endpoint what honest accounts asked and got, from the logs: texts in which redaction finds "
+            "something to hide are left out, and counted.",
+        ),
+    ] = False,
     campaign: Annotated[
         list[str] | None,
         typer.Option(
@@ -164,36 +178,35 @@ def prove(
     else gets anything. One that gives text alone is asked for 10 to 50 replies to each prompt, which a model of yours
     learns. If a run breaks off, run the same again: it goes on where it was.
     """
-    is_endpoint = "://" in suspect
-    _check_sources(case, responses, harvest, mapping)
-    _check_endpoint(honest, model_name, api_key_env, is_endpoint=is_endpoint)
-    form = _read_prompt_form(prompt_form)
-    allowed = _read_price(price, max_usd, is_endpoint=is_endpoint)
+    names = ProofNames(
+        suspect,
+        model_name,
+        api_key_env,
+        prompt_form,
+        NamedTeacher(teacher, teacher_name, teacher_key_env, teacher_dtype, draws),
+        reference or [],
+    )
+    sources = AnswerSources(case, responses, mapping, harvest, honest, honest_from_logs)
+    sources.check(is_endpoint=names.is_endpoint)
+    names.check()
+    allowed = _read_price(price, max_usd, is_endpoint=names.is_endpoint)
     refuse_existing(out, force=force)
-    overrides = {} if queries is None else {"model": {"queries": queries}}
-    config = start_models(settings_file, overrides)
+    config = start_models(settings_file, {} if queries is None else {"model": {"queries": queries}})
+    from stillhunt_model.proof.needs import describe_effort  # torch, which takes seconds
     from stillhunt_model.proof.proving import prove_training  # torch, which takes seconds
     from stillhunt_model.proof.report import proof_bytes, proof_document  # torch, which takes seconds
     from stillhunt_model.proof.standard_tests import standard_tests  # torch, which takes seconds
 
+    memory = names.describe_memory()
     register = open_trials(config)
     left = register.left()
     with open_progress(quiet=quiet) as progress:
-        named = _resolve_campaign_ids(case, campaign or [])
-        if harvest is not None:
-            found, others = _of_file(harvest, case, named, config)
-        else:
-            assert case is not None  # noqa: S101  # _check_sources
-            source = _logs_of(case, responses or [], mapping)
-            found, others = _of_logs(source, named, config, progress, wants_honest=honest is None)
-        harvests = _build_campaign_harvests(found, others, case, honest, config)
-        from stillhunt_model.endpoints.client import Endpoint  # httpx, which takes a tenth of one
-
-        asked = Endpoint(suspect, model_name, read_endpoint_key(api_key_env), form) if is_endpoint else Path(suspect)
-        opened, context = _open_suspect_and_context(asked, teacher, reference or [], config, progress)
-        opened.budget.price = allowed
+        harvests = sources.gather(campaign or [], config, progress)
+        harvests, source = names.teacher.source_of_draws(config, harvests, progress)
+        opened, context = names.open(config, allowed, source, progress)
         if not quiet:
-            said = describe_planned_proof(opened, harvests, config, left, is_endpoint=is_endpoint)
+            said = describe_planned_proof(opened, harvests, config, left, is_endpoint=names.is_endpoint)
+            said += [memory, *describe_effort(harvests, context, is_endpoint=names.is_endpoint)]
             for line in [*said, *describe_price(opened, harvests, context)]:
                 message_console().print(safe_lines(line), soft_wrap=True)
         now = datetime.fromtimestamp(int(time.time()), UTC)
@@ -211,55 +224,6 @@ def prove(
         raise typer.Exit(CONCLUDED_EXIT_CODE)
 
 
-def _check_sources(
-    case: Path | None, responses: list[str] | None, harvest: Path | None, mapping: list[str] | None
-) -> None:
-    if (harvest is None) == (not responses):
-        raise ConfigError(
-            "harvested answers come from logs or from one file",
-            where="prove",
-            next_step="give one of the two",
-            command_step="give --case with --responses, or --harvest",
-        )
-    if responses and case is None:
-        raise ConfigError(
-            "the logs do not say which answers were harvested; a case does",
-            where="prove",
-            next_step="name the case of the hunt",
-            command_step="add --case CASE",
-        )
-    if harvest is not None and mapping:
-        raise ConfigError(
-            "--map has no effect here: only logs are read with it", where="prove", next_step="leave it out"
-        )
-
-
-def _check_endpoint(honest: Path | None, model_name: str, api_key_env: str, *, is_endpoint: bool) -> None:
-    if is_endpoint and honest is None:
-        raise ConfigError(
-            "an endpoint gets prompts and parts of answers of honest accounts, to compare, never from logs",
-            where="prove",
-            next_step="name a file of answers that you may send",
-            command_step="add --honest FILE, with answers that you may send",
-        )
-    if not is_endpoint and (model_name or api_key_env):
-        raise ConfigError(
-            "only an endpoint has a name of its model and a key", where="prove", next_step="leave them out"
-        )
-
-
-def _read_prompt_form(form: str) -> str:
-    """The form with its line feeds."""
-    if form.count("{prompt}") != 1:
-        raise ConfigError(
-            "the form of prompts does not say where the prompt is",
-            where="prove",
-            next_step="name it once in the form",
-            command_step="write {prompt} once in --prompt-form, such as '<|user|>{prompt}<|assistant|>'",
-        )
-    return form.replace("\\n", "\n")
-
-
 def _read_price(price: tuple[float, float] | None, max_usd: float | None, *, is_endpoint: bool) -> TokenPrice | None:
     if (price is None) != (max_usd is None) or (price is not None and not is_endpoint):
         raise ConfigError(
@@ -271,79 +235,6 @@ def _read_price(price: tuple[float, float] | None, max_usd: float | None, *, is_
     if price is None or max_usd is None:
         return None
     return TokenPrice(*price, max_usd)
-
-
-def _of_file(harvest: Path, case: Path | None, campaigns: Sequence[str], config: Config) -> tuple[_Answers, _Answers]:
-    """Campaign -> what it harvested, and no answers to honest accounts."""
-    found = answers_of_file(harvest, campaigns, config.seed, config.model.queries)
-    if case is not None:
-        check_harvested(case, found)
-    return found, {}
-
-
-def _logs_of(case: Path, responses: list[str], mapping: list[str] | None) -> AnswerLogs:
-    members = Case.read(case).members["account_id"].combine_chunks()
-    return AnswerLogs(case, members, responses, pairs(mapping, "--map"))
-
-
-def _of_logs(
-    source: AnswerLogs, campaigns: Sequence[str], config: Config, progress: Progress, *, wants_honest: bool
-) -> tuple[_Answers, _Answers]:
-    """Campaign -> what it harvested, and -> answers to honest accounts, where no file has them."""
-    from stillhunt_model.proof.control_answers import drawn_again, why_not_drawn  # torch, which takes seconds
-
-    found = campaign_answers(source, campaigns, config, config.model.queries, progress)
-    if not wants_honest:
-        return found, {}
-    compared = {campaign: drawn_again(answers)[:MOST_COMPARED_ANSWERS] for campaign, answers in found.items()}
-    return found, honest_answers(source, compared, lambda one: not why_not_drawn(one), config, progress)
-
-
-def _build_campaign_harvests(
-    found: _Answers, honest: _Answers, case: Path | None, honest_file: Path | None, config: Config
-) -> list[CampaignHarvest]:
-    from stillhunt_model.proof.proving import CampaignHarvest  # torch, which takes seconds
-
-    if honest_file is not None:
-        sent = honest_of_file(honest_file, config.seed, config.model.queries)
-        check_honest(case, sent, found)
-        honest = dict.fromkeys(found, sent)
-    harvests = []
-    for campaign, answers in found.items():
-        digest: dict[str, Any] = {} if case is None else harvest_digest(case, campaign)
-        others = tuple(honest.get(campaign, ()))
-        requests, sha256 = digest.get("requests", 0), digest.get("sha256", "")
-        harvests.append(CampaignHarvest(campaign, tuple(answers), others, requests, sha256))
-    return harvests
-
-
-def _resolve_campaign_ids(case: Path | None, named: list[str]) -> list[str]:
-    """Ids of the campaigns; none where a file alone says which there are."""
-    if case is None:
-        return list(dict.fromkeys(named))
-    tables = Case.read(case).tables
-    if named:
-        return list(dict.fromkeys(resolve_id(tables, one, ("campaign",))[1] for one in named))
-    rows = tables["campaigns"].select(["campaign_id", "verdict"]).to_pylist()
-    return [row["campaign_id"] for row in rows if row["verdict"] == "act"]
-
-
-def _open_suspect_and_context(
-    asked: Endpoint | Path, teacher: Path, references: list[Path], config: Config, progress: Progress
-) -> tuple[Suspect, ProofContext]:
-    from stillhunt_model.marks.keys import read_standing_marks  # torch, which takes seconds
-    from stillhunt_model.nets.loading import load_net  # torch, which takes seconds
-    from stillhunt_model.proof.endpoint import EndpointSuspect  # torch, which takes seconds
-    from stillhunt_model.proof.proving import ProofContext  # torch, which takes seconds
-    from stillhunt_model.proof.suspects import open_suspect, weights_fingerprint  # torch, which takes seconds
-
-    budget = QueryBudget(config.model.queries)
-    suspect: Suspect = open_suspect(asked, budget) if isinstance(asked, Path) else EndpointSuspect(asked, budget)
-    compared = tuple(open_suspect(path, QueryBudget.without_end()) for path in references)
-    net = load_net(teacher)
-    marks = read_standing_marks(keys_folder(config), model_folder(config))
-    context = ProofContext(config, net, weights_fingerprint(teacher), compared, marks, budget.most, progress)
-    return suspect, context
 
 
 def _print_proof_document(document: ProofDocument) -> None:

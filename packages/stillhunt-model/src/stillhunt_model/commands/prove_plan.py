@@ -52,11 +52,14 @@ def describe_price(suspect: Suspect, harvests: Sequence[CampaignHarvest], contex
     price, texts = suspect.budget.price, [one for harvest in harvests for one in (*harvest.answers, *harvest.honest)]
     if price is None or not texts:
         return []
+    from stillhunt_model.endpoints.client import TOKEN_BYTES  # httpx, which takes a tenth of one
     from stillhunt_model.nets.net import plain_ids  # torch, which takes seconds
 
-    asked = plain_ids(context.teacher, [one.prompt for one in texts])
-    answered = plain_ids(context.teacher, [one.answer for one in texts])
-    cost = price.cost(sum(map(len, asked)) / len(texts), max(map(len, answered))) * suspect.budget.most
+    # A teacher whose weights are not here has no tokens yet, but bytes.
+    bytes_each = 1.0 if context.drawn_by is None else TOKEN_BYTES
+    asked = sum(map(len, plain_ids(context.teacher, [one.prompt for one in texts]))) / len(texts)
+    answered = max(map(len, plain_ids(context.teacher, [one.answer for one in texts])))
+    cost = price.cost(asked / bytes_each, answered / bytes_each) * suspect.budget.most
     queries = formatting.plural(suspect.budget.most, "query", "queries")
     stop = f"it stops at {price.most:,.2f} USD, and what was answered is kept"
     return [f"Price: at most about {cost:,.2f} USD for {queries}; {stop}"]

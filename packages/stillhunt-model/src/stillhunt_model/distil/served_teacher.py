@@ -24,6 +24,7 @@ from stillhunt_model.endpoints.client import (
     EndpointError,
     MalformedAnswerError,
     NotServedError,
+    first_choice,
 )
 from stillhunt_model.endpoints.kept_replies import KeptReplies
 from stillhunt_model.endpoints.together import ask_together
@@ -61,10 +62,6 @@ class _Message(msgspec.Struct):
 class _Choice(msgspec.Struct):
     message: _Message
     logprobs: _Logprobs | None = None
-
-
-class _Answer(msgspec.Struct):
-    choices: list[_Choice]
 
 
 class SpokenAnswer(msgspec.Struct, frozen=True):
@@ -185,13 +182,8 @@ def _kept_answer(content: bytes, *, with_tokens: bool) -> str:
 
     Raises MalformedAnswerError: it is no chat completion, or has no log-probabilities where there should be some.
     """
-    try:
-        choices = msgspec.json.decode(content, type=_Answer).choices
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise MalformedAnswerError("its answer is not of the form of the OpenAI API") from error
-    if not choices:
-        raise MalformedAnswerError("its answer has no choice")
-    text, said = choices[0].message.content or "", choices[0].logprobs
+    choice = first_choice(content, _Choice)
+    text, said = choice.message.content or "", choice.logprobs
     if with_tokens and (said is None or said.content is None or not all(one.top_logprobs for one in said.content)):
         raise MalformedAnswerError(_NO_LOGPROBS)
     spoken = said.content if with_tokens and said is not None and said.content is not None else []

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 import msgspec
@@ -40,6 +40,10 @@ class MalformedAnswerError(EndpointError):
     """An answer that is not of the form that was asked for."""
 
 
+class FilteredAnswerError(EndpointError):
+    """A filter of the endpoint refuses what was asked, whoever asks."""
+
+
 class _Logprobs(msgspec.Struct):
     token_logprobs: list[float | None] = []
     text_offset: list[int] = []
@@ -53,6 +57,7 @@ class _Choice(msgspec.Struct):
     text: str | None = None
     message: _Message | None = None
     logprobs: _Logprobs | None = None
+    finish_reason: str | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -60,28 +65,45 @@ class _Usage(msgspec.Struct):
     completion_tokens: int = 0
 
 
-class _Answer(msgspec.Struct):
-    choices: list[_Choice]
+class _Used(msgspec.Struct):
     usage: _Usage | None = None
 
 
+class _Fault(msgspec.Struct):
+    code: str | int | None = None
+    type: str | None = None
+    message: str | None = None
+
+
+class _Refusal(msgspec.Struct):
+    error: _Fault
+
+
+ChoiceForm = TypeVar("ChoiceForm")
+
+
+class _Answer(msgspec.Struct, Generic[ChoiceForm]):
+    choices: list[ChoiceForm]
+
+
 def completion_text(content: bytes) -> str:
-    """The text of a completion; empty where there is none.
+    """The text of a completion; empty where there is none, or where a filter cut it.
 
     Raises MalformedAnswerError: it is no completion.
     """
-    return _first_choice(content).text or ""
+    choice = first_choice(content, _Choice)
+    return "" if choice.finish_reason == _FILTER else choice.text or ""
 
 
 def chat_text(content: bytes) -> str:
-    """The text of a chat completion; empty where there is none, as after a refusal or a call of a tool.
+    """The text of a chat completion; empty where there is none or a filter cut it, as after a refusal or a tool call.
 
     Raises MalformedAnswerError: it is no chat completion.
     """
-    message = _first_choice(content).message
-    if message is None:
+    choice = first_choice(content, _Choice)
+    if choice.message is None:
         raise MalformedAnswerError("its answer has no message")
-    return message.content or ""
+    return "" if choice.finish_reason == _FILTER else choice.message.content or ""
 
 
 def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
@@ -90,7 +112,7 @@ def echoed_logprobs(content: bytes, before: str, answer: str) -> list[float]:
     Returns natural logarithms of the tokens that begin within the answer. Raises MalformedAnswerError: it does not
     repeat the text, or the numbers are no log-probabilities of it.
     """
-    choice = _first_choice(content)
+    choice = first_choice(content, _Choice)
     whole, found = before + answer, choice.logprobs
     if found is None or not (choice.text or "").startswith(whole):
         raise MalformedAnswerError("it does not repeat the text with log-probabilities")
@@ -114,17 +136,21 @@ def used_tokens(content: bytes, sent: int) -> tuple[float, float]:
     `sent`: bytes of the request.
     """
     try:
-        usage = msgspec.json.decode(content, type=_Answer).usage
+        usage = msgspec.json.decode(content, type=_Used).usage
     except (msgspec.MsgspecError, RecursionError, ValueError):
         usage = None
     if usage is not None and usage.prompt_tokens > 0 <= usage.completion_tokens:
         return usage.prompt_tokens, usage.completion_tokens
-    return sent / _TOKEN_BYTES, len(content) / _TOKEN_BYTES
+    return sent / TOKEN_BYTES, len(content) / TOKEN_BYTES
 
 
-def _first_choice(content: bytes) -> _Choice:
+def first_choice(content: bytes, form: type[ChoiceForm]) -> ChoiceForm:
+    """The first choice of an answer.
+
+    `form`: struct of msgspec of a choice. Raises MalformedAnswerError: it is no answer, or has no such choice.
+    """
     try:
-        choices = msgspec.json.decode(content, type=_Answer).choices
+        choices = msgspec.json.decode(content, type=_Answer[form]).choices  # type: ignore[valid-type]  # known when it runs
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise MalformedAnswerError("its answer is not of the form of the OpenAI API") from error
     if not choices:
@@ -132,7 +158,18 @@ def _first_choice(content: bytes) -> _Choice:
     return choices[0]
 
 
-_TOKEN_BYTES = 3.0  # Bytes of a token, for a guess that is rather too dear (English has four)
+def _is_filtered(content: bytes) -> bool:
+    """Whether an answer of 4xx says that a filter refuses the texts, as gateways of large clouds do."""
+    try:
+        error = msgspec.json.decode(content, type=_Refusal).error
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return False
+    return any(word in f"{error.code} {error.type} {error.message}".lower() for word in _FILTER_WORDS)
+
+
+_FILTER = "content_filter"  # Reason why an answer ended, of the OpenAI API
+_FILTER_WORDS = (_FILTER, "content_policy", "content filter", "content management policy", "responsibleaipolicy")
+TOKEN_BYTES = 3.0  # Bytes of a token, for a guess that is rather too dear (English has four)
 _TOO_SOON = 429
 _MOST_TOO_SOON = 60  # Times that one query waits for a limit of requests a minute (an hour with the longest pause)
 _FIRST_PAUSE = 1.0  # seconds: pause before the second try; it doubles each time (as clients of such services do)
@@ -208,6 +245,7 @@ class EndpointClient:
 
         Raises:
             NotServedError: the endpoint refuses this kind of request.
+            FilteredAnswerError: its filter refuses the texts of this one.
             EndpointError: it refuses the key, redirects elsewhere, or fails each time.
             QueryBudgetError: the next try would exceed the budget.
         """
@@ -232,6 +270,8 @@ class EndpointClient:
             if status == _TOO_SOON and asked_pause:
                 self._budget.take_back()
                 place, too_soon = place - 1, too_soon + 1
+            if 400 <= status < 500 and _is_filtered(content):
+                raise FilteredAnswerError("its filter refuses this text", self._endpoint.base)
             if status in _REFUSED_KEY:
                 raise self._build_endpoint_error(f"it refuses the key, or needs one ({status})")
             if status < 500 and status not in _BUSY:

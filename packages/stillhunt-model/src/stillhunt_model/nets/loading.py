@@ -47,25 +47,38 @@ _SMALL = 1 << 24
 """Elements of tables that any model may have, such as masks of positions."""
 
 
-def load_net(path: Path, name: str = "") -> Net:
+def load_net(path: Path, name: str = "", dtype: Any = torch.float32) -> Net:
     """A causal language model of a Hugging Face folder or a GGUF file, in 32-bit floats.
 
     Args:
         path: folder with `config.json`, a tokenizer and safetensors; or a file that ends in `.gguf`.
         name: what it is called; by default the name of the folder or file.
+        dtype: of PyTorch, in which it is kept and computes.
 
     Raises:
         InputError: there is nothing, it is damaged or of an unknown kind, or it has only pickles.
     """
     if path.suffix.lower() == ".gguf" and not path.is_dir():
-        return _from_gguf(path, name or path.stem)
+        return _from_gguf(path, name or path.stem, dtype)
     if not path.is_dir():
         raise InputError(
             "there is no such model folder" if not path.exists() else "this is neither a model folder nor a GGUF file",
             where=str(path),
             next_step="name a folder with config.json and safetensors, or a file that ends in .gguf",
         )
-    return _from_folder(path, name or path.resolve().name)
+    return _from_folder(path, name or path.resolve().name, dtype)
+
+
+def count_weights(path: Path) -> int:
+    """Weights of a model folder or a GGUF file, by the headers alone.
+
+    Raises InputError: they cannot be read.
+    """
+    if path.suffix.lower() == ".gguf" and path.is_file():
+        return read_gguf_header(path).claim.elements
+    if not path.is_dir():
+        return 0  # whoever opens it says so
+    return sum(read_safetensors_claim(file).elements for file in _weight_files(path))
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -88,7 +101,7 @@ def _check_tokenizer_files(folder: Path) -> None:
         _check_size(folder / one, LARGEST_TOKENIZER)
 
 
-def _from_folder(folder: Path, name: str) -> Net:
+def _from_folder(folder: Path, name: str, dtype: Any) -> Net:
     config = _json_of(folder / CONFIG, LARGEST_CONFIG, _without_config(folder))
     _check_tokenizer_files(folder)
     if "quantization_config" in config:
@@ -101,10 +114,10 @@ def _from_folder(folder: Path, name: str) -> Net:
     for file in _weight_files(folder):
         claim = claim.plus(read_safetensors_claim(file))
     _check_parts(config, claim, folder / CONFIG)
-    return _open_checked_model(folder, name, claim, {})
+    return _open_checked_model(folder, name, claim, dtype)
 
 
-def _from_gguf(path: Path, name: str) -> Net:
+def _from_gguf(path: Path, name: str, dtype: Any) -> Net:
     if not path.is_file():
         raise InputError("there is no such file", where=str(path), next_step="name a GGUF file that exists")
     header = read_gguf_header(path)
@@ -112,14 +125,12 @@ def _from_gguf(path: Path, name: str) -> Net:
     # Alone in a folder: what lies beside the file is none of the model.
     with TemporaryDirectory(prefix="stillhunt-gguf-") as scratch:
         (Path(scratch) / "model.gguf").symlink_to(path.resolve())
-        return _open_checked_model(Path(scratch), name, header.claim, {"gguf_file": "model.gguf"}, shown=path)
+        return _open_checked_model(Path(scratch), name, header.claim, dtype, gguf=path)
 
 
-def _open_checked_model(
-    folder: Path, name: str, claim: WeightsClaim, more: dict[str, str], shown: Path | None = None
-) -> Net:
-    """The model of a folder whose files were looked at."""
-    shown = shown or folder
+def _open_checked_model(folder: Path, name: str, claim: WeightsClaim, dtype: Any, gguf: Path | None = None) -> Net:
+    """The model of a folder whose files were looked at; of a GGUF file, the folder in which it stands alone."""
+    shown, more = gguf or folder, {} if gguf is None else {"gguf_file": "model.gguf"}
     safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False, **more}
     try:
         config = AutoConfig.from_pretrained(folder, **safely)
@@ -137,7 +148,7 @@ def _open_checked_model(
     try:
         with redirect_stderr(io.StringIO()):  # transformers draws a bar for GGUF that no setting turns off
             model, found = AutoModelForCausalLM.from_pretrained(
-                folder, config=config, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **safely
+                folder, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **safely
             )
     except Exception as error:  # hostile files raise anything
         raise _build_unusable_model_error("the weights cannot be read", shown, error) from error

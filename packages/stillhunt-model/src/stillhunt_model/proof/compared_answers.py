@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from stillhunt.tools import formatting
 from stillhunt_model.data_files import read_data
@@ -23,6 +23,7 @@ from stillhunt_model.proof.control_answers import (
     separate_draws,
 )
 from stillhunt_model.proof.exchangeable import alike
+from stillhunt_model.proof.own_models import learn_reader
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS, MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.preferred_answers import ControlScore, score_likelihoods
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p
@@ -60,15 +61,14 @@ class ControlAnswersTest:
         usable = _with_honest(usable, honest)
         if not usable:
             return ProofResult(self.name, 1.0, note=_SAID["no_honest"])
-        most = max(1, min(context.queries // _PARTS // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
+        by = context.drawn_by
+        most = _most_compared(context.queries, usable, honest)
         parts = [
-            separate_draws(
-                cut_as_logged(
-                    DrawnAnswers(some, draw_controls(context.teacher, some, MOST_CONTROL_ANSWERS, context.seed, like))
-                )
-            )
-            for some, like in ((usable[:most], mark), (honest[: min(2 * most, MOST_COMPARED_ANSWERS)], mark_of_honest))
+            separate_draws(cut_as_logged(DrawnAnswers(some, _draw_alike(some, like, context))))
+            for some, like in ((usable[:most], mark), (honest[: most_honest(most, context)], mark_of_honest))
         ]
+        if by is not None:
+            context = replace(context, teacher=learn_reader(parts, by.name, context.seed))
         whole = ended_alike(context.teacher, parts)
         own, others = (comparable(context.teacher, one, whole=whole) for one in parts)
         note = _explain_unlike_controls(own, _HARVESTED, suspect, context) or _explain_unlike_controls(
@@ -79,7 +79,43 @@ class ControlAnswersTest:
         found = _ask_about_drawn_answers(suspect, own, others, context)
         left_out = describe_left_out(harvest.answers)
         more = [found.note, "" if whole else _SAID["cut"], left_out and _SAID["left_out"].format(reasons=left_out)]
+        more.append(_SAID["no_weights"] if by is not None else "")
         return replace(found, note="; ".join(filter(None, more)))
+
+
+@dataclass(frozen=True)
+class PlannedComparison:
+    """What the test of control answers will ask, as far as it is known before."""
+
+    answers: int  # harvested ones that are drawn again
+    asked: int  # of these, whose prompts a suspect that gives text alone is asked
+    each: int  # replies to each
+
+
+def plan_compared(harvest: CampaignHarvest, queries: int, context: ProofContext) -> PlannedComparison:
+    """What will be compared with so many queries for one campaign, the test of marks included."""
+    honest = drawn_again(harvest.honest)
+    usable = _with_honest(drawn_again(harvest.answers), honest)
+    marked = context.marks is not None and context.marks.has_group(harvest.campaign_id)
+    share = queries // 2 if marked else queries  # the weights of both tests are equal
+    most, left = _most_compared(share, usable, honest), share // _PARTS
+    each = replies_of_each(left, most)
+    return PlannedComparison(most, min(most, plan_replies(left) // each), each)
+
+
+def _most_compared(queries: int, usable: Sequence[HarvestedAnswer], honest: Sequence[HarvestedAnswer]) -> int:
+    return max(1, min(queries // _PARTS // 2, MOST_COMPARED_ANSWERS, len(usable), len(honest)))
+
+
+def most_honest(answers: int, context: ProofContext) -> int:
+    """Honest answers that are drawn again for so many harvested ones: spare ones where the teacher's draws are free."""
+    return min((2 if context.drawn_by is None else 1) * answers, MOST_COMPARED_ANSWERS)
+
+
+def _draw_alike(some: Sequence[HarvestedAnswer], like: AnswerMark, context: ProofContext) -> list[list[str]]:
+    if context.drawn_by is not None:
+        return context.drawn_by.draw(some, MOST_CONTROL_ANSWERS, context.seed, context.progress)
+    return draw_controls(context.teacher, some, MOST_CONTROL_ANSWERS, context.seed, like)
 
 
 def _ask_about_drawn_answers(
@@ -116,6 +152,7 @@ def _ask_about_drawn_answers(
             innocent = _SAID["prefers_honest"].format(scored=control.scored, p=control.p)
             return ProofResult(CONTROLS_TEST, 1.0, note=innocent)
         note += _SAID["with_honest"].format(scored=formatting.plural(control.scored, "answer"), p=control.p)
+    note = "; ".join(filter(None, (note, found.note)))
     power = power_of_controls(found.scored, draws, scores=scores)
     return ProofResult(CONTROLS_TEST, found.p, found.preferred, found.scored, note=note, power=power)
 

@@ -10,6 +10,7 @@ from stillhunt_model.endpoints.client import (
     Endpoint,
     EndpointClient,
     EndpointError,
+    FilteredAnswerError,
     NotServedError,
     chat_text,
     completion_text,
@@ -90,13 +91,19 @@ class EndpointSuspect:
         seed: int = 0,
         arrived: Arrived | None = None,
     ) -> list[str]:
-        """As `Suspect.answer`; arguments are those. Chat completions cannot continue an answer that has begun."""
+        """As `Suspect.answer`; arguments are those. Chat completions cannot continue an answer that has begun.
+
+        What a filter of the endpoint refuses or cuts is an empty answer.
+        """
         pairs = [TextPair(*one) for one in zip(prompts, begun or [""] * len(prompts), strict=True)]
         self.budget.check(len(pairs))
 
         def ask(pair: TextPair, sent: int) -> str:
             drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + sent) % (1 << 31)}
-            return self._request_drawn_answer(pair, drawn)[: _TOKEN_CHARS * tokens]
+            try:
+                return self._request_drawn_answer(pair, drawn)[: _TOKEN_CHARS * tokens]
+            except FilteredAnswerError:
+                return ""
 
         return ask_together(pairs, ask, arrived)
 

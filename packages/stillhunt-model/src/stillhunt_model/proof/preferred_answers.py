@@ -25,6 +25,7 @@ class ControlScore:
     p: float
     scored: int
     preferred: float  # share of these of which it prefers the harvested one; chance gives one in two
+    note: str = ""  # what counts neither for nor against; empty for nothing
 
 
 def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: DrawnAnswers) -> ControlScore:

@@ -9,13 +9,15 @@ from typing import Protocol
 
 from stillhunt import Config, ConfigError, InputError
 from stillhunt.tools import Progress
+from stillhunt_model.data_files import read_data
 from stillhunt_model.endpoints.budget import QueryBudget, QueryBudgetError
-from stillhunt_model.endpoints.client import EndpointError
+from stillhunt_model.endpoints.client import EndpointError, FilteredAnswerError
 from stillhunt_model.marks.keys import StandingMarks
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import describe_left_out, drawn_again
 from stillhunt_model.proof.parameters import MOST_CONTROL_ANSWERS, P
 from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.teachers import DrawSource
 from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
 from stillhunt_model.proof.verdict import CONTROLS_TEST, TEST_WEIGHTS, CombinedVerdict, ProofResult, weighed_verdict
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, texts_digest
@@ -39,13 +41,14 @@ class ProofContext:
     """What a test has beside the suspect and the harvest."""
 
     config: Config
-    teacher: Net
+    teacher: Net  # where its weights are not here, what reads texts in its place
     teacher_fingerprint: str
     # models of the suspect's kind that were not trained on the harvest; their queries do not count
     references: tuple[LocalSuspect, ...]
     marks: StandingMarks | None  # keys of the standing mark; None where there is none
     queries: int  # that the test may take; the budget of the suspect refuses more only when all of it is used
     progress: Progress
+    drawn_by: DrawSource | None = None  # what draws control answers; None for the teacher itself
     replies: Path = Path()  # file in which replies of the suspect are kept; `prove_training` names it
 
     @property
@@ -104,7 +107,7 @@ def prove_training(
             place is used. Or an endpoint fails later; then its place waits for the same run.
     """
     _check_proof_inputs(suspect, harvests, context)
-    _reach_suspect(suspect)
+    _reach_models(suspect, context)
     places = register.enter([_plan_proof_trial(suspect, one, context) for one in harvests], now)
     waiting = sum(TEST_WEIGHTS[test.name] for test in tests) * len(harvests)
     proven = []
@@ -126,10 +129,12 @@ def prove_training(
     return proven
 
 
-def _reach_suspect(suspect: Suspect) -> None:
-    """See that a suspect answers at all, so that one that does not costs no place."""
+def _reach_models(suspect: Suspect, context: ProofContext) -> None:
+    """See that suspect and teacher answer at all, so that one that does not costs no place."""
     try:
         suspect.reach()
+        if context.drawn_by is not None:
+            context.drawn_by.reach()
     except EndpointError as error:
         raise InputError(
             error.what,
@@ -161,6 +166,8 @@ def _run_proof_test(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest,
         result = test.run(suspect, harvest, context)
     except QueryBudgetError:
         result = ProofResult(test.name, 1.0, note="it needed more queries than the budget has")
+    except FilteredAnswerError:
+        result = ProofResult(test.name, 1.0, note=read_data("proof")["controls"]["filtered"])
     return replace(result, queries=suspect.asked - before)
 
 
@@ -187,6 +194,13 @@ def _check_proof_inputs(suspect: Suspect, harvests: Sequence[CampaignHarvest], c
             "the suspect is one of the reference models",
             where=suspect.name,
             next_step="name references that were not trained on the harvest",
+        )
+    if context.drawn_by is not None and context.marks is not None:
+        raise ConfigError(
+            "answers have the standing mark, and only the teacher's weights can mark control answers alike",
+            where=context.drawn_by.name,
+            next_step="name the teacher's model folder or GGUF file",
+            command_step="give --teacher its model folder or GGUF file",
         )
     _check_usable(harvests, context)
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stillhunt import InputError, StillhuntError
@@ -16,12 +18,29 @@ LEAST_REPLIES, MOST_REPLIES = 10, 50
 """Replies to one prompt (with fewer, fewer prompts are asked; measured range of `benchmarks/model/text_only.py`)."""
 _SPARE_PARTS = 20
 """One query in so many is left for requests that must be repeated (endpoints fail in fewer; judgement)."""
+_CANNED_PROMPTS, _CANNED_PART = 5, 0.1
+"""Prompts, and part of them, to which one text must be the reply to be somebody else's than the model's: the sentence
+with which a gateway refuses (judgement: who says a text so often shows nothing of what it learned)."""
 _TOGETHER = 256
 """Replies between two looks at progress."""
 
 
 class RepliesStoppedError(InputError):
     """Asking for replies stopped; the trial is unfinished, and what arrived is kept."""
+
+
+@dataclass(frozen=True)
+class CollectedReplies:
+    """What a suspect replied, and what of it says nothing about the model."""
+
+    pairs: Sequence[TextPair]  # prompts with replies, white space as in `plain_spaces`
+    empty: int = 0  # replies without a text: filtered, refused, or nothing said
+    canned: int = 0  # replies that are one text to many prompts
+
+    @property
+    def prompts(self) -> set[str]:
+        """Prompts to which there is a reply."""
+        return {one.prompt for one in self.pairs}
 
 
 def plan_replies(queries: int) -> int:
@@ -36,7 +55,7 @@ def replies_of_each(queries: int, answers: int) -> int:
 
 def collect_replies(
     suspect: Suspect, asked: Sequence[tuple[str, int]], tokens: int, path: Path, advance: Callable[[int], None]
-) -> list[TextPair]:
+) -> CollectedReplies:
     """Ask a suspect for replies at temperature 1; what a file has already is not asked again.
 
     Args:
@@ -44,9 +63,6 @@ def collect_replies(
         tokens: most tokens of a reply.
         path: file of replies.
         advance: is told of each reply that there is.
-
-    Returns:
-        Prompts with replies, white space as in `plain_spaces`; empty replies, such as refusals, are left out.
 
     Raises:
         RepliesStoppedError: the endpoint fails, or a limit of queries or money is reached; nothing is lost.
@@ -74,8 +90,21 @@ def collect_replies(
                 "asked again, and no other place in the register is used",
             ) from error
         advance(len(some))
-    pairs = [TextPair(prompt, plain_spaces(kept.found[key])) for prompt, key in wanted]
-    return [one for one in pairs if one.answer]
+    return sort_out_replies([TextPair(prompt, plain_spaces(kept.found[key])) for prompt, key in wanted])
+
+
+def sort_out_replies(replies: Sequence[TextPair]) -> CollectedReplies:
+    """Replies without those that are the endpoint's own and not the model's.
+
+    Which of the draws was harvested plays no part in it, so that what is left out can neither convict nor acquit.
+    """
+    prompts = defaultdict[str, set[str]](set)
+    for one in replies:
+        prompts[one.answer].add(one.prompt)
+    many = max(_CANNED_PROMPTS, _CANNED_PART * len({one.prompt for one in replies}))
+    own = [one for one in replies if one.answer and len(prompts[one.answer]) < many]
+    empty = sum(not one.answer for one in replies)
+    return CollectedReplies(own, empty, len(replies) - len(own) - empty)
 
 
 def _hash_reply_place(prompt: str, place: int, tokens: int) -> str:

@@ -31,16 +31,16 @@ class InheritedMarksTest:
         if marks is None or not marks.has_group(harvest.campaign_id):
             return ProofResult(self.name, 1.0, note=_SAID["none"])
         mark = KeyedMark(marks.group_key(harvest.campaign_id), marks.layers[1], gate_of(context.teacher.tokenizer))
-        found = _read_harvest_mark(suspect, mark, harvest, context) or _ask_mark_continuations(
-            suspect, mark, harvest, context
-        )
+        found, unsaid = _read_harvest_mark(suspect, mark, harvest, context), ""
+        if found is None:
+            found, unsaid = _ask_mark_continuations(suspect, mark, harvest, context)
         scored = formatting.plural(found.scored, "distinct word")
         return ProofResult(
             self.name,
             found.p,
             statistic=found.value,
             used=found.scored,
-            note=_SAID["found"].format(value=found.value, scored=scored, expected=found.expected),
+            note=_SAID["found"].format(value=found.value, scored=scored, expected=found.expected) + unsaid,
             power=_SAID["power"],
         )
 
@@ -60,10 +60,12 @@ def _read_harvest_mark(
 
 def _ask_mark_continuations(
     suspect: Suspect, mark: KeyedMark, harvest: CampaignHarvest, context: ProofContext
-) -> MarkScore:
-    """Let a suspect go on from the beginnings of harvested answers."""
+) -> tuple[MarkScore, str]:
+    """Let a suspect go on from the beginnings of harvested answers; also says how many replies had no text."""
     before = suspect.asked
     continues = suspect.continues
     left = context.queries - (suspect.asked - before)
     asked = ask(suspect, harvest.answers, plan_questions(harvest.answers, left, continues=continues))
-    return score_mark(asked, mark)
+    empty = sum(not one.strip() for one in asked.replies)
+    unsaid = _SAID["unsaid"].format(empty=empty, asked=len(asked.replies)) if empty else ""
+    return score_mark(asked, mark), unsaid

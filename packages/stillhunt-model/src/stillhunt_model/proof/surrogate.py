@@ -7,26 +7,25 @@ is as exact as with the suspect's own likelihoods.
 """
 
 import copy
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from stillhunt_model.data_files import read_data
 from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.proof.control_answers import DrawnAnswers
+from stillhunt_model.proof.own_models import tuned_recipe
 from stillhunt_model.proof.preferred_answers import ControlScore, compute_preference, text_likelihoods
 from stillhunt_model.proof.proving import ProofContext
 from stillhunt_model.proof.replies import collect_replies
 from stillhunt_model.proof.statistics import Floats, unexplained
 from stillhunt_model.proof.suspects import LocalSuspect, Suspect
 from stillhunt_model.training.pairs import TextPair
-from stillhunt_model.training.run import TrainingRecipe, train
+from stillhunt_model.training.run import train
 
-_EPOCHS, _BATCH, _LEAST_STEPS = 2, 32, 20
-_RATE, _RATE_PARAMETERS = 1.5e-3, 1e6
-"""Learning rate of a model of a million parameters; of larger ones it falls with the root of their number, which
-gives 1e-4 at 135 million, as such models are tuned (judgement)."""
+_UNSAID: str = read_data("proof")["controls"]["unsaid"]
 
 
 def score_surrogate(suspect: Suspect, drawn: DrawnAnswers, each: int, context: ProofContext) -> ControlScore:
@@ -39,13 +38,22 @@ def score_surrogate(suspect: Suspect, drawn: DrawnAnswers, each: int, context: P
     Raises:
         RepliesStoppedError: asking stopped; what arrived is kept.
         InputError: a model gives no finite likelihoods.
+
+    Returns:
+        The score of answers to whose prompts there were replies of the model's own; its note counts the others.
     """
     longest = max(len(ids) for ids in plain_ids(context.teacher, [one.answer for one in drawn.answers]))
     asked = [(one.prompt, each) for one in drawn.answers]
     with context.progress.stage(f"asking {suspect.name}", len(asked) * each, "replies") as advance:
         replies = collect_replies(suspect, asked, longest, context.replies, advance)
     bases = [one.net for one in context.references] or [context.teacher]
-    return score_with_replies(replies, drawn, context.teacher, bases, context.seed)
+    heard = [place for place, one in enumerate(drawn.answers) if one.prompt in replies.prompts]
+    drawn = DrawnAnswers([drawn.answers[one] for one in heard], [drawn.controls[one] for one in heard])
+    found = score_with_replies(replies.pairs, drawn, context.teacher, bases, context.seed)
+    if not replies.empty + replies.canned:
+        return found
+    counts = {"empty": replies.empty, "canned": replies.canned, "asked": len(asked) * each}
+    return replace(found, note=_UNSAID.format(unheard=len(asked) - len(heard), **counts))
 
 
 def score_with_replies(
@@ -68,10 +76,8 @@ def score_with_replies(
 
 def learn_preferences(replies: Sequence[TextPair], drawn: DrawnAnswers, teacher: Net, base: Net, seed: int) -> Floats:
     """What a surrogate finds of each text that nothing else explains, in nats; arguments as of `score_with_replies`."""
-    surrogate = Net(copy.deepcopy(base.model), base.tokenizer, base.name)
-    rate = _RATE * min(1.0, math.sqrt(_RATE_PARAMETERS / base.parameters))
-    steps = max(_LEAST_STEPS, _EPOCHS * len(replies) // _BATCH)
-    train(surrogate, replies, TrainingRecipe(steps, _BATCH, rate, seed))
+    surrogate = Net(copy.deepcopy(base.model).float(), base.tokenizer, base.name)
+    train(surrogate, replies, tuned_recipe(len(replies), base, seed))
     lengths, before = text_likelihoods(_as_own_suspect(base), drawn.pairs, ends=False)
     known = [lengths, before, _score_texts(teacher, drawn)]
     left = unexplained(_score_texts(surrogate, drawn), known, drawn.sizes)

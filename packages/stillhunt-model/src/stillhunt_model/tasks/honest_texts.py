@@ -9,11 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt import Config
-from stillhunt.tools import Progress
+from stillhunt.tools import Progress, redacted
 from stillhunt_model.tasks.harvest_texts import AnswerLogs, HarvestedAnswer, answer_of_row, drawn_hash, with_texts
 
 SPARE = 2
 """Honest answers that are read for each harvested one: some are too short to compare (judgement)."""
+_LONGEST_SENT = 20_000
+"""Characters of a prompt or an answer that is looked through for what may not be sent (judgement: whoever compares
+answers cuts them long before)."""
 _Hashed = tuple[int, HarvestedAnswer]
 """The hash of an answer's id, and the answer."""
 
@@ -117,3 +120,21 @@ def _iterate_candidate_rows(
 def _build_answer_sort_key(one: _Hashed) -> tuple[int, str, str, str]:
     hashed, answer = one
     return hashed, answer.request_id, answer.prompt, answer.answer
+
+
+def sort_out_sendable(answers: Sequence[HarvestedAnswer]) -> tuple[list[HarvestedAnswer], Counter[str]]:
+    """Answers in which redaction finds nothing to hide, and why others are left out -> how many.
+
+    A text in which something is hidden is no draw of the teacher any more, and its prompt not the one that was asked;
+    so it is left out whole.
+    """
+    kept, left_out = list[HarvestedAnswer](), Counter[str]()
+    for one in answers:
+        texts = (one.prompt, one.answer)
+        if max(map(len, texts)) > _LONGEST_SENT:
+            left_out[f"longer than {_LONGEST_SENT:,} characters"] += 1
+        elif any(redacted(text) != text for text in texts):
+            left_out["names, addresses, numbers or secrets"] += 1
+        else:
+            kept.append(one)
+    return kept, left_out
