@@ -78,7 +78,13 @@ def serve(*routes: tuple[str, Handler]) -> Iterator[Served]:
 
 @contextmanager
 def serve_net(
-    net: Net, *, completions: bool = True, echoes: bool = True, key: str = "", down: range = range(0)
+    net: Net,
+    *,
+    completions: bool = True,
+    echoes: bool = True,
+    key: str = "",
+    down: range = range(0),
+    filters: Callable[[str], bool] = lambda _: False,
 ) -> Iterator[Served]:
     """Serve a model as vLLM and llama.cpp do.
 
@@ -88,6 +94,7 @@ def serve_net(
         echoes: whether completions repeat the prompt with log-probabilities where that is asked for.
         key: that a request needs; empty for none.
         down: numbers of the requests that fail.
+        filters: which prompts of a chat a filter refuses.
     """
     lock = threading.Lock()
     drawn: Drawn = {}
@@ -116,6 +123,10 @@ def serve_net(
         body = await body_of(request)
         if not allowed(request):
             return JSONResponse({"error": {"message": "no key"}}, 401)
+        if len(served.asked) in down:
+            return JSONResponse({"error": {"message": "down"}}, 500)
+        if filters(body["messages"][-1]["content"]):
+            return JSONResponse({"error": {"message": "refused", "code": "content_filter"}}, 400)
         with lock:
             (ids,) = prompt_ids(net, [body["messages"][-1]["content"]])
             text = _continued(net, ids, body, drawn)
@@ -156,7 +167,7 @@ def _continued(net: Net, ids: list[int], body: dict[str, Any], drawn: Drawn) -> 
 
 def _draw_together(net: Net, ids: list[int], tokens: int, temperature: float) -> list[str]:
     way = {"do_sample": True, "temperature": temperature, "top_k": 0, "num_return_sequences": DRAWN_TOGETHER}
-    torch.manual_seed(0)
+    torch.manual_seed(hash((*ids, tokens)) % (1 << 31))  # or all prompts would share one stream of noise
     with torch.no_grad():
         made = net.model.generate(
             input_ids=torch.tensor([ids]),

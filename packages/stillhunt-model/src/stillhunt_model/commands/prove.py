@@ -30,7 +30,7 @@ from stillhunt.tools import formatting, write_whole
 from stillhunt_evidence.packs.proof_file import ProofDocument
 from stillhunt_evidence.pages.trained_models import p_value, used_of_harvested
 from stillhunt_model.commands.orders_shown import start_models
-from stillhunt_model.commands.prove_answers import AnswerSources
+from stillhunt_model.commands.prove_answers import AnswerSources, refuse_faults
 from stillhunt_model.commands.prove_models import NamedTeacher, ProofNames, TeacherFloat
 from stillhunt_model.commands.prove_plan import describe_planned_proof, describe_price
 from stillhunt_model.commands.trials import open_trials, say_end_of_register
@@ -187,8 +187,7 @@ def prove(
         reference or [],
     )
     sources = AnswerSources(case, responses, mapping, harvest, honest, honest_from_logs)
-    sources.check(is_endpoint=names.is_endpoint)
-    names.check()
+    refuse_faults([*sources.faults(is_endpoint=names.is_endpoint), *names.faults()])
     allowed = _read_price(price, max_usd, is_endpoint=names.is_endpoint)
     refuse_existing(out, force=force)
     config = start_models(settings_file, {} if queries is None else {"model": {"queries": queries}})
@@ -205,8 +204,11 @@ def prove(
         harvests, source = names.teacher.source_of_draws(config, harvests, progress)
         opened, context = names.open(config, allowed, source, progress)
         if not quiet:
-            said = describe_planned_proof(opened, harvests, config, left, is_endpoint=names.is_endpoint)
-            said += [memory, *describe_effort(harvests, context, is_endpoint=names.is_endpoint)]
+            served = source.name if source is not None and names.teacher.is_served else ""
+            said = describe_planned_proof(
+                opened, harvests, config, left, is_endpoint=names.is_endpoint, drawn_by=served
+            )
+            said += [*filter(None, [memory]), *describe_effort(harvests, context, is_endpoint=names.is_endpoint)]
             for line in [*said, *describe_price(opened, harvests, context)]:
                 message_console().print(safe_lines(line), soft_wrap=True)
         now = datetime.fromtimestamp(int(time.time()), UTC)

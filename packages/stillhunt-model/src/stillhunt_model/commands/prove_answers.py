@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,27 @@ from stillhunt_model.tasks.honest_texts import honest_answers, sort_out_sendable
 if TYPE_CHECKING:  # torch, which takes seconds
     from stillhunt_model.proof.proving import CampaignHarvest
 
+
+@dataclass(frozen=True)
+class ProveFault:
+    """One thing that is missing on the command line, and what to add."""
+
+    what: str
+    step: str
+
+
+def refuse_faults(faults: Sequence[ProveFault]) -> None:
+    """Tell of everything that is missing at once.
+
+    Raises ConfigError: something is.
+    """
+    if faults:
+        steps = "; ".join(one.step for one in faults)
+        raise ConfigError(
+            "; ".join(one.what for one in faults), where="prove", next_step=steps.replace("--", ""), command_step=steps
+        )
+
+
 Answers = dict[str, list[HarvestedAnswer]]
 """Campaign -> answers."""
 
@@ -41,33 +63,27 @@ class AnswerSources:
     honest: Path | None
     honest_from_logs: bool  # whether an endpoint may get those of the logs
 
-    def check(self, *, is_endpoint: bool) -> None:
-        """Refuse sources that do not go together.
-
-        Raises ConfigError: with what to name in place.
-        """
+    def faults(self, *, is_endpoint: bool) -> list[ProveFault]:
+        """Sources that are missing or do not go together."""
+        found = []
         if (self.harvest is None) == (not self.responses):
-            raise _refuse(
-                "harvested answers come from logs or from one file",
-                "give one of the two",
-                "give --case with --responses, or --harvest",
-            )
-        if self.responses and self.case is None:
-            raise _refuse(
-                "the logs do not say which answers were harvested; a case does",
-                "name the case of the hunt",
-                "add --case CASE",
-            )
+            what = "harvested answers come from logs or from one file"
+            found.append(ProveFault(what, "give --case with --responses, or --harvest"))
+        elif self.responses and self.case is None:
+            what = "the logs do not say which answers were harvested; a case does"
+            found.append(ProveFault(what, "add --case CASE"))
         if self.harvest is not None and (self.mapping or self.honest_from_logs):
-            raise _refuse("--map and --honest-from-logs have no effect here: they are about logs", "leave them out")
+            what = "--map and --honest-from-logs have no effect here: they are about logs"
+            found.append(ProveFault(what, "leave them out"))
         if is_endpoint and self.honest is None and not self.honest_from_logs:
-            raise _refuse(
-                "an endpoint gets prompts and parts of answers of honest accounts, to compare",
-                "name a file of answers that you may send",
-                "add --honest FILE, with answers that you may send, such as `stillhunt model prepare` writes; or, if "
-                "you may send what your customers asked, --honest-from-logs: texts with names, addresses or secrets "
-                "are left out",
+            found.append(
+                ProveFault(
+                    "an endpoint gets prompts and parts of answers of honest accounts, to compare",
+                    "add --honest FILE, with answers that you may send, such as `stillhunt model prepare` writes, or "
+                    "--honest-from-logs if you may send what your customers asked",
+                )
             )
+        return found
 
     def gather(self, campaign_ids: list[str], config: Config, progress: Progress) -> list[CampaignHarvest]:
         """The answers of each campaign, with honest ones to compare.
@@ -81,7 +97,7 @@ class AnswerSources:
             if self.case is not None:
                 check_harvested(self.case, found)
         else:
-            assert self.case is not None  # noqa: S101  # check
+            assert self.case is not None  # noqa: S101  # faults
             logs = open_answer_logs(self.case, self.responses or [], self.mapping)
             found = campaign_answers(logs, named, config, config.model.queries, progress)
             others = honest_of_logs(logs, found, config, progress) if self.honest is None else Answers()
@@ -156,7 +172,3 @@ def resolve_campaign_ids(case: Path | None, named: list[str]) -> list[str]:
         return list(dict.fromkeys(resolve_id(tables, one, ("campaign",))[1] for one in named))
     rows = tables["campaigns"].select(["campaign_id", "verdict"]).to_pylist()
     return [row["campaign_id"] for row in rows if row["verdict"] == "act"]
-
-
-def _refuse(what: str, next_step: str, command_step: str = "") -> ConfigError:
-    return ConfigError(what, where="prove", next_step=next_step, command_step=command_step)

@@ -7,10 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stillhunt import Config, ConfigError
+from stillhunt import Config
 from stillhunt.tools import Progress
 from stillhunt_evidence.keys.folder import keys_folder
 from stillhunt_model.commands.endpoint_key import read_endpoint_key
+from stillhunt_model.commands.prove_answers import ProveFault
 from stillhunt_model.endpoints.budget import QueryBudget, TokenPrice
 from stillhunt_model.orders.register import model_folder
 
@@ -53,25 +54,16 @@ class NamedTeacher:
         """Its folder or file; None where its weights are not here."""
         return Path(self.place) if self.place and not self.is_served else None
 
-    def check(self) -> None:
-        """Refuse options that do not go together.
-
-        Raises ConfigError: with what to name in place.
-        """
+    def faults(self) -> list[ProveFault]:
+        """Options that are missing or do not go together."""
+        found = []
         if bool(self.place) == (self.draws is not None):
-            raise ConfigError(
-                "control answers come from the teacher or from a file of what it drew",
-                where="prove",
-                next_step="name one of the two",
-                command_step="give --teacher MODEL, its folder, GGUF file or address, or --draws FILE",
-            )
+            what = "control answers come from the teacher or from a file of what it drew"
+            found.append(ProveFault(what, "give --teacher MODEL, its folder, GGUF file or address, or --draws FILE"))
         if self.is_served != bool(self.model_name):
-            raise ConfigError(
-                "a teacher behind a server has a name there, and no other has one",
-                where="prove",
-                next_step="name its model as the server does, or leave the name out",
-                command_step="give --teacher-name with the address of a server, and with nothing else",
-            )
+            what = "a teacher behind a server has a name there, and no other has one"
+            found.append(ProveFault(what, "give --teacher-name with the address of a server, and with nothing else"))
+        return found
 
     def source_of_draws(
         self, config: Config, harvests: Sequence[CampaignHarvest], progress: Progress
@@ -115,23 +107,17 @@ class ProofNames:
         """Whether the suspect is behind an endpoint."""
         return "://" in self.suspect
 
-    def check(self) -> None:
-        """Refuse options that do not go together.
-
-        Raises ConfigError: with what to name in place.
-        """
-        self.teacher.check()
+    def faults(self) -> list[ProveFault]:
+        """Options that are missing or do not go together."""
+        found = self.teacher.faults()
+        if self.is_endpoint and not self.model_name.strip():
+            found.append(ProveFault("the model of the endpoint has no name", "add --model-name NAME"))
         if not self.is_endpoint and (self.model_name or self.key_env):
-            raise ConfigError(
-                "only an endpoint has a name of its model and a key", where="prove", next_step="leave them out"
-            )
+            found.append(ProveFault("only an endpoint has a name of its model and a key", "leave them out"))
         if self.prompt_form.count("{prompt}") != 1:
-            raise ConfigError(
-                "the form of prompts does not say where the prompt is",
-                where="prove",
-                next_step="name it once in the form",
-                command_step="write {prompt} once in --prompt-form, such as '<|user|>{prompt}<|assistant|>'",
-            )
+            step = "write {prompt} once in --prompt-form, such as '<|user|>{prompt}<|assistant|>'"
+            found.append(ProveFault("the form of prompts does not say where the prompt is", step))
+        return found
 
     def describe_memory(self) -> str:
         """What the models take.
@@ -187,5 +173,5 @@ class ProofNames:
         weights = self.teacher.weights
         if source is not None:
             return unread_teacher(source.name), source.fingerprint
-        assert weights is not None  # noqa: S101  # check
+        assert weights is not None  # noqa: S101  # faults
         return load_net(weights, dtype=getattr(torch, self.teacher.floats)), weights_fingerprint(weights)

@@ -17,9 +17,18 @@ _SHORT_DIGEST = 12
 
 
 def describe_planned_proof(
-    suspect: Suspect, harvests: Sequence[CampaignHarvest], config: Config, left: int, *, is_endpoint: bool
+    suspect: Suspect,
+    harvests: Sequence[CampaignHarvest],
+    config: Config,
+    left: int,
+    *,
+    is_endpoint: bool,
+    drawn_by: str = "",
 ) -> list[str]:
-    """What will be asked, of whom, and what it takes to conclude."""
+    """What will be asked, of whom, and what it takes to conclude.
+
+    `left`: places in the register. `drawn_by`: the server that draws control answers; empty for none.
+    """
     settings = config.model
     answers = formatting.join_some(
         [f"{one.campaign_id}: {used_of_harvested(len(one.answers), one.requests)}" for one in harvests], 5
@@ -29,7 +38,7 @@ def describe_planned_proof(
         f"Answers that are asked about, {answers}",
         f"Answers to honest accounts, to compare: {min((len(one.honest) for one in harvests), default=0):,}",
         f"Budget: at most {formatting.plural(settings.queries, 'query', 'queries')} for all campaigns together",
-        f"Register: {left:,} of {settings.pairs:,} places left; this uses {len(harvests):,}",
+        f"Register: {left:,} of {settings.pairs:,} places left; this uses at most {len(harvests):,}",
         f"Bar: corrected p-value {settings.alpha:g}, which is {settings.alpha / settings.pairs:.1g} before correction",
     ]
     from stillhunt_model.proof.control_answers import describe_left_out  # torch, which takes seconds
@@ -39,10 +48,11 @@ def describe_planned_proof(
         for one in harvests
         if (left_out := describe_left_out(one.answers))
     ]
-    if is_endpoint:
+    receivers = ["this endpoint"] * is_endpoint + [drawn_by] * bool(drawn_by)
+    if receivers:
         lines.append(
-            "Prompts and parts of answers, of the harvest and of the honest answers, are sent to this endpoint, and to "
-            "nobody else."
+            "Prompts and parts of answers, of the harvest and of the honest answers, are sent to "
+            f"{' and '.join(receivers)}, and to nobody else."
         )
     return lines
 

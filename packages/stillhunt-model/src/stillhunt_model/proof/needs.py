@@ -55,13 +55,13 @@ def free_memory(machine: Path = _MEMORY) -> int:
 
 
 def check_memory(models: ProofModels, free: int) -> str:
-    """Say what memory models take, before one is opened.
+    """Say what memory models take, before one is opened; nothing where there is none.
 
     Raises ConfigError: there is less.
     """
     parts = [("teacher", models.teacher), ("suspect", models.suspect), ("references", sum(models.references))]
-    sizes = ", ".join(f"{name} {formatting.count(weights)}" for name, weights in parts if weights)
-    told = f"{_gigabytes(models.memory)} GB for weights ({sizes or 'none is opened'})"
+    sizes = ", ".join(f"the {name} {formatting.count(weights)}" for name, weights in parts if weights)
+    told = f"{_gigabytes(models.memory)} GB for the weights (of {sizes}), training and reading"
     if models.memory > free:
         raise ConfigError(
             f"the models need up to {told}, and {_gigabytes(free)} GB of memory are free",
@@ -71,6 +71,8 @@ def check_memory(models: ProofModels, free: int) -> str:
             command_step="give --teacher-dtype bfloat16, or --teacher the address of a server that has it, or smaller "
             "references; no place in the register was used",
         )
+    if not models.memory:
+        return ""
     return f"Memory: up to {told}" + ("" if free == sys.maxsize else f"; {_gigabytes(free)} GB are free")
 
 
@@ -85,16 +87,18 @@ def describe_effort(harvests: Sequence[CampaignHarvest], context: ProofContext, 
         draws = MOST_CONTROL_ANSWERS * (plan.answers + min(honest, len(one.honest)))
         by = "the teacher" if context.drawn_by is None else context.drawn_by.name
         lines.append(f"Control answers for {one.campaign_id}: {draws:,}, drawn by {by}")
-        asked = plan.each * plan.asked
+        asked = plan.each * plan.asked * is_endpoint
         if is_endpoint:
             hours = asked / _TOGETHER_HOUR
             lines.append(
                 f"Replies, if it gives text alone: {asked:,}, {plan.each:,} to each of {plan.asked:,} prompts, and as "
                 f"many to honest prompts if these could accuse; {hours:.1f} hours for each second that a reply takes"
             )
-        read = 4 * MOST_CONTROL_ANSWERS * plan.answers + _TRAINING * EPOCHS * 2 * asked * is_endpoint
-        seconds += _seconds_of_text(context.teacher, one) * (read + draws * (context.drawn_by is None))
-    lines.append(f"Time: about {max(1, round(seconds / 60)):,} minutes of computing here, as fast as it is now")
+        # The teacher draws, or what stands for it learns the draws; these are read twice; a surrogate learns replies.
+        first = draws if context.drawn_by is None else _TRAINING * EPOCHS * draws
+        seconds += _seconds_of_text(context.teacher, one) * (first + 2 * draws + _TRAINING * EPOCHS * 2 * asked)
+    minutes = formatting.plural(max(1, round(seconds / 60)), "minute")
+    lines.append(f"Time: about {minutes} of computing here, as fast as it is now")
     return lines
 
 
@@ -111,4 +115,4 @@ def _seconds_of_text(net: Net, harvest: CampaignHarvest) -> float:
 
 
 def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:,.1f}"
+    return f"{max(0.1, size / 1e9):,.1f}"

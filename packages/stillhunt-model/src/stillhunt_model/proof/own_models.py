@@ -35,7 +35,7 @@ def tuned_recipe(texts: int, net: Net, seed: int) -> TrainingRecipe:
 
 def unread_teacher(name: str) -> Net:
     """What stands for a teacher without weights until its draws are there: a model that has learned nothing."""
-    return tiny_net(TinySize(8, 1, 1, _SMALL.longest), byte_tokenizer(), 0, name)
+    return tiny_net(_SMALL, byte_tokenizer(), 0, name)
 
 
 def learn_reader(parts: Sequence[DrawnAnswers], name: str, seed: int) -> Net:

@@ -25,7 +25,7 @@ from stillhunt_model.proof.suspects import LocalSuspect, Suspect
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import train
 
-_UNSAID: str = read_data("proof")["controls"]["unsaid"]
+_SAID: dict[str, str] = read_data("proof")["controls"]
 
 
 def score_surrogate(suspect: Suspect, drawn: DrawnAnswers, each: int, context: ProofContext) -> ControlScore:
@@ -52,8 +52,10 @@ def score_surrogate(suspect: Suspect, drawn: DrawnAnswers, each: int, context: P
     found = score_with_replies(replies.pairs, drawn, context.teacher, bases, context.seed)
     if not replies.empty + replies.canned:
         return found
-    counts = {"empty": replies.empty, "canned": replies.canned, "asked": len(asked) * each}
-    return replace(found, note=_UNSAID.format(unheard=len(asked) - len(heard), **counts))
+    note = _SAID["unsaid"].format(empty=replies.empty, canned=replies.canned, asked=len(asked) * each)
+    if unheard := len(asked) - len(heard):
+        note += _SAID["unheard"].format(unheard=unheard)
+    return replace(found, note=note)
 
 
 def score_with_replies(
