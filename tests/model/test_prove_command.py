@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,10 @@ from stillhunt.base.errors import StillhuntError
 from stillhunt.cli.app import app
 from stillhunt_evidence.keys.folder import pseudonyms_key
 from stillhunt_model.marks.keys import GROUPS_FILE, new_standing_secret
+from stillhunt_model.nets.loading import load_net
+from stillhunt_model.proof.suspects import weights_fingerprint
 from stillhunt_model.proof.trials import TRIALS_FILE
-from stillhunt_model.tasks.harvest_texts import texts_digest
+from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, texts_digest
 
 pytestmark = pytest.mark.usefixtures("remembers_frozen_models")
 CLI = CliRunner()
@@ -59,7 +63,7 @@ def test_a_student_is_concluded_about_with_exit_code_3(tmp_path: Path) -> None:
         "Answers that are asked about, c-1: 32 harvested answers",
         "Answers to honest accounts, to compare: 32",
         "Budget: at most 300 queries",
-        "Register: 5 of 5 places left; this uses 1",
+        "Register: 5 of 5 places left; this uses at most 1",
         "p-value 0.01, which is 0.002",
     ):
         assert line in done.stderr
@@ -88,19 +92,7 @@ def test_the_logs_of_a_case_have_harvested_and_honest_answers(tmp_path: Path) ->
     scene = prove_scene()
     named = [(f"member-{place % 4}", one) for place, one in enumerate(scene.answers["c-1"])]
     named += [(f"customer-{place}", one) for place, one in enumerate(scene.honest)]
-    rows = [
-        {
-            "request_id": one.request_id,
-            "timestamp": f"2026-03-01T12:{place % 60:02}:00Z",
-            "account_id": account,
-            "model": "big-1",
-            "prompt": one.prompt,
-            "response": one.answer,
-            "temperature": one.temperature,
-            "max_tokens": one.max_tokens,
-        }
-        for place, (account, one) in enumerate(named)
-    ]
+    rows = logged(named)
     case, logs = write_case(tmp_path / "case", rows), write_log(tmp_path / "log.jsonl", rows)
     student = str(scene.folder / "student")
     done = ask(student, "--case", case, "--responses", logs, "--queries", "300")
@@ -117,6 +109,95 @@ def test_the_logs_of_a_case_have_harvested_and_honest_answers(tmp_path: Path) ->
     words = ("model", "prove", student, "--teacher", scene.folder / "teacher", "-o", "q", *files)
     done = CLI.invoke(app, [str(one) for one in words])
     assert "32 of the honest answers were harvested, such as r0" in str(done.exception)
+
+
+def logged(rows: Sequence[tuple[str, HarvestedAnswer]]) -> list[dict[str, object]]:
+    """Rows of a log: account, and what it asked and got."""
+    return [
+        {
+            "request_id": one.request_id,
+            "timestamp": f"2026-03-01T12:{place % 60:02}:00Z",
+            "account_id": account,
+            "model": "big-1",
+            "prompt": one.prompt,
+            "response": one.answer,
+            "temperature": one.temperature,
+            "max_tokens": one.max_tokens,
+        }
+        for place, (account, one) in enumerate(rows)
+    ]
+
+
+def test_one_command_asks_an_endpoint_by_what_the_logs_have(tmp_path: Path) -> None:
+    """A served teacher, a key and the logs: what honest people wrote about themselves is not sent."""
+    scene = prove_scene()
+    named = [(f"member-{place % 4}", one) for place, one in enumerate(scene.answers["c-1"])]
+    private = replace(scene.honest[0], prompt="write to anna.schmidt@example.org")
+    named += [(f"customer-{place}", one) for place, one in enumerate((private, *scene.honest[1:]))]
+    case, logs = write_case(tmp_path / "case", logged(named)), write_log(tmp_path / "log.jsonl", logged(named))
+    with serve_net(scene.teacher) as teacher, serve_net(scene.student) as served:
+        words = ["model", "prove", served.url, "--model-name", "s", "--case", case, "--responses", logs]
+        done = CLI.invoke(app, [str(one) for one in words])
+        said = str(done.exception)
+        assert "an endpoint gets prompts" in said
+        assert "control answers come from the teacher or from a file" in said  # all at once
+        assert not served.asked
+        words += ["--teacher", teacher.url, "--teacher-name", "t", "--honest-from-logs", "--queries", "240"]
+        done = CLI.invoke(app, [str(one) for one in words])
+        sent = json.dumps([served.bodies, teacher.bodies])
+    assert done.exit_code == 3, done.output
+    assert "Honest answers left out: names, addresses, numbers or secrets in 1" in done.stderr
+    assert f"are sent to this endpoint and t at {teacher.url}/v1, and to nobody else" in " ".join(done.stderr.split())
+    assert "anna.schmidt" not in sent
+    found = json.loads((tmp_path / "proof.json").read_text(encoding="utf-8"))
+    assert found["teacher"]["name"] == f"t at {teacher.url}/v1"
+
+
+def test_what_a_proof_needs_is_made_from_logs(tmp_path: Path) -> None:
+    scene = prove_scene()
+    named = [(f"member-{place % 4}", one) for place, one in enumerate(scene.answers["c-1"][:16])]
+    others = scene.honest[:20]
+    private = [replace(others[0], answer="call +49 30 1234567 today"), replace(others[1], answer="word " * 5000)]
+    seeded = replace(scene.answers["c-1"][0], other_settings="seed")
+    named[0] = ("member-0", seeded)
+    rows = logged(named + [(f"customer-{place}", one) for place, one in enumerate([*private, *others[2:]])])
+    rows[0]["seed"] = 7
+    case, logs = write_case(tmp_path / "case", rows), write_log(tmp_path / "log.jsonl", rows)
+    words = ("model", "prepare", tmp_path / "made", "--case", case, "--responses", logs)
+    done = CLI.invoke(app, [str(one) for one in words])
+    assert done.exit_code == 0, done.output
+    assert "harvest.jsonl: 16 answers" in done.stdout
+    kept = [json.loads(line) for line in (tmp_path / "made" / "honest.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert f"honest.jsonl: {len(kept)} answers" in done.stdout
+    assert {one["request_id"] for one in kept}.isdisjoint(row["request_id"] for row in rows[:16])
+    assert not [one for one in kept if "call +49" in one["response"] or len(one["response"]) > 20_000]
+    for reason in ("names, addresses, numbers or secrets in 1", "longer than 20,000 characters in 1"):
+        assert reason in done.stdout
+    assert "reference: not made: there are 9 other honest answers, and 16 are needed" in done.stdout
+    harvested = (tmp_path / "made" / "harvest.jsonl").read_text(encoding="utf-8")
+    assert '"seed": "as logged"' in harvested
+    files = ("--harvest", tmp_path / "made" / "harvest.jsonl", "--honest", tmp_path / "made" / "honest.jsonl")
+    asked = ("model", "prove", scene.folder / "student", "--teacher", scene.folder / "teacher", "--case", case, *files)
+    done = CLI.invoke(app, [str(one) for one in asked])
+    assert done.exit_code in (0, 3), done.output
+    assert "seed in 1" in done.stderr
+    assert "there is something already" in str(CLI.invoke(app, [str(one) for one in words]).exception)
+
+
+@pytest.mark.parametrize("base", [(), ("--base", "stranger")])
+def test_a_reference_learns_honest_answers_that_are_not_compared(tmp_path: Path, base: tuple[str, ...]) -> None:
+    scene = prove_scene()
+    named = [(f"member-{place % 4}", one) for place, one in enumerate(scene.answers["c-1"])]
+    named += [(f"customer-{place}", one) for place, one in enumerate((*scene.answers["c-2"], *scene.honest))]
+    case, logs = write_case(tmp_path / "case", logged(named)), write_log(tmp_path / "log.jsonl", logged(named))
+    given = [str(scene.folder / one) if one == "stranger" else one for one in base]
+    words = ("model", "prepare", tmp_path / "made", "--case", case, "--responses", logs, "--quiet", *given)
+    done = CLI.invoke(app, [str(one) for one in words])
+    assert done.exit_code == 0, done.output
+    assert "reference: learned 30 other honest answers" in done.stdout
+    names = load_net(tmp_path / "made" / "reference").tokenizer.get_vocab()
+    assert (names == scene.stranger.tokenizer.get_vocab()) == bool(base)
+    assert weights_fingerprint(tmp_path / "made" / "reference") != fingerprint("stranger")
 
 
 def test_an_endpoint_gets_its_key_and_nobody_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

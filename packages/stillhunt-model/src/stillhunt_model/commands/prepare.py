@@ -25,8 +25,8 @@ from stillhunt_model.tasks.harvest_texts import HarvestedAnswer, campaign_answer
 
 HARVEST_LINES, HONEST_LINES, REFERENCE = "harvest.jsonl", "honest.jsonl", "reference"
 """What the folder has: two files of answers, and a model."""
-_LEAST_LEARNED = 32
-"""Answers without which no reference is made: one batch."""
+_LEAST_LEARNED = 16
+"""Answers without which no reference is made (judgement: fewer teach a model nothing)."""
 _AS_LOGGED = "as logged"
 """Stands for the value of a setting of which only the name is known."""
 
