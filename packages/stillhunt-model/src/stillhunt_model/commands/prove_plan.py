@@ -62,11 +62,11 @@ def describe_price(suspect: Suspect, harvests: Sequence[CampaignHarvest], contex
     price, texts = suspect.budget.price, [one for harvest in harvests for one in (*harvest.answers, *harvest.honest)]
     if price is None or not texts:
         return []
-    from stillhunt_model.endpoints.client import TOKEN_BYTES  # httpx, which takes a tenth of one
+    from stillhunt_model.endpoints.client import GUESSED_TOKEN_BYTES  # httpx, which takes a tenth of one
     from stillhunt_model.nets.net import plain_ids  # torch, which takes seconds
 
     # A teacher whose weights are not here has no tokens yet, but bytes.
-    bytes_each = 1.0 if context.drawn_by is None else TOKEN_BYTES
+    bytes_each = 1.0 if context.drawn_by is None else GUESSED_TOKEN_BYTES
     asked = sum(map(len, plain_ids(context.teacher, [one.prompt for one in texts]))) / len(texts)
     answered = max(map(len, plain_ids(context.teacher, [one.answer for one in texts])))
     cost = price.cost(asked / bytes_each, answered / bytes_each) * suspect.budget.most

@@ -141,7 +141,7 @@ def used_tokens(content: bytes, sent: int) -> tuple[float, float]:
         usage = None
     if usage is not None and usage.prompt_tokens > 0 <= usage.completion_tokens:
         return usage.prompt_tokens, usage.completion_tokens
-    return sent / TOKEN_BYTES, len(content) / TOKEN_BYTES
+    return sent / GUESSED_TOKEN_BYTES, len(content) / GUESSED_TOKEN_BYTES
 
 
 def first_choice(content: bytes, form: type[ChoiceForm]) -> ChoiceForm:
@@ -169,7 +169,7 @@ def _is_filtered(content: bytes) -> bool:
 
 _FILTER = "content_filter"  # Reason why an answer ended, of the OpenAI API
 _FILTER_WORDS = (_FILTER, "content_policy", "content filter", "content management policy", "responsibleaipolicy")
-TOKEN_BYTES = 3.0  # Bytes of a token, for a guess that is rather too dear (English has four)
+GUESSED_TOKEN_BYTES = 3.0  # Bytes of a token, for a guess that is rather too dear (English has four)
 _TOO_SOON = 429
 _MOST_TOO_SOON = 60  # Times that one query waits for a limit of requests a minute (an hour with the longest pause)
 _FIRST_PAUSE = 1.0  # seconds: pause before the second try; it doubles each time (as clients of such services do)
