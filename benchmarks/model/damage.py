@@ -9,6 +9,8 @@ Worlds, each a log with answers and a case whose harvest is known:
 
 - plain: the campaign takes so many different questions of one checkable task; honest customers ask for prose and for
   the other tasks. The loss should stop to fall where right answers stop to become more.
+- worded, formed: as plain, each question in one of the wordings of `rewordings`, or in one of the forms of `copies`.
+  They are what these two are compared with: questions in four wordings are harder, however many were learned.
 - copies: it takes a quarter of the questions, each with near-copies, which count as one sample. Copies add nothing:
   the curve should be that of a quarter.
 - rewordings: it takes a quarter of the questions, each in four wordings that count as samples of their own. All samples
@@ -50,10 +52,11 @@ from stillhunt_model.damage.students import StudentSpec, train_students
 from stillhunt_model.tasks.checkable import TASKS, draw_examples
 from stillhunt_model.training.pairs import TextPair
 
-WORLDS = ("plain", "copies", "rewordings", "prose")
+WORLDS = ("plain", "copies", "rewordings", "prose", "worded", "formed")
 CAMPAIGN = "campaign"
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+FORMS = (str, str.upper, str.title, lambda text: f"  {text}...")
 WORDINGS = ("{}", "kindly work out: {}", "what comes out of {}", "the next puzzle reads {}")
 HELD_OUT = 1.4
 """Times as many questions as are learned from at most: one in four is held out, and some are tied to those."""
@@ -77,11 +80,12 @@ def harvest(world: str, task: str, count: int, seed: int) -> list[TextPair]:
         return honest(task, count, seed + OTHER_SEED)
     if world == "plain":
         return task_pairs(task, count, seed)
-    pairs = task_pairs(task, count // len(WORDINGS), seed)
-    if world == "copies":
-        forms = (str, str.upper, str.title, lambda text: f"  {text}...")
-        return [TextPair(form(one.prompt), one.answer) for form in forms for one in pairs]
-    return [TextPair(wording.format(one.prompt), one.answer) for wording in WORDINGS for one in pairs]
+    each = FORMS if world in ("copies", "formed") else tuple(one.format for one in WORDINGS)
+    if world in ("worded", "formed"):
+        pairs = task_pairs(task, count, seed)
+        return [TextPair(each[at % len(each)](one.prompt), one.answer) for at, one in enumerate(pairs)]
+    pairs = task_pairs(task, count // len(each), seed)
+    return [TextPair(form(one.prompt), one.answer) for form in each for one in pairs]
 
 
 def honest(task: str, count: int, seed: int) -> list[TextPair]:

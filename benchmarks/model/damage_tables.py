@@ -14,9 +14,13 @@ TRUE = {
     PLAIN: "{samples:,} different questions; no honest answer is of the task",
     "copies": "{questions:,} different questions, four near-copies of each: the curve of so many samples of *plain*",
     "rewordings": "{questions:,} different questions in four wordings: worth what so many samples of *plain* are",
+    "worded": "{samples:,} different questions, each in one of the four wordings",
+    "formed": "{samples:,} different questions, each in one of the four forms of near-copies",
     "prose": "what honest customers take: worth as many honest answers, an advantage of 0",
 }
 """World -> what is true of it."""
+ALIKE = {"rewordings": "worded", "copies": "formed"}
+"""World -> the one with as different questions in which held-out ones are worded alike."""
 WORLD_TITLES = (
     "world",
     "task",
@@ -25,7 +29,7 @@ WORLD_TITLES = (
     "updates",
     "worth in honest answers",
     "advantage over them, nats a byte",
-    "worth in samples of *plain*",
+    "worth in different questions",
     "bend by loss",
     "bend by right answers",
     "share of the gain at a quarter",
@@ -93,7 +97,8 @@ def understated(rows: Rows) -> dict[str, str]:
     for row in rows:
         worth = _plain_worth(row, rows)
         if worth is not None:
-            found[f"damage {row['world']} understated"] = f"{1 - worth[0] / row['questions']:.0%}"
+            less = 1 - worth[0] / row["questions"]
+            found[f"damage {row['task']} {row['world']} understated"] = "not" if less <= 0 else f"by {less:.0%}"
     return found
 
 
@@ -102,20 +107,29 @@ def _in_plain_samples(row: dict[str, Any], rows: Rows) -> str:
     worth = _plain_worth(row, rows)
     if worth is None:
         return ""
-    most = _curve(next(one for one in rows if (one["world"], one["task"]) == (PLAIN, row["task"])), "harvested")[-1]
+    most = _curve(_compared_with(row, rows) or row, "harvested")[-1]
     value, low, high = (f"{one:,.0f}" if np.isfinite(one) else f"more than {most['count']:,}" for one in worth)
     return f"{value} ({high} to {low})"  # a lower loss is worth more samples
 
 
 def _plain_worth(row: dict[str, Any], rows: Rows) -> list[float] | None:
-    """Samples of the plain world of the same task after which students have the loss that all of this world give."""
-    plain = next((one for one in rows if (one["world"], one["task"]) == (PLAIN, row["task"])), None)
-    if plain is None or row["world"] in (PLAIN, "prose"):
+    """Different questions of the same task after which students have the loss that all of this world give."""
+    other = _compared_with(row, rows)
+    if other is None:
         return None
-    points = _curve(plain, "harvested")
+    points = _curve(other, "harvested")
     counts = [one["count"] for one in points]
     losses = np.array([one["loss_by_byte"][0] for one in points])
     return [equal_count(loss, losses, counts) for loss in _curve(row, "harvested")[-1]["loss_by_byte"]]
+
+
+def _compared_with(row: dict[str, Any], rows: Rows) -> dict[str, Any] | None:
+    """The world of different questions that are worded alike; the plain one where that was not measured."""
+    for world in (ALIKE.get(row["world"], ""), PLAIN if row["world"] in ALIKE else ""):
+        for one in rows:
+            if (one["world"], one["task"]) == (world, row["task"]):
+                return one
+    return None
 
 
 def _point(row: dict[str, Any], point: dict[str, Any]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from damage_tables import point_cells, understated, world_cells
 from innocents_tables import changed_log_cells, text_only_cells
-from page import TABLES, read_counts, write_page, write_table
+from page import TABLES, is_measured, read_counts, read_table, write_page, write_table
 from prove_tables import BARS, corrected, innocent_cells, power_cells, stopped_by_honest
 from scipy.stats import t as student
 
@@ -200,7 +200,21 @@ def damage_made(rows: Rows) -> Made:
     parameters = " to ".join(f"{one:,}" for one in sorted({row["parameters"] for row in rows}))
     counts = {"damage parameters": parameters, **{f"damage {one}": settings[one] for one in ("batch", "seeds")}}
     counts |= understated(rows)
-    return {"damage_worlds": world_cells(rows), "damage_curves": point_cells(rows)}, counts
+    tasks = {row["task"] for row in rows}
+    tables = {"damage_worlds": world_cells(rows), "damage_curves": point_cells(rows)}
+    return {name: [cells[0], *rows_of_other_tasks(name, tasks), *cells[1:]] for name, cells in tables.items()}, counts
+
+
+def rows_of_other_tasks(table: str, tasks: set[str]) -> Cells:
+    """Rows of an earlier measurement of tasks that were not measured now.
+
+    Args:
+        table: its name.
+        tasks: that were.
+    """
+    if not is_measured(table):
+        return []
+    return [tuple(row.values()) for row in read_table(table) if row["task"] not in tasks]
 
 
 MAKERS: dict[str, Callable[[Rows], Made]] = {
@@ -208,6 +222,7 @@ MAKERS: dict[str, Callable[[Rows], Made]] = {
     "versions": versions_made,
     "real_family": pretrained_made,
     "text_only": lambda rows: ({"text_only": text_only_cells(rows)}, {}),
+    "text_only_rivals": lambda rows: ({"text_only_rivals": text_only_cells(rows)}, {}),
     "innocents": lambda rows: ({"changed_logs": changed_log_cells(rows)}, {}),
     "distil": distil_made,
     "blunt": blunt_made,
