@@ -285,6 +285,8 @@ def test_a_limit_of_money_needs_a_price_and_is_said_before(tmp_path: Path) -> No
     money = ("--model-name", "m", "--queries", "50", "--max-usd", "0.5", "--price", "1000", "2000")
     done = ask("http://127.0.0.1:9", *money)
     assert re.search(r"Price: at most about [1-9]\.\d\d USD for 50 queries; it stops at 0\.50 USD", done.stderr)
+    done = ask("http://127.0.0.1:9", *money[:2])
+    assert "Price: at most about 0.23 million tokens in and 1.00 million out for 20,000 queries" in done.stderr
 
 
 def harvest_file(folder: Path, **settings: object) -> Path:

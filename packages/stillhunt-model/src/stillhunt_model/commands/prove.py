@@ -209,7 +209,7 @@ def prove(
                 opened, harvests, config, left, is_endpoint=names.is_endpoint, drawn_by=served
             )
             said += [*filter(None, [memory]), *describe_effort(harvests, context, is_endpoint=names.is_endpoint)]
-            for line in [*said, *describe_price(opened, harvests, context)]:
+            for line in [*said, *describe_price(opened, harvests, context, is_endpoint=names.is_endpoint)]:
                 message_console().print(safe_lines(line), soft_wrap=True)
         now = datetime.fromtimestamp(int(time.time()), UTC)
         with closing(opened):

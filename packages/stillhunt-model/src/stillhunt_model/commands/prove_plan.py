@@ -57,19 +57,24 @@ def describe_planned_proof(
     return lines
 
 
-def describe_price(suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext) -> list[str]:
-    """What all queries would cost at most, by the teacher's tokens of the prompts; nothing where no price is known."""
-    price, texts = suspect.budget.price, [one for harvest in harvests for one in (*harvest.answers, *harvest.honest)]
-    if price is None or not texts:
+def describe_price(
+    suspect: Suspect, harvests: Sequence[CampaignHarvest], context: ProofContext, *, is_endpoint: bool
+) -> list[str]:
+    """What all queries to an endpoint take at most: money if its price is known, else tokens, by the teacher."""
+    texts = [one for harvest in harvests for one in (*harvest.answers, *harvest.honest)]
+    if not is_endpoint or not texts:
         return []
     from stillhunt_model.endpoints.client import GUESSED_TOKEN_BYTES  # httpx, which takes a tenth of one
     from stillhunt_model.nets.net import plain_ids  # torch, which takes seconds
 
     # A teacher whose weights are not here has no tokens yet, but bytes.
-    bytes_each = 1.0 if context.drawn_by is None else GUESSED_TOKEN_BYTES
-    asked = sum(map(len, plain_ids(context.teacher, [one.prompt for one in texts]))) / len(texts)
-    answered = max(map(len, plain_ids(context.teacher, [one.answer for one in texts])))
-    cost = price.cost(asked / bytes_each, answered / bytes_each) * suspect.budget.most
+    most = suspect.budget.most / (1.0 if context.drawn_by is None else GUESSED_TOKEN_BYTES)
+    asked = sum(map(len, plain_ids(context.teacher, [one.prompt for one in texts]))) / len(texts) * most
+    answered = max(map(len, plain_ids(context.teacher, [one.answer for one in texts]))) * most
     queries = formatting.plural(suspect.budget.most, "query", "queries")
+    price = suspect.budget.price
+    if price is None:
+        tokens = f"{asked / 1e6:,.2f} million tokens in and {answered / 1e6:,.2f} million out for {queries}"
+        return [f"Price: at most about {tokens}; --price and --max-usd limit the money"]
     stop = f"it stops at {price.most:,.2f} USD, and what was answered is kept"
-    return [f"Price: at most about {cost:,.2f} USD for {queries}; {stop}"]
+    return [f"Price: at most about {price.cost(asked, answered):,.2f} USD for {queries}; {stop}"]
