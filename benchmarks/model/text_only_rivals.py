@@ -6,6 +6,7 @@ OUT is that of `text_only.py`, whose suspects are taken. Rows go to OUT/text_onl
 a run that ended goes on; a suspect takes two minutes of a core.
 
 - draws alone: nobody has the teacher's weights or any base; a small model that learned all draws takes their place.
+- draws and the base: as before, but surrogates start from the model from which the suspect was made.
 - mixture: the base is not known; what surrogates of the teacher, and of kin, show is added up.
 - proxy ratio: each of ten proxies learns one of the ten draws to every prompt, in columns that hide which was logged;
   do replies to a prompt fit the proxy best that has the logged one?
@@ -78,6 +79,7 @@ def try_rivals(world: SmallWorld, kind: str, seed: int) -> dict[str, Any]:
     reader = learn_reader([drawn], "draws", seed)
     found = {
         "draws alone": score_with_replies(replies, drawn, reader, [reader], seed).p,
+        "draws and the base": score_with_replies(replies, drawn, reader, [world.net("base-0")], seed).p,
         "mixture of teacher and kin": score_with_replies(replies, drawn, teacher, [teacher, kin], seed).p,
         "proxy ratio, from kin": proxy_p(replies, drawn, kin, seed),
         "proxy ratio, from the base": proxy_p(replies, drawn, world.net("base-0"), seed),
