@@ -175,8 +175,8 @@ def prove(
     campaign that the register of trials allows (model.pairs). Each run uses up a place in the register before anything
     is asked. Exit code 3 if it concludes that the model was trained on a campaign's harvest, 0 if it draws no
     conclusion; no test clears a model. An endpoint, and a teacher's server, get prompts and parts of answers, both
-    harvested and honest; nobody else gets anything. An endpoint that gives text alone is asked for 10 to 50 replies to each prompt, which a model of yours
-    learns. If a run breaks off, run the same again: it goes on where it was.
+    harvested and honest; nobody else gets anything. An endpoint that gives text alone is asked for 10 to 50 replies to
+    each prompt, which a model of yours learns. If a run breaks off, run the same again: it goes on where it was.
     """
     names = ProofNames(
         suspect,
