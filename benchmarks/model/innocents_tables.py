@@ -5,11 +5,13 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
+from prove_tables import BARS, corrected
+
 Rows = list[dict[str, Any]]
 
 
 def text_only_cells(rows: Rows) -> list[tuple[Any, ...]]:
-    """Titles, and cells of suspects that give text alone: medians, with the smallest in brackets.
+    """Titles, and cells of suspects that give text alone: how many `prove` names, and the median and least p-value.
 
     Args:
         rows: of `text_only.py`.
@@ -18,9 +20,18 @@ def text_only_cells(rows: Rows) -> list[tuple[Any, ...]]:
     cells: list[tuple[Any, ...]] = [("suspect", "replies to each", "number", *columns)]
     for kind, replies in sorted({(row["kind"], row["replies"]) for row in rows}, reverse=True):
         own = [row["p"] for row in rows if (row["kind"], row["replies"]) == (kind, replies)]
-        values = [f"{median(one[name] for one in own):.1e} ({min(one[name] for one in own):.0e})" for name in columns]
-        cells.append((kind, replies, len(own), *values))
+        cells.append((kind, replies, len(own), *(text_only_cell([one[name] for one in own]) for name in columns)))
     return cells
+
+
+def text_only_cell(values: list[float]) -> str:
+    """How many of the p-values `prove` would name, with the median and the least.
+
+    Args:
+        values: of one column.
+    """
+    named = sum(corrected({"test": "control answers", "p": one}) <= BARS[0] for one in values)
+    return f"{named} of {len(values)}, {median(values):.0e} ({min(values):.0e})"
 
 
 def changed_log_cells(rows: Rows) -> list[tuple[Any, ...]]:
