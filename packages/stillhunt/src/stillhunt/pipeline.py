@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
 from types import TracebackType
@@ -31,8 +32,20 @@ from stillhunt.triage import Case
 from stillhunt.triage.excerpts import campaign_views
 from stillhunt.triage.samples import Rereading
 
-AfterHunt = Callable[[Dataset, Mapping[str, pa.Table], Config, pa.Table | None], None]
-"""Called with the sketches, the case tables, the settings and the ACCOUNTS of a hunt, while the sketches are open."""
+
+@dataclass(frozen=True)
+class HuntedTables:
+    """What a hunt made and had, while its sketches are open."""
+
+    tables: Mapping[str, pa.Table]  # of the case
+    config: Config
+    customers: pa.Table | None  # ACCOUNTS
+    linked: Linked  # with SLICED as it was judged
+    candidates: pa.Table
+
+
+AfterHunt = Callable[[Dataset, HuntedTables], None]
+"""Called with the sketches of a hunt, and what it made of them."""
 
 
 class Sketches(Protocol):
@@ -125,10 +138,29 @@ def hunt(
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(partitions(), tables, config, customers)
+                searched = replace(linked, sliced=judged[1])
+                after(partitions(), HuntedTables(tables, config, customers, searched, judged[2]))
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)
+
+
+def read_new_requests(requests: Any, config: Config, known: Collection[str]) -> tuple[pa.Table, list[str], LogFacts]:
+    """What has come since a hunt, as it would read it: arguments as for `hunt`; nothing is searched.
+
+    Args:
+        config: settings, with a state folder.
+        known: SHA-256 of the inputs of that hunt.
+
+    Returns:
+        SKETCHES of the other inputs, the SHA-256 of these, and what the whole log held.
+
+    Raises:
+        InputError: nothing can be read.
+    """
+    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
+        with LocalLog(requests, None, config, engine, Silent()) as log:
+            return *log.sketch_beyond(known), log.facts
 
 
 def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:

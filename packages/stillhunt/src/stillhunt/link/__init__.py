@@ -27,6 +27,7 @@ from stillhunt.base.container_memory import give_back
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.progress import Progress
 from stillhunt.link.judged_requests import JudgedRequests
+from stillhunt.link.placing import Learned
 from stillhunt.link.requests.arrays import Flags
 from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
 from stillhunt.link.style.style_groups import with_styles
@@ -46,6 +47,7 @@ class Linked:
     totals: pa.Table
     traffic: pa.Table
     sliced: pa.Table
+    learned: Learned
 
 
 def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked:
@@ -58,14 +60,15 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         advance(1)
         clusters = content_clusters(shared_phrases, log.accounts).shared_by(config.resolve.min_accounts)
         advance(1)
-        worded = shared_phrases.worded
+        known, worded = shared_phrases.known, shared_phrases.worded
         del shared_phrases
-        rows = request_topics(log, clusters, worded=worded, seed=config.seed, least=least)
+        rows, topics = request_topics(log, clusters, worded=worded, seed=config.seed, least=least)
         advance(1)
     give_back()
     found, label_of = find_template_groups(TemplateSearch(clusters, rows, log.accounts, config, progress))
     # The phrases of all requests are most of what is held; the remaining steps do without them.
     templates_only = replace(clusters, rows=rows.without(("known",)))
+    learned = Learned(known, clusters.of_known, label_of, topics)
     give_back()
     with progress.stage("finding styles", 1, "steps") as advance:
         clusters, found, label_of = with_styles(templates_only, found, label_of, log.accounts, config)
@@ -82,7 +85,7 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     with progress.stage("gathering traffic", None, "requests") as advance:
         traffic, sliced = judged.traffic(background | _held_accounts(log, found, untemplated, operators))
         advance(traffic.num_rows)
-    return Linked(links, totals_table(log, background), traffic, sliced)
+    return Linked(links, totals_table(log, background), traffic, sliced, learned)
 
 
 def _operators_of_folds(

@@ -8,7 +8,7 @@ know nothing of logs.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
@@ -21,10 +21,10 @@ from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
-from stillhunt.base.progress import Progress
-from stillhunt.score.context.candidate import read_candidates
+from stillhunt.base.progress import Progress, Silent
+from stillhunt.score.context.candidate import Candidate, read_candidates
 from stillhunt.score.context.customers import list_version
-from stillhunt.score.context.log import read_log
+from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.evidence.catalogue import all_kinds, family_needs, kinds_that_see
 from stillhunt.score.operators.holder_groups import find_holder_groups
 from stillhunt.score.operators.mixtures import split_mixtures
@@ -65,16 +65,7 @@ def score_campaigns(
         budget = log_budget(totals, config.score)
     else:
         budget = false_alarm_budget(log.accounts.count, log.requests.time, config.score)
-    before = pc.is_in(log.accounts.ids, value_set=pa.array(sorted(flagged_before), pa.string()))
-    judge_one = partial(
-        judge,
-        log,
-        settings=config.score,
-        min_slice_requests=config.link.min_slice_requests,
-        min_accounts=config.resolve.min_accounts,
-        required_bits=budget.required_bits,
-        flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
-    )
+    judge_one = _judge_in(log, config, budget, flagged_before)
     judged: list[Judged] = []
     give_back()  # what came before: each thread takes memory of its own
     with progress.stage("weighing evidence", len(found), "candidates") as advance, _judging_threads(config) as pool:
@@ -94,6 +85,49 @@ def score_campaigns(
         log.comparisons.clear()  # it refers to the log, which would else live until the next search for such circles
         advance(len(judged))
     return made, pa.array(harvested)
+
+
+def judge_campaigns_again(
+    traffic: pa.Table,
+    sliced: pa.Table,
+    candidates: pa.Table,
+    accounts: pa.Table | None,
+    config: Config,
+    totals: pa.Table,
+    flagged_before: Collection[str],
+    names: Sequence[str],
+) -> tuple[dict[str, pa.Table], pa.Array]:
+    """Judge known campaigns of a log once more, as they are: none is split, joined, or left out of the tables.
+
+    Args:
+        candidates: CANDIDATES, numbered from 0; `names` are their ids.
+        traffic, sliced, accounts, totals, flagged_before: as for `score_campaigns`.
+
+    Returns:
+        As `score_campaigns`, of these campaigns alone.
+    """
+    log = read_log(traffic, sliced, accounts, totals, config.prepared)
+    judge_one = _judge_in(log, config, log_budget(totals, config.score), flagged_before)
+    judged = [judge_one(one) for one in read_candidates(candidates, log)]
+    made, harvested = case_tables(log, judged, config, (), Silent(), dict(enumerate(names)))
+    log.comparisons.clear()  # as above
+    return made, pa.array(harvested)
+
+
+def _judge_in(
+    log: ScoredLog, config: Config, budget: Budget, flagged_before: Collection[str]
+) -> Callable[[Candidate], Judged]:
+    """What judges candidates of a log."""
+    before = pc.is_in(log.accounts.ids, value_set=pa.array(sorted(flagged_before), pa.string()))
+    return partial(
+        judge,
+        log,
+        settings=config.score,
+        min_slice_requests=config.link.min_slice_requests,
+        min_accounts=config.resolve.min_accounts,
+        required_bits=budget.required_bits,
+        flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
+    )
 
 
 def _judging_threads(config: Config) -> ThreadPoolExecutor:

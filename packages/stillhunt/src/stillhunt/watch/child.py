@@ -50,6 +50,7 @@ def order_text(plan: HuntPlan) -> str:
             "watched": list(plan.watched),
             "now": plan.now,
             "term": plan.term,
+            "warm": plan.warm,
         }
     )
 
@@ -58,7 +59,7 @@ def order_of(text: str) -> HuntPlan:
     """The plan in what `order_text` made."""
     order: dict[str, Any] = json.loads(text)
     folder, config = DataFolder(Path(order["data"]), make=False), Config(**order["config"])
-    return HuntPlan(folder, config, tuple(order["watched"]), order["now"], order["term"])
+    return HuntPlan(folder, config, tuple(order["watched"]), order["now"], order["term"], order["warm"])
 
 
 def memory_limit(config: Config) -> int:

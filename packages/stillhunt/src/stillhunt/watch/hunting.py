@@ -21,11 +21,11 @@ from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import CaseError, InputError, OutputError
-from stillhunt.base.progress import Progress
-from stillhunt.base.units import DAY
+from stillhunt.base.progress import Progress, Silent
+from stillhunt.base.units import DAY, HOUR
 from stillhunt.collect.locate.catalog import FoundFile, find_inputs
 from stillhunt.collect.values.rejects import Rejects
-from stillhunt.pipeline import hunt
+from stillhunt.pipeline import HuntedTables, hunt
 from stillhunt.pipeline_local import with_state_key
 from stillhunt.triage import Case
 from stillhunt.triage.folder import DAMAGE
@@ -35,7 +35,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs, settle_signs, signs_as_json
 from stillhunt.watch.folder import HUNT_ROLE, DataFolder
-from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_as_json
+from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_as_json, read_follow_ups
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
 from stillhunt.watch.lineage.settle import settle, with_lasting_ids, with_returns
@@ -50,7 +50,14 @@ from stillhunt.watch.records import (
     record_hunt,
     recorded_looks,
 )
-from stillhunt.watch.rule_rows import RuleRows, add_columns_beside, collect_rule_rows, rule_files
+from stillhunt.watch.rule_rows import (
+    RuleRows,
+    add_columns_beside,
+    collect_rule_rows,
+    read_rule_rows,
+    rule_files,
+    with_findings,
+)
 from stillhunt.watch.shared.lease import confirm_lease
 from stillhunt.watch.shared.snapshots import (
     fetch_shared_snapshot,
@@ -76,6 +83,8 @@ from stillhunt.watch.snapshots import (
 from stillhunt.watch.spool.checking import damage_said
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import ask_to_close, closed_parts, open_parts
+from stillhunt.watch.warm.base import finish_base, read_base, write_base
+from stillhunt.watch.warm.hunting import WARM, hunt_warm
 
 CLOSING_SECONDS = 5.0
 """How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""
@@ -138,6 +147,7 @@ class HuntPlan:
     watched: tuple[str, ...] = ()  # logs that are read where they lie, besides the spool
     now: int = 0  # time of the hunt, microseconds since 1970; the window ends here
     term: int | None = None  # of the lease under which it hunts; None where none is needed
+    warm: bool = False  # whether it may be warm, where a base is young enough
 
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
@@ -164,7 +174,9 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
             if not inputs:
                 return None
             damage = damage_said(folder.spool)
-            found = replace(_healing_hunt(plan, inputs, known_campaigns(database), progress), damage=damage)
+            known = known_campaigns(database)
+            results = _hunt_warm(plan, inputs, known, progress) or _healing_hunt(plan, inputs, known, progress)
+            found = replace(results, damage=damage)
             return _publish_snapshot(plan, database, found, following, start)
 
 
@@ -199,6 +211,41 @@ def _healing_hunt(
     return _signing_hunt(plan, inputs, known, progress)
 
 
+def _hunt_settings(plan: HuntPlan) -> Config:
+    return with_state_key(plan.config.model_copy(update={"state": str(plan.data.state)}))
+
+
+def _hunt_warm(
+    plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign], progress: Progress | None
+) -> _Found | None:
+    """What a warm hunt found; None where the hunt is to be cold."""
+    latest, settings = latest_snapshot(plan.data), _hunt_settings(plan)
+    if not plan.warm or latest is None or settings.engine == "spark":
+        return None
+    base = read_base(plan.data.state, settings)
+    if base is None or not 0 <= plan.now - base.made_at < settings.watch.cold_hours * HOUR:
+        return None
+    flagged = {account for campaign in known for account in campaign.flagged}
+    try:
+        before = Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence))
+        case = hunt_warm(base, Case.read(before.case), inputs, settings, flagged)
+        if isinstance(case, str):
+            (progress or Silent()).note(f"This hunt is cold: {case}")
+            return None
+        return _Found(
+            case,
+            signatures=signatures_at(latest, settings.seed),
+            returned={},
+            by_queue=(),
+            signs=read_signs(latest.path),
+            follow_ups=read_follow_ups(latest.path) or {},
+            senders={},
+            rule_rows=with_findings(read_rule_rows(latest), case.tables["accounts"], base.tables.get("customers")),
+        )
+    except (CaseError, OutputError):
+        return None  # the cold hunt says what is damaged, or mends it
+
+
 def _signing_hunt(
     plan: HuntPlan, inputs: Sequence[str], known: Sequence[KnownCampaign], progress: Progress | None
 ) -> _Found:
@@ -207,7 +254,8 @@ def _signing_hunt(
     flagged = {account for campaign in known for account in campaign.flagged}
     made: list[Callable[[Case], _Found]] = []
 
-    def sign(sketches: Dataset, tables: Mapping[str, pa.Table], settings: Config, customers: pa.Table | None) -> None:
+    def sign(sketches: Dataset, hunted: HuntedTables) -> None:
+        tables, settings, customers = hunted.tables, hunted.config, hunted.customers
         signatures = compile_signatures(sketches, tables, settings, plan.now)
         rule_rows = collect_rule_rows(sketches, tables, customers, flagged)
         found = partial(
@@ -221,8 +269,11 @@ def _signing_hunt(
             rule_rows=add_columns_beside(rule_rows, settings, customers),
         )
         made.append(found)
+        if settings.state:
+            with suppress(OSError):  # without a base, the next hunt is cold
+                write_base(plan.data.state, hunted)
 
-    settings = with_state_key(plan.config.model_copy(update={"state": str(plan.data.state)}))
+    settings = _hunt_settings(plan)
     if settings.engine == "spark":  # of a cluster, nothing is kept between hunts but the key of its hashes
         settings = settings.model_copy(update={"state": ""})
     customers = settings.watch.accounts or None
@@ -239,7 +290,7 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     this = Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])
     looks = [*recorded_looks(database, this.at), this]
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
-    kept = {**row, "window_start": start, "budget": asdict(spent), DAMAGE: list(results.damage)}
+    kept = {**row, WARM: case.run.get(WARM), "window_start": start, "budget": asdict(spent), DAMAGE: list(results.damage)}
     facts = json.dumps(kept, sort_keys=True).encode()
     signatures = results.signatures.renamed(settled.lasting)
     signatures = signatures.with_earlier(signatures_in_force(plan.data, plan.config.seed, plan.now))
@@ -264,6 +315,9 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
         record_alerts(connection, alerts, plan.config.alerts)
     enter_links(database, results.by_queue, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
+    if WARM not in case.run:
+        read = sorted(one["sha256"] for one in case.run["inputs"])
+        finish_base(plan.data.state, {"sequence": sequence, "made_at": plan.now, "inputs": read}, _hunt_settings(plan))
     return snapshot
 
 

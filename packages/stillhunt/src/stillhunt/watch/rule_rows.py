@@ -93,6 +93,24 @@ def collect_rule_rows(
     return RuleRows(accounts, hours.sort_by("account_id"), _add_customer_columns(members, customers))
 
 
+def with_findings(rows: RuleRows, accounts: pa.Table, customers: pa.Table | None) -> RuleRows:
+    """Rows of an earlier hunt with what a warm one found; accounts that are new since then have none.
+
+    Args:
+        accounts: of the case.
+        customers: the accounts table.
+    """
+    place = pc.index_in(rows.accounts["account_id"], value_set=accounts["account_id"].combine_chunks())
+    columns = {name: rows.accounts[name] for name in rows.accounts.column_names}
+    found = {**{name: accounts[name] for name in _FOUND}, "in_campaign": pc.is_valid(accounts["campaign_id"])}
+    for name, column in found.items():
+        now = column.take(place)
+        columns[name] = pc.if_else(pc.is_valid(now), now, columns[name])
+    flagged = {*accounts.filter(accounts["flagged"])["account_id"].to_pylist(), *rows.members["account_id"].to_pylist()}
+    members = pa.table({"account_id": pa.array(sorted(flagged), pa.string())})
+    return RuleRows(pa.table(columns), rows.hours, _add_customer_columns(members, customers))
+
+
 def add_columns_beside(rows: RuleRows, config: Config, customers: pa.Table | None) -> RuleRows:
     """Rows with what other distributions know of the accounts beside the log.
 

@@ -133,6 +133,13 @@ class Store:
         self._segments = gathered
         return kept
 
+    def rows_of_inputs(self, inputs: Sequence[int]) -> pa.Table:
+        """Sketches of some inputs alone, repeats too."""
+        wanted = pa.array(inputs, pa.int32())
+        own = [segment for segment in self._segments if set(segment.origins) & set(inputs)]
+        table = joined([one for segment in own for one in segment.read(range(PARTITIONS), SKETCHES.names)], SKETCHES.names)
+        return table.filter(pc.is_in(table[ORIGIN_COLUMN], value_set=wanted))
+
     def dataset(self, threads: int) -> LocalDataset:
         """The sketches in account partitions, of which `threads` are worked on at a time."""
         groups = max(1, min(PARTITIONS, self.rows // WORKED_ROWS))

@@ -63,6 +63,7 @@ class SharedPhrases:
     account: Ints
     phrase: Ints
     worded: Flags  # for each account, True where one phrase stands in most of its prompts: it has a wording of its own
+    known: npt.NDArray[np.uint32]  # hash of each known phrase, ascending; the position is its code
 
 
 def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
@@ -93,7 +94,7 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     shared_of[shared] = np.arange(int(shared.sum()))
     account, phrase = account[recurs], shared_of[phrase[recurs]].astype(np.int64)
     order = np.lexsort((phrase, account))
-    return SharedPhrases(rows, shared_of, int(shared.sum()), account[order], phrase[order], worded)
+    return SharedPhrases(rows, shared_of, int(shared.sum()), account[order], phrase[order], worded, names[known])
 
 
 def _common_rate(log: IndexedLog, rows: Dataset, account: Ints, phrase: Ints, count: Ints, size: int) -> Floats:
@@ -122,8 +123,8 @@ def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"account": accounts[owner].astype(np.int32), "phrase": phrase, "prompts": count})
 
 
-def _known_in_partition(table: pa.Table, context: Any) -> pa.Table:
-    phrases, worded, wording = context
+def find_known(table: pa.Table, phrases: npt.NDArray[np.uint32]) -> pa.ListArray:
+    """Codes of the known phrases of some requests, with their columns `phrases` and `system_phrases`; see `known`."""
     filter_bits = np.zeros(min(FILTER_WORDS, 1 << len(phrases).bit_length()), np.uint64)
     slots = np.full(1 << max(6, int(4 * len(phrases)).bit_length()), -1, np.int32)
     enter_phrases(phrases, filter_bits, slots)
@@ -132,14 +133,19 @@ def _known_in_partition(table: pa.Table, context: Any) -> pa.Table:
     codes = np.empty(max(len(own[1]) // 4, 1 << 12), np.int32)
     while (used := known_phrases(own, systems, (phrases, filter_bits, slots), begins, codes)) < 0:
         codes = np.empty(2 * len(codes), np.int32)
+    return list_array(begins, codes[:used].copy())
+
+
+def _known_in_partition(table: pa.Table, context: Any) -> pa.Table:
+    phrases, worded, wording = context
     account = values(table, "account").astype(np.int64)
     unworded = worded[account]
     here = np.zeros(len(worded), bool)
     here[account] = True
     wording = wording[here[wording >> 32]]  # Of other partitions' accounts, their phrases would be looked up in vain.
-    for found in (own, systems):
+    for found in (lists(table, "phrases"), lists(table, "system_phrases")):
         unworded[_rows_with(account, found, wording)] = False
-    return pa.table({"known": list_array(begins, codes[:used].copy()), "unworded": unworded.astype(np.uint8)})
+    return pa.table({"known": find_known(table, phrases), "unworded": unworded.astype(np.uint8)})
 
 
 def _rows_with(account: Ints, phrases: tuple[npt.NDArray[np.int32], npt.NDArray[Any]], wording: Ints) -> Ints:

@@ -84,11 +84,25 @@ WORD_COUNTS = pa.schema([("word", pa.int32()), ("requests", pa.int64())])
 TOPIC = pa.schema([("topic", pa.int8())])
 
 
-def request_topics(log: IndexedLog, clusters: Clusters, *, worded: Flags, seed: int, least: int) -> Dataset:
+class TopicModel(NamedTuple):
+    """What was learned of the topics of one log."""
+
+    shows_topic: npt.NDArray[np.uint8]  # 1 for each word bucket that shows a topic
+    template_words: Ints  # ascending label * WORD_BUCKETS + word
+    clusters: int  # labels of accounts follow those of so many content clusters
+    weight: Ints  # rarity of each word bucket
+    code: npt.NDArray[np.int32]  # row of the basis of each word bucket; -1 where it has none
+    basis: Vectors
+    centres: Vectors
+
+
+def request_topics(
+    log: IndexedLog, clusters: Clusters, *, worded: Flags, seed: int, least: int
+) -> tuple[Dataset, TopicModel | None]:
     """The requests with the `topic` of each, 0 to `TOPICS` - 1; -1 where the words of a request do not show it.
 
     `worded`: True for accounts with a wording of their own, whose words show no topic. `least`: distinct prompts from
-    which an account has a say in what the template words of its cluster are.
+    which an account has a say in what the template words of its cluster are. The model is None where too few show one.
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())
@@ -100,13 +114,13 @@ def request_topics(log: IndexedLog, clusters: Clusters, *, worded: Flags, seed: 
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
     sampled = _sample_requests(clusters.rows, telling, salt, rows)
     if sampled.num_rows < TOPICS:
-        return clusters.rows.extend(_no_topics, TOPIC, None, ["cluster"])
+        return clusters.rows.extend(_no_topics, TOPIC, None, ["cluster"]), None
     weight = np.rint(16 * np.log2(rows / np.maximum(frequency, 1))).astype(np.int64)
     used, basis, centres = _learn_topics(sampled, weight, seed)
     code = np.full(WORD_BUCKETS, -1, np.int32)
     code[used] = np.arange(len(used))
-    telling = (telling[0], shown_without, clusters.count)
-    return clusters.rows.extend(_topics_of_partition, TOPIC, (telling, weight, code, basis, centres), words)
+    model = TopicModel(telling[0], shown_without, clusters.count, weight, code, basis, centres)
+    return clusters.rows.extend(topics_of_partition, TOPIC, model, words), model
 
 
 def _template_words(clusters: Clusters, worded: Flags, least: int) -> tuple[Ints, Ints]:
@@ -261,9 +275,10 @@ def _no_topics(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"topic": np.full(table.num_rows, NO_TOPIC, np.int8)})
 
 
-def _topics_of_partition(table: pa.Table, context: Any) -> pa.Table:
-    telling, weight, code, basis, centres = context
-    offsets, kept = _telling_words(_labels_of(table, telling[2]), *lists(table, "topic_words"), telling[:2])
+def topics_of_partition(table: pa.Table, model: TopicModel) -> pa.Table:
+    """TOPIC of some requests, with their columns `cluster`, `account` and `topic_words`."""
+    *telling, weight, code, basis, centres = model
+    offsets, kept = _telling_words(_labels_of(table, telling[2]), *lists(table, "topic_words"), (telling[0], telling[1]))
     topics = np.full(table.num_rows, NO_TOPIC, np.int8)
     known: Flags = np.diff(offsets) >= TOPIC_SEARCH.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.

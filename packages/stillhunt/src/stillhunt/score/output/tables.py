@@ -78,15 +78,23 @@ ALLOWED_REASON = "Belongs to a programme that the settings declare as allowed"
 
 
 def case_tables(
-    log: ScoredLog, judged: list[Judged], config: Config, splits: Sequence[Split], progress: Progress
+    log: ScoredLog,
+    judged: list[Judged],
+    config: Config,
+    splits: Sequence[Split],
+    progress: Progress,
+    named: Mapping[int, str] | None = None,
 ) -> tuple[dict[str, pa.Table], Ints]:
-    """All case tables but the rejects, by name, and the place in the log of each row of harvested requests."""
+    """All case tables but the rejects, by name, and the place in the log of each row of harvested requests.
+
+    `named`: id of each candidate by its number; None to make ids.
+    """
     sanctioned = _sanctioned_accounts(log, config)
     judged = [_respect_programmes(j, sanctioned, config) for j in judged]
     shown = sorted(judged, key=lambda j: (-j.bits, -len(j.candidate.rows), j.candidate.number))
     left = [j for j in shown if j.verdict == "none"][:LEFT_ALONE]
     shown = [j for j in shown if j.verdict != "none"] + left
-    names = _campaign_ids(log, shown)
+    names = _campaign_ids(log, shown) if named is None else [named[j.candidate.number] for j in shown]
     harvested = np.concatenate([np.zeros(0, np.int64), *(j.candidate.rows for j in shown if _is_harvest_group(j))])
     roles = _roles_of_members(log, shown, sanctioned, config)
 
