@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import entry_points
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import pyarrow as pa
 
@@ -46,6 +46,14 @@ class HuntedTables:
 
 AfterHunt = Callable[[Dataset, HuntedTables], None]
 """Called with the sketches of a hunt, and what it made of them."""
+
+
+class NewRequests(NamedTuple):
+    """What has come since a hunt."""
+
+    sketches: pa.Table  # SKETCHES, repeats too
+    rejects: pa.Table  # REJECTS of the whole log
+    facts: LogFacts  # of the whole log
 
 
 class Sketches(Protocol):
@@ -145,22 +153,22 @@ def hunt(
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)
 
 
-def read_new_requests(requests: Any, config: Config, known: Collection[str]) -> tuple[pa.Table, list[str], LogFacts]:
+def read_new_requests(requests: Any, config: Config, known: Collection[str]) -> NewRequests:
     """What has come since a hunt, as it would read it: arguments as for `hunt`; nothing is searched.
 
     Args:
         config: settings, with a state folder.
         known: SHA-256 of the inputs of that hunt.
 
-    Returns:
-        SKETCHES of the other inputs, the SHA-256 of these, and what the whole log held.
-
     Raises:
         InputError: nothing can be read.
     """
-    with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine:
-        with LocalLog(requests, None, config, engine, Silent()) as log:
-            return *log.sketch_beyond(known), log.facts
+    with (
+        DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine,
+        LocalLog(requests, None, config, engine, Silent()) as log,
+    ):
+        sketches, rejects = log.sketch_beyond(known)
+        return NewRequests(sketches, _sorted_rejects([rejects]), log.facts)
 
 
 def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:

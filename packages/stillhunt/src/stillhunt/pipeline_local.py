@@ -89,14 +89,14 @@ class LocalLog:
         ]
         return store, pa.concat_tables([self._log.rejects(), *earlier])
 
-    def sketch_beyond(self, known: Collection[str]) -> tuple[pa.Table, list[str]]:
-        """Sketches of the inputs whose SHA-256 is none of those that are known, and the SHA-256 of these inputs.
+    def sketch_beyond(self, known: Collection[str]) -> tuple[pa.Table, pa.Table]:
+        """Sketches of the inputs whose SHA-256 is none of those that are known, and REJECTS of all inputs.
 
         All are opened, since what is cut from a prompt as resent history may stand in any of them. Raises as `sketch`.
         """
-        store, _ = self.sketch()
-        new = {index: digest for index, digest in self._log.digests().items() if digest not in known}
-        return store.rows_of_inputs(sorted(new)), sorted(new.values())
+        store, rejects = self.sketch()
+        new = [index for index, digest in self._log.digests().items() if digest not in known]
+        return store.rows_of_inputs(new), rejects
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
         """Prompts of some requests, by their origin_file and origin_row, read again."""

@@ -111,7 +111,8 @@ class Screen:
 
     def _show_findings(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         if outcome.sequence is not None and not outcome.failure:
-            self._tell("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **verdicts(folder))
+            said = {"warm": outcome.warm} if outcome.warm else {}
+            self._tell("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **said, **verdicts(folder))
 
     def recovered(self, parts: Sequence[Recovered]) -> None:
         """Say what was found of parts that a process left open when it died."""
@@ -218,7 +219,8 @@ class LiveScreen(Screen):
         last = "none so far"
         if progress.last is not None:
             done = "done" if progress.last.sequence is not None else "found nothing to read"
-            last = f"{'failed' if progress.last.failure else done}, took {progress.last.seconds:.0f} s"
+            how = f" ({progress.last.warm})" if progress.last.warm else ""
+            last = f"{'failed' if progress.last.failure else done}{how}, took {progress.last.seconds:.0f} s"
         return [f"hunt     {last}; next in {max(0.0, progress.next_at - time.time()):.0f} s"]
 
     def _linked_lines(self) -> list[str]:

@@ -4,8 +4,9 @@ It misleads where the search would now find something else: a new template, a ne
 traffic has changed. Nothing that is placed here forms a group.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from stillhunt.link.templates.phrase_kernels import assign_clusters
 from stillhunt.link.templates.recurring_phrases import known_in_partition
 from stillhunt.link.topics.topics import NO_TOPIC, TopicModel, topics_of_partition
 
+_OWN_ARRAYS = ("phrases", "cluster_of", "label_of")
+
 
 @dataclass(frozen=True)
 class Learned:
@@ -33,17 +36,25 @@ class Learned:
 
     def arrays(self) -> dict[str, Array]:
         """All of it as arrays by name; `of_arrays` reverses this."""
-        own: dict[str, Array] = {name: getattr(self, name) for name in ("phrases", "cluster_of", "label_of")}
-        return own if self.topics is None else {**own, **{n: np.asarray(v) for n, v in self.topics._asdict().items()}}
+        own: dict[str, Array] = {name: getattr(self, name) for name in _OWN_ARRAYS}
+        topics = {} if self.topics is None else self.topics._asdict()
+        return own | {name: np.asarray(value) for name, value in topics.items()}
 
     @classmethod
-    def of_arrays(cls, found: dict[str, Array]) -> "Learned":
+    def of_arrays(cls, found: Mapping[str, Array]) -> Self:
         """What `arrays` gave. Raises KeyError: an array is missing."""
-        topics = None
-        if "centres" in found:
-            parts = {name: found[name] for name in TopicModel._fields}
-            topics = TopicModel(**{**parts, "clusters": int(parts["clusters"])})
+        topics = TopicModel._make(found[name] for name in TopicModel._fields) if "centres" in found else None
+        if topics is not None:
+            topics = topics._replace(clusters=int(topics.clusters))
         return cls(found["phrases"], found["cluster_of"], found["label_of"], topics)
+
+
+class EarlierRequests(NamedTuple):
+    """Requests that a search has placed."""
+
+    account: Ints  # code of the account of each
+    traffic: pa.Table
+    sliced: pa.Table
 
 
 def find_labels(new: pa.Table, account: Ints, learned: Learned) -> tuple[Ints, Ints, Ints]:
@@ -62,14 +73,14 @@ def find_labels(new: pa.Table, account: Ints, learned: Learned) -> tuple[Ints, I
 
 
 def place_requests(
-    new: pa.Table, account: Ints, learned: Learned, earlier: tuple[Ints, pa.Table, pa.Table], grouped: Ints, seed: int
+    new: pa.Table, account: Ints, learned: Learned, earlier: EarlierRequests, grouped: Ints, seed: int
 ) -> pa.Table:
     """SLICED of new requests, row for row, but for the codes of clients, which follow the whole traffic.
 
     Args:
         new: SKETCHES in canonical order.
         account: code of the account of each.
-        earlier: code of the account, TRAFFIC and SLICED of the requests that these accounts sent before.
+        earlier: the requests that these accounts sent before.
         grouped: labels of the content clusters in which there is a group.
         seed: of the search.
     """

@@ -12,6 +12,7 @@ from stillhunt.watch.child import HuntOutcome, order_of
 from stillhunt.watch.following import FOLLOW, main_follow
 from stillhunt.watch.hunting import hunt_now
 from stillhunt.watch.spool.checking import damage_said
+from stillhunt.watch.warm.hunting import tell_warm
 
 PARENT_SECONDS = 1.0
 """How often a hunt looks whether the process that started it is still there. Judgement."""
@@ -37,7 +38,9 @@ def main() -> None:
     try:
         plan = order_of(sys.stdin.read())
         snapshot = hunt_now(plan)
-        outcome = HuntOutcome(sequence=None if snapshot is None else snapshot.sequence)
+        outcome = HuntOutcome()
+        if snapshot is not None:
+            outcome = HuntOutcome(sequence=snapshot.sequence, warm=tell_warm(snapshot.facts()))
     except StillhuntError as error:
         outcome = HuntOutcome(failure=error.what, where=error.where, next_step=error.next_step)
     except MemoryError:

@@ -39,6 +39,7 @@ class HuntOutcome:
     cpu_seconds: float = 0.0  # of its process; 0 where it was ended
     peak_bytes: int = 0
     damage: tuple[str, ...] = ()  # what is missing or damaged of what was acknowledged, in sentences
+    warm: str = ""  # what a warm hunt did, in a few words; empty for a cold one
 
 
 def order_text(plan: HuntPlan) -> str:

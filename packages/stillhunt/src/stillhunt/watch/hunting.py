@@ -227,6 +227,8 @@ def _hunt_warm(
         return None
     flagged = {account for campaign in known for account in campaign.flagged}
     try:
+        if (latest.facts().get(WARM) or {"base": latest.sequence})["base"] != base.sequence:
+            return None  # another machine has searched since
         before = Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence))
         case = hunt_warm(base, Case.read(before.case), inputs, settings, flagged)
         if isinstance(case, str):
@@ -240,7 +242,7 @@ def _hunt_warm(
             signs=read_signs(latest.path),
             follow_ups=read_follow_ups(latest.path) or {},
             senders={},
-            rule_rows=with_findings(read_rule_rows(latest), case.tables["accounts"], base.tables.get("customers")),
+            rule_rows=with_findings(read_rule_rows(latest), case.tables["accounts"], base.customers),
         )
     except (CaseError, OutputError):
         return None  # the cold hunt says what is damaged, or mends it
@@ -290,7 +292,13 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     this = Look(row["made_at"], row["accounts"], row["days"], row["required_bits"])
     looks = [*recorded_looks(database, this.at), this]
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
-    kept = {**row, WARM: case.run.get(WARM), "window_start": start, "budget": asdict(spent), DAMAGE: list(results.damage)}
+    kept = {
+        **row,
+        WARM: case.run.get(WARM),
+        "window_start": start,
+        "budget": asdict(spent),
+        DAMAGE: list(results.damage),
+    }
     facts = json.dumps(kept, sort_keys=True).encode()
     signatures = results.signatures.renamed(settled.lasting)
     signatures = signatures.with_earlier(signatures_in_force(plan.data, plan.config.seed, plan.now))
@@ -316,8 +324,8 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     enter_links(database, results.by_queue, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
     if WARM not in case.run:
-        read = sorted(one["sha256"] for one in case.run["inputs"])
-        finish_base(plan.data.state, {"sequence": sequence, "made_at": plan.now, "inputs": read}, _hunt_settings(plan))
+        read = [one["sha256"] for one in case.run["inputs"]]
+        finish_base(plan.data.state, sequence, plan.now, read, _hunt_settings(plan))
     return snapshot
 
 

@@ -37,7 +37,7 @@ from stillhunt.watch.subject.packs import pack_span, packs_of
 
 _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
 _PART = re.compile(r"part-[\w.-]{1,200}")
-_STATE = re.compile(r"[0-9a-f]{64}")
+_STATE = re.compile(r"[0-9a-f]{64}|base")
 _SNAPSHOT = re.compile(r"\d{8,10}")
 CLOSEST = 15 * MINUTE
 """Of the snapshots of one such interval, or of one of watch.every_minutes where that is less, only the last is kept for

@@ -3,6 +3,7 @@
 A hunt starts when the interval is over, after many requests, if somebody asks, and after a failure. It also starts
 before its time as soon as enough is new: recurring texts have grown (`recurring_texts`), or what has arrived is a part
 of all that is there. Such hunts wait until the last one has cost no more than a share of the machine since it began.
+They search everything; one by the clock may be warm (`watch.warm`).
 """
 
 import os
@@ -133,6 +134,10 @@ class HuntSchedule:
         new = self._arrived.held_bytes - self._seen.held_bytes
         return self._arrived.signs > self._seen.signs or new > NEW_SHARE * self._seen.held_bytes > 0
 
+    def _may_be_warm(self) -> bool:
+        """Whether nothing asks for a search; signs in logs that are read in place are not seen."""
+        return not (self._asked or self._is_much_new() or self.progress.failures or self._plan.watched)
+
     def _first_traffic(self) -> bool:
         """Whether there is something to read at last: a new user should not wait for a whole interval."""
         last = self.progress.last
@@ -142,10 +147,11 @@ class HuntSchedule:
         return waited and bool(all_parts(self._plan.data.spool))
 
     def _run_scheduled_hunt(self) -> None:
+        warm = self._may_be_warm()
         self._asked, self._counted, self._seen = False, self._received(), self._arrived
         began = self._began = self._clock()
         self.progress.running_since = began
-        plan = replace(self._plan, now=int(began * 1e6))
+        plan = replace(self._plan, now=int(began * 1e6), warm=warm)
         try:
             outcome = hunt_in_child(plan, self._stopping)
         finally:

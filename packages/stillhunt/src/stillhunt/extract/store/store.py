@@ -137,7 +137,9 @@ class Store:
         """Sketches of some inputs alone, repeats too."""
         wanted = pa.array(inputs, pa.int32())
         own = [segment for segment in self._segments if set(segment.origins) & set(inputs)]
-        table = joined([one for segment in own for one in segment.read(range(PARTITIONS), SKETCHES.names)], SKETCHES.names)
+        table = joined(
+            [one for segment in own for one in segment.read(range(PARTITIONS), SKETCHES.names)], SKETCHES.names
+        )
         return table.filter(pc.is_in(table[ORIGIN_COLUMN], value_set=wanted))
 
     def dataset(self, threads: int) -> LocalDataset:

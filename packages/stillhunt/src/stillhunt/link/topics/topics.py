@@ -277,16 +277,16 @@ def _no_topics(table: pa.Table, _: Any) -> pa.Table:
 
 def topics_of_partition(table: pa.Table, model: TopicModel) -> pa.Table:
     """TOPIC of some requests, with their columns `cluster`, `account` and `topic_words`."""
-    *telling, weight, code, basis, centres = model
-    offsets, kept = _telling_words(_labels_of(table, telling[2]), *lists(table, "topic_words"), (telling[0], telling[1]))
+    labels, telling = _labels_of(table, model.clusters), (model.shows_topic, model.template_words)
+    offsets, kept = _telling_words(labels, *lists(table, "topic_words"), telling)
     topics = np.full(table.num_rows, NO_TOPIC, np.int8)
     known: Flags = np.diff(offsets) >= TOPIC_SEARCH.min_words
     # Products of whole numbers up to 127, summed over 64: exact in float32, in whatever order they are added.
-    across = np.ascontiguousarray(centres.T.astype(np.float32))
+    across = np.ascontiguousarray(model.centres.T.astype(np.float32))
     vectors = np.empty((REQUEST_BLOCK, TOPIC_DIMENSIONS), np.float32)
     for first in range(0, table.num_rows, REQUEST_BLOCK):
         block = vectors[: min(REQUEST_BLOCK, table.num_rows - first)]
-        unit_vectors(first, (offsets, kept), code, weight, basis, TOPIC_SEARCH.min_words, block)
+        unit_vectors(first, (offsets, kept), model.code, model.weight, model.basis, TOPIC_SEARCH.min_words, block)
         best_columns(block, across, topics[first : first + len(block)])
     topics[~known] = NO_TOPIC
     return pa.table({"topic": topics})

@@ -1,40 +1,41 @@
-"""A warm hunt: the campaigns of a base that later requests touch are judged again, and all else is taken over.
+"""A warm hunt: campaigns of a base that later requests touch are judged again, and all else is taken over.
 
-A candidate that is new, an account that begins to send a template, and traffic that nobody has placed wait for the next
-cold hunt. The process that follows the arrivals asks for one when it sees a sign of them (`watch.recurring_texts`), and
-a warm hunt gives way to one where it finds such an account itself.
+A new campaign, an account that begins to send a template, and what cannot be placed wait for the next cold hunt. The
+process that follows the arrivals asks for one where it sees a sign (`watch.recurring_texts`), and a warm hunt gives way
+to one where it finds such an account itself.
 """
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES
-from stillhunt.base.schema_case import HARVEST_OPERATION
-from stillhunt.collect import LogFacts
+from stillhunt.base.schema_case import CASE_TABLES, HARVEST_OPERATION
 from stillhunt.extract import languages_of, word_buckets
 from stillhunt.link.placing import find_labels
 from stillhunt.link.requests.arrays import Ints
 from stillhunt.link.templates.clusters import P
-from stillhunt.pipeline import read_new_requests
+from stillhunt.pipeline import NewRequests, read_new_requests
 from stillhunt.run_record import findings_record
 from stillhunt.score import judge_campaigns_again, prepare_evidence
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import campaign_views
 from stillhunt.triage.samples import Rereading
 from stillhunt.watch.warm.base import Base
-from stillhunt.watch.warm.joining import JoinedTraffic, counted_requests, join_requests
-from stillhunt.watch.warm.merging import merge_campaigns
+from stillhunt.watch.warm.joining import JoinedTraffic, account_codes, first_calls, join_requests
+from stillhunt.watch.warm.merging import merge_tables, merge_views
 
 MOST_NEW = 0.1
-"""Requests since the base, as a share of its traffic, from which a hunt is cold. Judgement: rates move by as much."""
+"""Requests since the base, as a share of its traffic, beyond which a hunt is cold. Judgement: rates move by as much."""
 WARM = "warm"
-"""Field of run.json: what a warm hunt did, as `WarmHunt` says it."""
+"""Field of run.json and of the facts of a snapshot: what a warm hunt did, as `WarmHunt` has it."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,20 @@ class WarmHunt:
     base_at: int
     new_requests: int  # since the base
     placed: int  # those of them that members of campaigns sent
-    harvested: int  # those of them that fell into slices of campaigns
+    harvested: int  # those of them that fell into slices of campaigns that were judged again
     judged: list[str]  # campaigns that were judged again; all others are as the base has them
     waiting: list[str]  # campaigns that new requests touch, and that only a cold hunt can judge
+
+
+def tell_warm(facts: Mapping[str, Any]) -> str:
+    """What a warm hunt did, in a few words, from the facts of its snapshot; empty for a cold one."""
+    said = facts.get(WARM)
+    if not said:
+        return ""
+    judged, waiting = formatting.plural(len(said["judged"]), "campaign"), len(said["waiting"])
+    new = formatting.plural(said["new_requests"], "new request")
+    waits = f", {formatting.count(waiting)} to wait for a search" if waiting else ""
+    return f"warm: {new}, {judged} judged again{waits}"
 
 
 def hunt_warm(
@@ -62,149 +74,149 @@ def hunt_warm(
         flagged_before: accounts that the hunt before flagged.
 
     Returns:
-        The case, or why a cold hunt is needed, in a few words.
+        The case, or why the hunt has to be cold, in a few words.
     """
-    new, digests, facts = read_new_requests(inputs, config, base.inputs)
+    found = read_new_requests(inputs, config, base.inputs)
+    new = first_calls(base, found.sketches)
     if new.num_rows > MOST_NEW * base.tables["traffic"].num_rows:
-        return f"{new.num_rows} requests are new"
+        return f"{formatting.plural(new.num_rows, 'request')} are new"
     campaigns = _Campaigns.of(base, case)
-    members = pa.array(sorted(campaigns.accounts), pa.string())
-    inside = pc.is_in(new["account_id"].cast(pa.string()), members)
-    newcomers = count_newcomers(base, new.filter(pc.invert(inside)), campaigns, config.link.min_slice_requests)
+    inside = pc.is_in(new["account_id"].cast(pa.string()), campaigns.accounts)
+    newcomers = _count_newcomers(base, new.filter(pc.invert(inside)), campaigns, config.link.min_slice_requests)
     if newcomers:
-        return f"{newcomers} accounts have begun to send the template of a campaign"
-    joined = join_requests(base, new.filter(inside), config.seed)
-    touched = campaigns.touched_by(joined)
+        return f"{formatting.plural(newcomers, 'account')} began to send the template of a campaign"
+    own = new.filter(inside)
+    touched = campaigns.touched_by(set(own["account_id"].to_pylist()))
     judged = [name for name in touched if name in campaigns.candidates]
-    harvested = campaigns.count_harvested(joined, judged)
-    counts = counted_requests(new)
+    tables, views = {name: table.empty() for name, table in CASE_TABLES.items()}, dict[str, pa.Table]()
+    placed = harvested = 0
+    if judged:
+        joined = join_requests(base, own, config.seed)
+        placed, harvested = joined.placed.num_rows, campaigns.count_harvested(joined.placed, judged)
+        tables, views = _judge_again(base, joined, campaigns, judged, config, flagged_before)
     said = WarmHunt(
-        base.sequence, base.made_at, new.num_rows, joined.placed.num_rows, harvested, judged, sorted({*touched} - {*judged})
+        base=base.sequence,
+        base_at=base.made_at,
+        new_requests=new.num_rows,
+        placed=placed,
+        harvested=harvested,
+        judged=judged,
+        waiting=[name for name in touched if name not in campaigns.candidates],
     )
-    return _judged_case(case, (base, joined), campaigns, said, (config, facts, flagged_before, counts, digests))
+    more = pa.Table.from_struct_array(pc.value_counts(new["account_id"].cast(pa.string())))
+    merged = {**merge_tables(case, tables, judged, more), "rejects": found.rejects}
+    views = merge_views(case, views, judged, merged)
+    return Case(merged, run=_record_warm(case, merged, base, found, config, said), **views)
 
 
-def _judged_case(
-    case: Case, logs: tuple[Base, JoinedTraffic], campaigns: "_Campaigns", said: WarmHunt, rest: tuple[Any, ...]
-) -> Case:
-    (base, joined), (config, facts, flagged_before, counts, digests) = logs, rest
-    config = prepare_evidence(config, base.tables.get("customers"))
-    again, harvested = judge_campaigns_again(
-        joined.traffic,
-        joined.sliced,
-        campaigns.table_of(said.judged),
-        base.tables.get("customers"),
-        config,
-        joined.totals,
-        flagged_before,
-        said.judged,
+def _judge_again(
+    base: Base,
+    joined: JoinedTraffic,
+    campaigns: "_Campaigns",
+    judged: Sequence[str],
+    config: Config,
+    flagged_before: Collection[str],
+) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+    """Case tables and views of some campaigns alone."""
+    traffic, sliced, totals, _ = joined
+    config = prepare_evidence(config, base.customers)
+    candidates = campaigns.table_of(judged)
+    tables, harvested = judge_campaigns_again(
+        traffic, sliced, candidates, base.customers, config, totals, flagged_before, judged
     )
     quiet = config.model_copy(update={"report": config.report.model_copy(update={"excerpts": False})})
-    traffic = joined.traffic.append_column("topic", joined.sliced["topic"])
+    traffic = traffic.append_column("topic", sliced["topic"])
     rereading = Rereading(lambda rows: [None] * rows.num_rows, languages_of, word_buckets)
-    views = campaign_views(traffic, again, harvested, base.tables.get("customers"), rereading, quiet, joined.totals)
-    more = pa.table({"account_id": pa.array(list(counts), pa.string()), "requests": pa.array(list(counts.values()), pa.int64())})
-    merged = merge_campaigns(case, again, views, said.judged, more)
-    run = _run_of(case, merged["tables"], joined.totals, config, facts)
-    run["counts"]["requests"] = int(pc.sum(merged["tables"]["accounts"]["requests"]).as_py() or 0)
-    run["inputs"] = [one for one in map(asdict, facts.inputs)]
-    return Case(merged["tables"], run={**run, WARM: asdict(said)}, **merged["views"])
+    return tables, campaign_views(traffic, tables, harvested, base.customers, rereading, quiet, totals)
 
 
-def _run_of(case: Case, tables: dict[str, pa.Table], totals: pa.Table, config: Config, facts: LogFacts) -> dict[str, Any]:
-    duplicates = int(case.run["counts"]["duplicates"])
-    return {**case.run, **findings_record(tables, totals, config, facts, (0, duplicates)), "timings": []}
+def _record_warm(
+    case: Case, tables: dict[str, pa.Table], base: Base, found: NewRequests, config: Config, said: WarmHunt
+) -> dict[str, Any]:
+    """The record of the base with what is new. The budget stays that of the base, under which all was judged."""
+    repeats = (0, int(case.run["counts"]["duplicates"]))
+    made = findings_record(tables, base.tables["totals"], config, found.facts, repeats)
+    made["counts"]["requests"] = int(pc.sum(tables["accounts"]["requests"]).as_py() or 0)
+    read = [asdict(one) for one in found.facts.inputs]
+    return {**case.run, **made, "inputs": read, "timings": [], WARM: asdict(said)}
 
 
-def count_newcomers(base: Base, new: pa.Table, campaigns: "_Campaigns", least: int) -> int:
-    """Accounts outside of campaigns that have come to send a campaign's template often enough to be looked at.
+def _count_newcomers(base: Base, new: pa.Table, campaigns: "_Campaigns", least: int) -> int:
+    """Slices of accounts outside of campaigns that have come to hold enough of a campaign's template to be looked at.
 
-    `new`: SKETCHES of accounts that are in no campaign. `least`: requests from which an account is looked at.
+    `new`: SKETCHES of accounts that are in no campaign. `least`: requests from which a slice is looked at.
     """
-    if not new.num_rows:
+    if not new.num_rows or not len(campaigns.templates):
         return 0
     ids = base.tables["totals"]["account_id"].combine_chunks()
-    names = new["account_id"].cast(pa.string()).combine_chunks().dictionary_encode()
-    code = pc.fill_null(pc.index_in(names.dictionary, value_set=ids), len(ids)).to_numpy().astype(np.int64)
-    own = names.indices.to_numpy().astype(np.int64)
-    _, label, matched = find_labels(new, code[own], base.learned)
-    carried = np.isin(label, campaigns.templates) & (matched >= P.min_matched)
-    width = int(label.max(initial=0)) + 1
-    keys, times = np.unique(own[carried] * width + label[carried], return_counts=True)
-    enough = keys[times >= least]
-    known = {f"{names.dictionary[int(key // width)].as_py()}/{key % width}" for key in enough.tolist()}
-    return len(known - campaigns.slices_of_others(known, least))
+    _, label, matched = find_labels(new, account_codes(new["account_id"], ids), base.learned)
+    rows = np.flatnonzero(np.isin(label, campaigns.templates) & (matched >= P.min_matched))
+    names = new["account_id"].cast(pa.string()).take(pa.array(rows)).to_pylist()
+    held = Counter(f"{name}/{own}" for name, own in zip(names, label[rows].tolist(), strict=True))
+    grown = pa.array([name for name, requests in held.items() if requests >= least], pa.string())
+    before = campaigns.case.slices.filter(pc.is_in(campaigns.case.slices["slice_id"], grown))
+    looked_at: int = before.filter(pc.greater_equal(before["requests"], least)).num_rows
+    return len(grown) - looked_at
 
 
 @dataclass(frozen=True)
 class _Campaigns:
-    """The campaigns of a case that took something."""
+    """The campaigns of a case."""
 
     case: Case
     candidates: dict[str, pa.Table]  # CANDIDATES of those that can be judged again
-    members: dict[str, set[str]]  # accounts of all of them
+    members: dict[str, set[str]]
     templates: Ints  # labels of their content clusters
 
     @property
-    def accounts(self) -> set[str]:
+    def accounts(self) -> pa.Array:
         """Accounts of all of them."""
-        return set().union(*self.members.values())
+        return pa.array(sorted(set().union(*self.members.values())), pa.string())
 
     @classmethod
-    def of(cls, base: Base, case: Case) -> "_Campaigns":
-        """Those with slices that the search found, and whose members are in no other group that says something."""
-        table = case.campaigns.select(["campaign_id", "kind"]).to_pylist()
-        shown = {row["campaign_id"]: row["kind"] == HARVEST_OPERATION for row in table}
-        members: dict[str, set[str]] = {name: set() for name in shown}
+    def of(cls, base: Base, case: Case) -> Self:
+        """Only those can be judged again whose slices the search found, and whose members are in no other kind."""
+        rows = case.campaigns.select(["campaign_id", "kind"]).to_pylist()
+        members: dict[str, set[str]] = {row["campaign_id"]: set() for row in rows}
         for row in case.members.select(["campaign_id", "account_id"]).to_pylist():
             if row["campaign_id"] in members:
                 members[row["campaign_id"]].add(row["account_id"])
         found = base.tables["candidates"]
         words = pc.cast(found["cluster"], pa.string())
         names = pc.binary_join_element_wise(found["account_id"], words, "/").combine_chunks()
-        slices = case.harvest.select(["campaign_id", "slice_id"]).group_by(["campaign_id", "slice_id"]).aggregate([])
+        slices = case.harvest.group_by(["campaign_id", "slice_id"]).aggregate([])
         place = pc.index_in(slices["slice_id"], value_set=names)
         candidates = {}
-        for name in shown:
-            own = place.filter(pc.equal(slices["campaign_id"], name))
-            if len(own) and not own.null_count:
-                candidates[name] = found.take(own)
-        apart = [name for name in shown if name not in candidates]
-        strange = set().union(*(members[name] for name in apart)) if apart else set()
-        while more := [name for name in candidates if members[name] & strange]:
+        for row in rows:
+            own = place.filter(pc.equal(slices["campaign_id"], row["campaign_id"]))
+            if row["kind"] == HARVEST_OPERATION and len(own) and not own.null_count:
+                candidates[row["campaign_id"]] = found.take(own)
+        apart = set().union(*(own for name, own in members.items() if name not in candidates))
+        while more := [name for name in candidates if members[name] & apart]:
             for name in more:
                 del candidates[name]
-                strange |= members[name]
-        clusters = [one["cluster"].filter(pc.invert(one["untemplated"])).to_numpy() for one in candidates.values()]
+                apart |= members[name]
+        clusters = [one.filter(pc.invert(one["untemplated"]))["cluster"].to_numpy() for one in candidates.values()]
         return cls(case, candidates, members, np.unique(np.concatenate([np.zeros(0, np.int64), *clusters])))
 
-    def touched_by(self, joined: JoinedTraffic) -> list[str]:
-        """Campaigns whose members have sent something, and those that have an account in common with one of these."""
-        accounts = set(joined.placed["account_id"].to_pylist())
-        touched: set[str] = set()
-        while more := {name for name, own in self.members.items() if name not in touched and own & accounts}:
+    def touched_by(self, accounts: Collection[str]) -> list[str]:
+        """Campaigns of some accounts, and those that have an account in common with one of these."""
+        reached, touched = set(accounts), set[str]()
+        while more := {name for name, own in self.members.items() if name not in touched and own & reached}:
             touched |= more
-            accounts = accounts.union(*(self.members[name] for name in more))
+            reached = reached.union(*(self.members[name] for name in more))
         return sorted(touched)
 
     def table_of(self, names: Sequence[str]) -> pa.Table:
         """CANDIDATES of some, numbered in the order given."""
-        parts = []
-        for number, name in enumerate(names):
-            own = self.candidates[name]
-            column = pa.array([number] * own.num_rows, pa.int32())
-            parts.append(own.set_column(own.column_names.index("candidate"), CANDIDATES.arrow.field("candidate"), column))
-        return CANDIDATES.check(pa.concat_tables(parts).combine_chunks()) if parts else CANDIDATES.empty()
+        field, place = CANDIDATES.arrow.field("candidate"), CANDIDATES.names.index("candidate")
+        parts = [self.candidates[name] for name in names]
+        numbers = [pa.array([number] * one.num_rows, field.type) for number, one in enumerate(parts)]
+        tables = [one.set_column(place, field, own) for one, own in zip(parts, numbers, strict=True)]
+        return CANDIDATES.check(pa.concat_tables(tables).combine_chunks())
 
-    def count_harvested(self, joined: JoinedTraffic, names: Sequence[str]) -> int:
-        """Later requests that fell into slices of some campaigns."""
-        table = self.table_of(names)
-        own = set(zip(table["account_id"].to_pylist(), table["cluster"].to_pylist(), strict=True))
-        sent = zip(joined.placed["account_id"].to_pylist(), joined.placed["cluster"].to_pylist(), strict=True)
-        return sum(one in own for one in sent)
-
-    def slices_of_others(self, slices: Collection[str], least: int) -> set[str]:
-        """Those of some slices that had as many requests when the case was made: the search looked at them."""
-        table = self.case.slices
-        kept = table.filter(pc.is_in(table["slice_id"], pa.array(sorted(slices), pa.string())))
-        return set(kept.filter(pc.greater_equal(kept["requests"], least))["slice_id"].to_pylist())
+    def count_harvested(self, placed: pa.Table, names: Sequence[str]) -> int:
+        """Later requests that fell into slices of some."""
+        own = self.table_of(names).select(["account_id", "cluster"]).to_pylist()
+        slices = {(one["account_id"], one["cluster"]) for one in own}
+        return sum((one["account_id"], one["cluster"]) in slices for one in placed.to_pylist())

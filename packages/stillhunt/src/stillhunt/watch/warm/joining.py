@@ -1,17 +1,16 @@
 """The traffic of a base with later requests of the members of its campaigns."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.arrays import Ints, ranges
+from stillhunt.base.arrays import I64, ranges
 from stillhunt.base.coded import codes, one_dictionary
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.judged_requests import canonical_order, move_rows
-from stillhunt.link.placing import place_requests
+from stillhunt.link.placing import EarlierRequests, place_requests
 from stillhunt.link.requests.index_requests import client_codes
 from stillhunt.watch.warm.base import Base
 
@@ -29,83 +28,80 @@ def join_requests(base: Base, new: pa.Table, seed: int) -> JoinedTraffic:
     """Place later requests and put them into the traffic.
 
     Args:
-        new: SKETCHES of accounts that the traffic holds; requests that it has already are left out.
+        new: SKETCHES of accounts that the traffic holds, none of which it has already.
+        seed: of the search.
     """
     traffic, sliced, totals = (base.tables[name] for name in ("traffic", "sliced", "totals"))
     ids = totals["account_id"].combine_chunks()
-    owner = _codes_in(traffic["account_id"], ids)
-    new, account = _without_repeats(new, _codes_in(new["account_id"], ids), traffic, owner)
-    order = canonical_order(new, account.astype(np.int32))
-    new, account = new.take(order), account[order.to_numpy()]
+    owner = account_codes(traffic["account_id"], ids)
+    new = new.take(canonical_order(new, account_codes(new["account_id"], ids).astype(np.int32)))
+    account = account_codes(new["account_id"], ids)
     rows = _rows_of(owner, np.unique(account))
-    before = owner[rows], traffic.take(pa.array(rows)), sliced.take(pa.array(rows))
-    grouped = base.tables["candidates"]
-    grouped = grouped.filter(pc.invert(grouped["untemplated"]))["cluster"].unique().to_numpy()
+    before = EarlierRequests(owner[rows], traffic.take(pa.array(rows)), sliced.take(pa.array(rows)))
+    candidates = base.tables["candidates"]
+    grouped = candidates.filter(pc.invert(candidates["untemplated"]))["cluster"].unique().to_numpy()
     placed = place_requests(new, account, base.learned, before, grouped, seed)
-    places = _insert_rows(traffic, owner, new, account)
-    joined = {name: _join_column(traffic[name], new[name], places) for name in TRAFFIC.names}
-    whole = pa.table(joined, schema=TRAFFIC.arrow)
-    cut = {name: pa.chunked_array([*sliced[name].chunks, *pa.chunked_array(placed[name]).chunks]).take(pa.array(places))
-           for name in SLICED.names}  # fmt: skip
+    places = _places_in_order(traffic, owner, new, account)
+    whole = pa.table({name: _join_column(traffic[name], new[name], places) for name in TRAFFIC.names})
+    cut = {name: _join_column(sliced[name], placed[name], places) for name in SLICED.names}
     cut["client_fingerprint"] = pa.array(client_codes(whole), pa.int32())
     said = pa.table({"account_id": new["account_id"].cast(pa.string()), "cluster": placed["cluster"]})
-    return JoinedTraffic(TRAFFIC.check(whole), SLICED.check(pa.table(cut)), _add_totals(totals, new, account), said)
+    whole, both = TRAFFIC.check(whole.cast(TRAFFIC.arrow)), SLICED.check(pa.table(cut).cast(SLICED.arrow))
+    return JoinedTraffic(whole, both, _add_totals(totals, new, account), said)
 
 
-def _codes_in(column: pa.ChunkedArray, ids: pa.Array) -> Ints:
-    """Position of each account among the ids; -1 where it is none of them."""
+def first_calls(base: Base, new: pa.Table) -> pa.Table:
+    """New requests that the traffic does not hold yet, each once: a call is known by its account and its id."""
+    traffic, ids = base.tables["traffic"], base.tables["totals"]["account_id"].combine_chunks()
+    ids_of_calls = new["request_id"].cast(pa.string())  # a column of few values comes coded
+    known = traffic.select(["account_id", "request_id"])
+    known = known.filter(pc.is_in(known["request_id"], ids_of_calls.unique()))
+    owners = account_codes(known["account_id"], ids).tolist()
+    seen = set(zip(owners, known["request_id"].to_pylist(), strict=True))
+    calls: dict[tuple[int, str], int] = {}
+    senders = new["account_id"].to_pylist(), account_codes(new["account_id"], ids).tolist()
+    for row, (name, owner, call) in enumerate(zip(*senders, ids_of_calls.to_pylist(), strict=True)):
+        if (owner, call) not in seen:
+            calls.setdefault((name, call), row)
+    return new.take(pa.array(calls.values(), pa.int64()))
+
+
+def account_codes(column: pa.ChunkedArray, ids: pa.Array) -> I64:
+    """Position of the account of each request among the ids; one more than the last where it is none of them."""
     code, names = codes(column)
-    place = pc.fill_null(pc.index_in(names.cast(pa.string()), value_set=ids), -1).to_numpy().astype(np.int64)
-    return np.append(place, -1)[code]
+    place = pc.fill_null(pc.index_in(names.cast(pa.string()), value_set=ids), len(ids))
+    found: I64 = place.to_numpy(zero_copy_only=False).astype(np.int64)[code]
+    return found
 
 
-def _rows_of(owner: Ints, accounts: Ints) -> Ints:
+def _rows_of(owner: I64, accounts: I64) -> I64:
     """Rows of some accounts, where owners ascend."""
-    return ranges(np.searchsorted(owner, accounts), np.searchsorted(owner, accounts, "right"))
+    found: I64 = ranges(np.searchsorted(owner, accounts), np.searchsorted(owner, accounts, "right")).astype(np.int64)
+    return found
 
 
-def _without_repeats(new: pa.Table, account: Ints, traffic: pa.Table, owner: Ints) -> tuple[pa.Table, Ints]:
-    """Each call once, and none that the traffic has: a call is known by its account and its id."""
-    rows = _rows_of(owner, np.unique(account))
-    seen = set(zip(owner[rows].tolist(), traffic["request_id"].take(pa.array(rows)).to_pylist(), strict=True))
-    kept = []
-    for row, key in enumerate(zip(account.tolist(), new["request_id"].to_pylist(), strict=True)):
-        if key not in seen:
-            kept.append(row)
-            seen.add(key)
-    places = np.array(kept, np.int64)
-    return new.take(pa.array(places)), account[places]
-
-
-def _insert_rows(traffic: pa.Table, owner: Ints, new: pa.Table, account: Ints) -> Ints:
-    """Rows of the traffic, and from its length on those of the new requests, in canonical order of both."""
+def _places_in_order(traffic: pa.Table, owner: I64, new: pa.Table, account: I64) -> I64:
+    """Rows of the traffic, and from its length on those of the new requests, by account and time."""
     time, later = (table["timestamp"].cast(pa.int64()).to_numpy() for table in (traffic, new))
-    first, last = np.searchsorted(owner, account), np.searchsorted(owner, account, "right")
-    at = [begin + int(np.searchsorted(time[begin:end], moment, "right"))
-          for begin, end, moment in zip(first.tolist(), last.tolist(), later.tolist(), strict=True)]  # fmt: skip
-    return np.insert(np.arange(len(owner)), at, len(owner) + np.arange(len(account)))
+    at = []
+    for one, moment in zip(account.tolist(), later.tolist(), strict=True):
+        first, last = np.searchsorted(owner, one), np.searchsorted(owner, one, "right")
+        at.append(first + np.searchsorted(time[first:last], moment, "right"))
+    return np.insert(np.arange(len(owner)), np.array(at, np.int64), len(owner) + np.arange(len(account)))
 
 
-def _join_column(before: pa.ChunkedArray, new: pa.ChunkedArray, places: Ints) -> pa.Array | pa.ChunkedArray:
+def _join_column(before: pa.ChunkedArray, new: pa.ChunkedArray, places: I64) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_dictionary(before.type):
         coded = new.cast(pa.string()).dictionary_encode().cast(before.type)
-        return move_rows(one_dictionary(pa.chunked_array([*before.chunks, *coded.chunks])), places)
-    return move_rows(pa.chunked_array([*before.chunks, *new.cast(before.type).chunks]), places)
+        return move_rows(one_dictionary(pa.chunked_array([*before.chunks, *coded.chunks], before.type)), places)
+    return move_rows(pa.chunked_array([*before.chunks, *new.cast(before.type).chunks], before.type), places)
 
 
-def _add_totals(totals: pa.Table, new: pa.Table, account: Ints) -> pa.Table:
+def _add_totals(totals: pa.Table, new: pa.Table, account: I64) -> pa.Table:
     """TOTALS with the new requests counted; the span of each account stays, so that the budget does as well."""
-    size = totals.num_rows
     tokens = np.maximum(pc.fill_null(new["output_tokens"], 0).to_numpy(), 0)
-    more = {"requests": np.bincount(account, minlength=size),
-            "output_tokens": np.bincount(account, tokens, size).astype(np.int64)}  # fmt: skip
-    for name, counts in more.items():
-        column = pc.add(totals[name], pa.array(counts, pa.int64()))
+    for name, weights in (("requests", np.ones(len(account))), ("output_tokens", tokens)):
+        more = np.bincount(account, weights, totals.num_rows).astype(np.int64)
+        column = pc.add(totals[name], pa.array(more))
         totals = totals.set_column(totals.column_names.index(name), totals.schema.field(name), column)
     return totals
-
-
-def counted_requests(new: pa.Table) -> Mapping[str, int]:
-    """Requests of each account."""
-    found = pc.value_counts(new["account_id"].cast(pa.string()))
-    return dict(zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True))

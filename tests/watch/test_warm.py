@@ -1,0 +1,204 @@
+"""Warm hunts: known campaigns are judged by what is new, all else is taken over, and what is unknown is searched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pytest
+
+from stillhunt.base.config import Config
+from stillhunt.base.units import HOUR
+from stillhunt.score import rebuild_verdict, verdict_differences
+from stillhunt.triage import Case
+from stillhunt.watch.child import HuntOutcome, order_of, order_text
+from stillhunt.watch.folder import DataFolder
+from stillhunt.watch.following import Arrivals
+from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.retention import kept_state
+from stillhunt.watch.schedule import HuntSchedule
+from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.watch.spool.closing import close_left_behind
+from stillhunt.watch.spool.parts import Stream, new_part
+from stillhunt.watch.warm.hunting import tell_warm
+from watch.small_world import harvesters, lines
+
+STREAM = Stream("gateway", "jsonl", "jsonl")
+CONFIG = Config()
+NEW = len(lines()) // 20
+NOW = 1_772_600_000_000_000
+LATER = NOW + HOUR
+
+
+def spool(folder: DataFolder, sent: list[bytes]) -> None:
+    handle, _ = new_part(folder.spool, STREAM, datetime.now(UTC))
+    os.write(handle, b"".join(sent))
+    os.close(handle)
+    close_left_behind(folder.spool)
+
+
+def hunt(folder: DataFolder, now: int, *, warm: bool = True, config: Config = CONFIG) -> Case:
+    snapshot = hunt_now(HuntPlan(folder, config, (), now, warm=warm))
+    assert snapshot is not None
+    return Case.read(snapshot.case)
+
+
+@pytest.fixture(scope="module")
+def hunted(tmp_path_factory: pytest.TempPathFactory) -> DataFolder:
+    """A data folder with a cold hunt over all but the last twentieth of the small world."""
+    folder = DataFolder(tmp_path_factory.mktemp("warm") / "data")
+    spool(folder, list(lines()[:-NEW]))
+    assert "warm" not in hunt(folder, NOW).run  # there was no base
+    return folder
+
+
+@pytest.fixture(scope="module")
+def warm(hunted: DataFolder, tmp_path_factory: pytest.TempPathFactory) -> tuple[DataFolder, Case, Case]:
+    """The same after a warm hunt over the rest: with its case, and that of a cold hunt over the same requests."""
+    folder = copied(hunted, tmp_path_factory.mktemp("after"))
+    spool(folder, list(lines()[-NEW:]))
+    found = hunt(folder, LATER)
+    beside = copied(folder, tmp_path_factory.mktemp("beside"))
+    return folder, found, hunt(beside, LATER + HOUR, warm=False)
+
+
+@pytest.fixture
+def folder(hunted: DataFolder, tmp_path: Path) -> DataFolder:
+    return copied(hunted, tmp_path)
+
+
+def copied(folder: DataFolder, above: Path) -> DataFolder:
+    shutil.copytree(folder.path, above / "data", symlinks=True)
+    return DataFolder(above / "data")
+
+
+def written_by(account: str, like: str, count: int) -> list[bytes]:
+    """The last requests of an account, sent by another one."""
+    rows = [row for row in map(json.loads, lines()) if row["account_id"] == like][-count:]
+    made = ({**row, "account_id": account, "request_id": f"{account}-{place}"} for place, row in enumerate(rows))
+    return [json.dumps(row).encode() + b"\n" for row in made]
+
+
+def test_a_warm_hunt_says_what_it_did_and_on_which_base(warm: tuple[DataFolder, Case, Case]) -> None:
+    folder, found, cold = warm
+    said = found.run["warm"]
+    assert (said["base"], said["base_at"], said["new_requests"]) == (1, NOW, NEW)
+    assert said["judged"] == found.campaigns["campaign_id"].to_pylist()
+    assert said["harvested"] == harvested(cold) - harvested(Case.read(folder.snapshots / "00000001" / "case")) > 0
+    latest = latest_snapshot(folder)
+    assert latest is not None
+    assert tell_warm(latest.facts()) == f"warm: {NEW} new requests, 1 campaign judged again"
+    assert "warm" not in cold.run
+
+
+def harvested(case: Case) -> int:
+    return case.harvest.num_rows
+
+
+def test_its_findings_are_those_of_a_cold_hunt_where_topics_decide_nothing(warm: tuple[DataFolder, Case, Case]) -> None:
+    _, found, cold = warm
+    columns = ["account_id", "requests", "harvest_requests", "verdict", "flagged", "campaign_id"]
+    assert found.accounts.select(columns).equals(cold.accounts.select(columns))
+    assert set(found.accounts.filter(found.accounts["flagged"])["account_id"].to_pylist()) == harvesters()
+    assert found.harvest.sort_by("request_id")["request_id"].equals(cold.harvest.sort_by("request_id")["request_id"])
+    assert found.timeline.sort_by("bucket").equals(cold.timeline.sort_by("bucket"))
+    assert found.run["counts"] == cold.run["counts"]
+    assert found.samples.num_rows > 0
+    ours, theirs = found.campaigns["score"][0].as_py(), cold.campaigns["score"][0].as_py()
+    assert ours == pytest.approx(theirs, abs=1e-3)
+
+
+def test_its_verdict_follows_from_its_rows_bit_for_bit(warm: tuple[DataFolder, Case, Case]) -> None:
+    _, found, _ = warm
+    (name,) = found.run["warm"]["judged"]
+    campaigns, evidence, members = (
+        table.filter(pc.equal(table["campaign_id"], name)) for table in (found.campaigns, found.evidence, found.members)
+    )
+    budget = found.run["budget"]
+    rebuilt = rebuild_verdict(evidence, members, found.accounts, CONFIG, budget["accounts"], budget["days"])
+    assert verdict_differences(rebuilt, campaigns.to_pylist()[0], evidence, members, found.accounts) == []
+
+
+def test_a_second_warm_hunt_counts_nothing_twice(warm: tuple[DataFolder, Case, Case], tmp_path: Path) -> None:
+    folder = copied(warm[0], tmp_path)
+    spool(folder, list(lines()[-NEW:]))  # the gateway sends them again
+    again = hunt(folder, LATER + HOUR)
+    assert again.run["warm"]["base"] == 1
+    assert again.harvest.num_rows == warm[1].harvest.num_rows
+
+
+def test_what_touches_no_campaign_only_counts(folder: DataFolder) -> None:
+    before = Case.read(folder.snapshots / "00000001" / "case")
+    honest = [line for line in lines()[-NEW:] if json.loads(line)["account_id"] not in harvesters()]
+    spool(folder, [*honest, *written_by("acc-unseen", json.loads(honest[0])["account_id"], 1)])
+    found = hunt(folder, LATER)
+    assert found.run["warm"]["judged"] == []
+    assert found.evidence.equals(before.evidence)
+    assert found.run["counts"]["requests"] == before.run["counts"]["requests"] + len(honest) + 1
+    (unseen,) = (row for row in found.accounts.to_pylist() if row["account_id"] == "acc-unseen")
+    assert (unseen["verdict"], unseen["requests"]) == ("none", 1)
+
+
+def test_an_account_that_begins_to_send_a_known_template_makes_the_hunt_cold(folder: DataFolder) -> None:
+    some = sorted(harvesters())[0]
+    spool(folder, written_by("acc-newcomer", some, CONFIG.link.min_slice_requests - 1))
+    assert "warm" in hunt(folder, LATER).run
+    spool(folder, written_by("acc-newcomer-2", some, 20))
+    found = hunt(folder, LATER + 1)
+    assert "warm" not in found.run
+    assert "acc-newcomer-2" in found.members["account_id"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [({}, NOW + int(CONFIG.watch.cold_hours * HOUR)), ({"score": {"review_probability": 0.6}}, LATER)],
+)
+def test_an_old_base_and_other_settings_make_a_hunt_cold(folder: DataFolder, change: dict[str, Any], now: int) -> None:
+    assert "warm" not in hunt(folder, now, config=Config(**change)).run
+
+
+def test_much_that_is_new_makes_a_hunt_cold(folder: DataFolder) -> None:
+    some = next(
+        json.loads(line)["account_id"] for line in lines() if json.loads(line)["account_id"] not in harvesters()
+    )
+    rows = [json.loads(line) for line in lines()][: len(lines()) // 9]
+    spool(folder, [json.dumps({**row, "account_id": some, "request_id": f"n{place}"}).encode() + b"\n"
+                   for place, row in enumerate(rows)])  # fmt: skip
+    assert "warm" not in hunt(folder, LATER).run
+
+
+@pytest.mark.parametrize("name", ["facts.json", "learned.npz", "traffic.arrow"])
+def test_a_torn_base_makes_a_hunt_cold(folder: DataFolder, name: str) -> None:
+    path = folder.state / "base" / name
+    path.write_bytes(path.read_bytes()[:-64])
+    assert "warm" not in hunt(folder, LATER).run
+    assert "warm" in hunt(folder, LATER + 1).run  # which left another base
+
+
+def test_a_base_is_state_that_retention_and_erasure_know(folder: DataFolder) -> None:
+    assert folder.state / "base" in list(kept_state(folder.state))
+
+
+def test_hunts_by_the_clock_may_be_warm_and_those_that_something_asked_for_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[HuntPlan] = []
+
+    def hunted(plan: HuntPlan, _stop: object) -> HuntOutcome:
+        plans.append(order_of(order_text(plan)))
+        return HuntOutcome(sequence=len(plans))
+
+    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", hunted)
+    schedule = HuntSchedule(HuntPlan(DataFolder(tmp_path / "data"), Config()), clock=lambda: 1000.0)
+    schedule._run_scheduled_hunt()
+    schedule.hear_arrivals(Arrivals(1000, 1))
+    schedule._run_scheduled_hunt()  # a sign
+    schedule._run_scheduled_hunt()
+    schedule.ask()
+    schedule._run_scheduled_hunt()
+    assert [plan.warm for plan in plans] == [True, False, True, False]
