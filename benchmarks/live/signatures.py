@@ -140,7 +140,8 @@ def compiled(world: World, seen: Array) -> tuple[SignatureSet, dict[str, Any], p
     config = Config.load({"threads": 1, **sanctioned}, environ={})
     found: dict[str, Any] = {}
 
-    def after(sketches: Any, tables: Any, settings: Config, _customers: Any) -> None:
+    def after(sketches: Any, hunted: Any) -> None:
+        tables, settings = hunted.tables, hunted.config
         began = time.process_time()
         found["set"] = compile_signatures(sketches, tables, settings, int(times.max()))
         found["cpu"] = time.process_time() - began

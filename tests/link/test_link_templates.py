@@ -33,7 +33,7 @@ def templated(accounts: int, prompts: int, phrases: list[int], first: int = 0) -
 
 def topics_of(log: IndexedLog, clusters: Clusters, shared_phrases: SharedPhrases) -> Dataset:
     """The requests with their topics."""
-    return request_topics(log, clusters, worded=shared_phrases.worded, seed=0, least=4)
+    return request_topics(log, clusters, worded=shared_phrases.worded, seed=0, least=4)[0]
 
 
 def strangers(accounts: int, prompts: int) -> list[Prompt]:

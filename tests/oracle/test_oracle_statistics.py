@@ -183,7 +183,8 @@ def noted_phrases(requests: list[tuple[int, set[int]]]) -> SharedPhrases:
     )
     columns = np.array(shared_phrases, np.int64).reshape(-1, 2)
     every = np.arange(size, dtype=np.int32)
-    return SharedPhrases(LocalDataset.of(rows), every, size, columns[:, 0], columns[:, 1], np.zeros(size, bool))
+    worded, known = np.zeros(size, bool), np.arange(size, dtype=np.uint32)
+    return SharedPhrases(LocalDataset.of(rows), every, size, columns[:, 0], columns[:, 1], worded, known)
 
 
 def first_cut(requests: list[tuple[int, set[int]]], shared_phrases: SharedPhrases) -> list[set[int]]:

@@ -14,9 +14,10 @@ from signature_logs import MADE_AT, QUOTED, START, TEMPLATE, compiled, honest, s
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.base.dataset import LocalDataset
+from stillhunt.base.dataset import Dataset, LocalDataset
 from stillhunt.base.errors import CaseError
 from stillhunt.base.units import DAY
+from stillhunt.pipeline import HuntedTables
 from stillhunt.watch.following import Follower
 from stillhunt.watch.signatures.compiling import _ALONE_SHARE, compile_signatures
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
@@ -321,10 +322,9 @@ def test_a_hunt_hands_its_sketches_to_what_comes_after_and_is_otherwise_unchange
     rows = requests_of({**templated(members, 12, 1), **honest(60, 5, 2)})
     got: dict[str, object] = {}
 
-    def after(sketches: object, tables: dict[str, pa.Table], config: Config, _customers: pa.Table | None) -> None:
-        got.update(
-            rows=sketches.gather(_counted, _ROWS).column("rows").to_pylist(), tables=set(tables), seed=config.seed
-        )  # type: ignore[attr-defined]  # a Dataset
+    def after(sketches: Dataset, hunted: HuntedTables) -> None:
+        found = sketches.gather(_counted, _ROWS).column("rows").to_pylist()
+        got.update(rows=found, tables=set(hunted.tables), seed=hunted.config.seed)
 
     plain = stillhunt.hunt(rows, config=Config())
     watched = stillhunt.hunt(rows, config=Config(), after=after)

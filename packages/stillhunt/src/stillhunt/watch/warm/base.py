@@ -58,9 +58,12 @@ def write_base(state: Path, hunted: HuntedTables) -> None:
 
 
 def finish_base(state: Path, sequence: int, made_at: int, inputs: Collection[str], config: Config) -> None:
-    """Make what `write_base` wrote a base; arguments as in `Base`, and the settings of the hunt."""
+    """Make what `write_base` wrote a base; arguments as in `Base`, and the settings of the hunt.
+
+    An input without a SHA-256 counts as new each time; what it holds already is left out again by its ids.
+    """
     if (state / BASE).is_dir():
-        facts = {"sequence": sequence, "made_at": made_at, "inputs": sorted(inputs)}
+        facts = {"sequence": sequence, "made_at": made_at, "inputs": sorted(filter(None, inputs))}
         (state / BASE / _FACTS).write_text(json.dumps({**facts, "settings": _settings_digest(config)}))
 
 

@@ -46,7 +46,7 @@ class WarmHunt:
     base_at: int
     new_requests: int  # since the base
     placed: int  # those of them that members of campaigns sent
-    harvested: int  # those of them that fell into slices of campaigns that were judged again
+    harvested: int  # requests that the campaigns which were judged again have more than before
     judged: list[str]  # campaigns that were judged again; all others are as the base has them
     waiting: list[str]  # campaigns that new requests touch, and that only a cold hunt can judge
 
@@ -89,17 +89,18 @@ def hunt_warm(
     touched = campaigns.touched_by(set(own["account_id"].to_pylist()))
     judged = [name for name in touched if name in campaigns.candidates]
     tables, views = {name: table.empty() for name, table in CASE_TABLES.items()}, dict[str, pa.Table]()
-    placed = harvested = 0
+    placed = 0
     if judged:
         joined = join_requests(base, own, config.seed)
-        placed, harvested = joined.placed.num_rows, campaigns.count_harvested(joined.placed, judged)
+        placed = joined.traffic.num_rows - base.tables["traffic"].num_rows
         tables, views = _judge_again(base, joined, campaigns, judged, config, flagged_before)
+    names, harvest = pa.array(judged, pa.string()), case.harvest
     said = WarmHunt(
         base=base.sequence,
         base_at=base.made_at,
         new_requests=new.num_rows,
         placed=placed,
-        harvested=harvested,
+        harvested=tables["harvest"].num_rows - harvest.filter(pc.is_in(harvest["campaign_id"], names)).num_rows,
         judged=judged,
         waiting=[name for name in touched if name not in campaigns.candidates],
     )
@@ -118,7 +119,7 @@ def _judge_again(
     flagged_before: Collection[str],
 ) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
     """Case tables and views of some campaigns alone."""
-    traffic, sliced, totals, _ = joined
+    traffic, sliced, totals = joined
     config = prepare_evidence(config, base.customers)
     candidates = campaigns.table_of(judged)
     tables, harvested = judge_campaigns_again(
@@ -214,9 +215,3 @@ class _Campaigns:
         numbers = [pa.array([number] * one.num_rows, field.type) for number, one in enumerate(parts)]
         tables = [one.set_column(place, field, own) for one, own in zip(parts, numbers, strict=True)]
         return CANDIDATES.check(pa.concat_tables(tables).combine_chunks())
-
-    def count_harvested(self, placed: pa.Table, names: Sequence[str]) -> int:
-        """Later requests that fell into slices of some."""
-        own = self.table_of(names).select(["account_id", "cluster"]).to_pylist()
-        slices = {(one["account_id"], one["cluster"]) for one in own}
-        return sum((one["account_id"], one["cluster"]) in slices for one in placed.to_pylist())

@@ -21,7 +21,6 @@ class JoinedTraffic(NamedTuple):
     traffic: pa.Table
     sliced: pa.Table
     totals: pa.Table
-    placed: pa.Table  # account_id and cluster of each later request
 
 
 def join_requests(base: Base, new: pa.Table, seed: int) -> JoinedTraffic:
@@ -45,9 +44,8 @@ def join_requests(base: Base, new: pa.Table, seed: int) -> JoinedTraffic:
     whole = pa.table({name: _join_column(traffic[name], new[name], places) for name in TRAFFIC.names})
     cut = {name: _join_column(sliced[name], placed[name], places) for name in SLICED.names}
     cut["client_fingerprint"] = pa.array(client_codes(whole), pa.int32())
-    said = pa.table({"account_id": new["account_id"].cast(pa.string()), "cluster": placed["cluster"]})
     whole, both = TRAFFIC.check(whole.cast(TRAFFIC.arrow)), SLICED.check(pa.table(cut).cast(SLICED.arrow))
-    return JoinedTraffic(whole, both, _add_totals(totals, new, account), said)
+    return JoinedTraffic(whole, both, _add_totals(totals, new, account))
 
 
 def first_calls(base: Base, new: pa.Table) -> pa.Table:
