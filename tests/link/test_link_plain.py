@@ -59,7 +59,10 @@ def passed(sketches: pa.Table, parts: int, order: int | None) -> Passed:
     shared_phrases = find_shared_phrases(log)
     clusters = content_clusters(shared_phrases, log.accounts)
     return Passed(
-        log, shared_phrases, clusters, request_topics(log, clusters, worded=shared_phrases.worded, seed=SEED, least=4)[0]
+        log,
+        shared_phrases,
+        clusters,
+        request_topics(log, clusters, worded=shared_phrases.worded, seed=SEED, least=4)[0],
     )
 
 

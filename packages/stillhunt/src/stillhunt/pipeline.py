@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import entry_points
 from types import TracebackType
@@ -40,7 +40,8 @@ class HuntedTables:
     tables: Mapping[str, pa.Table]  # of the case
     config: Config
     customers: pa.Table | None  # ACCOUNTS
-    linked: Linked  # with SLICED as it was judged
+    linked: Linked
+    sliced: pa.Table  # as it was judged
     candidates: pa.Table
 
 
@@ -146,8 +147,7 @@ def hunt(
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                searched = replace(linked, sliced=judged[1])
-                after(partitions(), HuntedTables(tables, config, customers, searched, judged[2]))
+                after(partitions(), HuntedTables(tables, config, customers, linked, *judged[1:]))
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)

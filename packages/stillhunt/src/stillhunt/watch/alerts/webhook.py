@@ -5,8 +5,6 @@ import hmac
 import json
 from urllib.parse import urlsplit
 
-import httpx
-
 from stillhunt._version import __version__
 from stillhunt.base.config_alerts import WebhookSettings
 from stillhunt.watch.alerts.parameters import LIMITS_OF_SENDING
@@ -24,6 +22,8 @@ class Webhook:
 
     def deliver(self, due: Due, now: float) -> str:
         """Post one alert, signed with the time (seconds since 1970). Raises DeliveryError: no answer, or no success."""
+        import httpx  # 0.2 s, which hunts do without
+
         payload = {"text": slack_text(due.body["text"])} if self._settings.form == "slack" else due.body
         body = json.dumps(payload).encode()
         headers = {"Content-Type": "application/json", "User-Agent": f"stillhunt/{__version__}"}

@@ -172,8 +172,7 @@ def best_pairs(weights: Mapping[tuple[int, int], float]) -> dict[int, int]:
     Returns:
         Column -> row. Of assignments with equal weight the same one is taken whatever the order of the pairs.
     """
-    from scipy.optimize import linear_sum_assignment  # 50 MB, which only hunts need, also for the next two
-    from scipy.sparse import coo_array  # as above
+    from scipy.sparse import coo_array  # 50 MB, which only hunts need, also for the next
     from scipy.sparse.csgraph import connected_components  # as above
 
     if not weights:
@@ -189,6 +188,11 @@ def best_pairs(weights: Mapping[tuple[int, int], float]) -> dict[int, int]:
         members.setdefault(int(label[row]), []).append(place)
     chosen: dict[int, int] = {}
     for places in members.values():
+        if len(places) == 1:
+            chosen[pairs[places[0]][1]] = pairs[places[0]][0]
+            continue
+        from scipy.optimize import linear_sum_assignment  # 0.2 s, which most hunts do without
+
         own_rows, own_columns = (sorted({pairs[place][side] for place in places}) for side in (0, 1))
         matrix = np.zeros((len(own_rows), len(own_columns)))
         for place in places:

@@ -48,7 +48,7 @@ def write_base(state: Path, hunted: HuntedTables) -> None:
     shutil.rmtree(state / BASE, ignore_errors=True)
     folder, linked = state / BASE, hunted.linked
     folder.mkdir(mode=0o700)
-    tables = {"traffic": linked.traffic, "sliced": linked.sliced, "totals": linked.totals}
+    tables = {"traffic": linked.traffic, "sliced": hunted.sliced, "totals": linked.totals}
     for name, table in {**tables, "candidates": hunted.candidates, "customers": hunted.customers}.items():
         if table is not None:
             with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
