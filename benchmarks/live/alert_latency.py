@@ -1,7 +1,7 @@
 """From a harvested request to the alert, with a real `stillhunt serve`: seconds after the 300th one was acknowledged.
 
     python benchmarks/live/alert_latency.py                       40 accounts of one operation, 500 requests a second
-    python benchmarks/live/alert_latency.py --set watch.early_share=0 --set watch.every_minutes=2 --set watch.cold_hours=0
+  python benchmarks/live/alert_latency.py --set watch.early_share=0 --set watch.every_minutes=2 --set watch.cold_hours=0
 
 A world with one operation is sent in order of time, at a steady rate, with its own times moved to the latest weeks: a
 fortnight of log passes in minutes, so that the rate is that of a large provider while the evidence is that of the log.
