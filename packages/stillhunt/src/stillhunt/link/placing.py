@@ -19,7 +19,7 @@ from stillhunt.link.requests.arrays import Array, Flags, Ints, lists, values
 from stillhunt.link.requests.index_requests import client_texts, keyed_bit, request_style
 from stillhunt.link.templates.clusters import P
 from stillhunt.link.templates.phrase_kernels import assign_clusters
-from stillhunt.link.templates.recurring_phrases import known_in_partition
+from stillhunt.link.templates.recurring_phrases import find_known
 from stillhunt.link.topics.topics import NO_TOPIC, TopicModel, topics_of_partition
 
 _OWN_ARRAYS = ("phrases", "cluster_of", "label_of")
@@ -65,7 +65,7 @@ def find_labels(new: pa.Table, account: Ints, learned: Learned) -> tuple[Ints, I
         account: code of each request's account in the TOTALS of the search, or a higher number.
     """
     cluster, matched = np.empty(len(account), np.int32), np.empty(len(account), np.int32)
-    known = lists(known_in_partition(new, learned.phrases), "known")
+    known = lists(pa.table({"known": find_known(new, learned.phrases)}), "known")
     code = values(pa.table({"account": account.astype(np.int32)}), "account")
     assign_clusters(code, known, learned.cluster_of, (np.zeros(0, np.int64), 1), 1, cluster, matched)
     label = np.append(learned.label_of, -1)[cluster]
@@ -127,10 +127,16 @@ def _sender_keys(account: Ints, style: Array, table: pa.Table) -> Iterator[tuple
 
 
 def _untemplated_labels(account: Ints, traffic: pa.Table, sliced: pa.Table) -> dict[tuple[int, int, str], int]:
-    """Label of the untemplated slice into which each account's questions of one style and client fall."""
+    """Label of the untemplated slice into which each account's questions of one style and client fall.
+
+    An account with two of them, with its own wording and beside it, has none here: its questions wait for a search.
+    """
     rows = np.flatnonzero(values(sliced, "untemplated"))
     keys = _sender_keys(account[rows], values(sliced, "request_style")[rows], traffic.take(pa.array(rows)))
-    return dict(zip(keys, values(sliced, "cluster")[rows].tolist(), strict=True))
+    found: dict[tuple[int, int, str], set[int]] = {}
+    for key, label in zip(keys, values(sliced, "cluster")[rows].tolist(), strict=True):
+        found.setdefault(key, set()).add(label)
+    return {key: label for key, (label, *others) in found.items() if not others}
 
 
 def _mark_new_prompts(new: pa.Table, account: Ints, before: Ints, traffic: pa.Table) -> Flags:
