@@ -15,7 +15,8 @@ import httpx
 _VOID = frozenset(("br", "hr", "img", "input", "link", "meta", "path", "circle", "rect", "line"))
 _ELEMENTS = re.compile(
     "a|article|b|blockquote|body|button|caption|circle|code|d[dlt]|details|dialog|div|fieldset|figcaption|figure|form|g"
-    "|h[1-4r]|head|header|html|input|kbd|label|legend|li|line|link|main|mark|meta|nav|ol|option|p|path|pre|q|rect|script"
+    "|h[1-4r]|head|header|html|input|kbd|label|legend|li|line|link|main|mark|meta|nav|ol|option|p|path|pre|progress|q"
+    "|rect|script"
     "|section|select|small|span|strong|sub|summary|sup|svg|t[dhr]|table|tbody|text|textarea|thead|time|title|ul"
 )
 _ATTRIBUTE = r"""\s+[a-zA-Z:-]+(?:="[^"<>]*"|='[^'<>]*')?"""

@@ -14,7 +14,7 @@ from stillhunt import ConfigError, OutputError
 from stillhunt.tools import Progress, Silent, remove_at_forced_end
 from stillhunt_lab.worlds.assemble import assemble
 from stillhunt_lab.worlds.campaigns import CampaignSpec, build_campaign
-from stillhunt_lab.worlds.personas import SANCTIONED, build_persona, persona_counts
+from stillhunt_lab.worlds.personas import RICH_RECIPES, SANCTIONED, build_persona, persona_counts
 from stillhunt_lab.worlds.scene import Draft, People, open_scene
 
 ROWS_PER_FILE = 250_000
@@ -29,6 +29,8 @@ class WorldSpec:
         seed: seed of everything; the honest part does not depend on the campaigns.
         campaigns: campaigns hidden in it; none = an honest world.
         look_alikes: rich = also honest groups that share cards, networks, prompts or items much as campaigns do.
+        guests: personas of rich worlds of which one group each comes on top; "trial_farm" is one person with ten
+            accounts.
     """
 
     accounts: int = 2000
@@ -36,11 +38,16 @@ class WorldSpec:
     seed: int = 0
     campaigns: tuple[CampaignSpec, ...] = ()
     look_alikes: Literal["usual", "rich"] = "usual"
+    guests: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value, least in (("accounts", self.accounts, 10), ("days", self.days, 2), ("seed", self.seed, 0)):
             if value < least:
                 raise ConfigError(f"{name} is {value}", where="WorldSpec", next_step=f"use {least} or more")
+        if not set(self.guests) <= set(RICH_RECIPES) or (self.guests and self.look_alikes == "rich"):
+            raise ConfigError(
+                f"guests are {self.guests}", where="WorldSpec", next_step="use rich personas, in a usual world"
+            )
         names = [campaign_name(campaign, place) for place, campaign in enumerate(self.campaigns)]
         if len(set(names)) < len(names):
             raise ConfigError(f"two campaigns have one name: {names}", where="WorldSpec", next_step="rename one")
@@ -95,16 +102,22 @@ def campaign_name(campaign: CampaignSpec, place: int) -> str:
 
 
 def demo_spec() -> WorldSpec:
-    """The world of `stillhunt demo`: 3,000 accounts, with one crude and one careful campaign among them."""
+    """The world of `stillhunt demo`: 3,000 accounts, and a case of each kind that a person decides about.
+
+    A crude and a careful campaign are to act on; a young one has too few accounts for that, and is to be watched; one
+    person with ten accounts is to be dismissed.
+    """
     crude = CampaignSpec(2, 70, name="crude", requests_per_account_day=20.0)
     careful = CampaignSpec(6, 50, name="careful", requests_per_account_day=8.0)
-    return WorldSpec(accounts=2_880, days=11, seed=7, campaigns=(crude, careful))
+    young = CampaignSpec(10, 10, name="young", requests_per_account_day=6.0)
+    return WorldSpec(accounts=2_880, days=11, seed=7, campaigns=(crude, careful, young), guests=("trial_farm",))
 
 
 def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
     """Build a world; the same spec gives the same bytes."""
     scene = open_scene(spec.seed, spec.days)
-    total = spec.accounts + sum(campaign.accounts for campaign in spec.campaigns)
+    guests = [RICH_RECIPES[name] for name in spec.guests]
+    total = spec.accounts + sum(campaign.accounts for campaign in spec.campaigns) + sum(guest.group for guest in guests)
     contracts: set[str] = set()
 
     def parts(advance: Callable[[int], None]) -> Iterator[tuple[People, Draft]]:
@@ -118,6 +131,9 @@ def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
         for place, campaign in enumerate(spec.campaigns):
             yield build_campaign(scene, campaign, campaign_name(campaign, place), place)
             advance(campaign.accounts)
+        for recipe in guests:  # the last, so that all others stay as they are without them
+            yield build_persona(scene, recipe, recipe.group)
+            advance(recipe.group)
 
     with (progress or Silent()).stage("building world", total, "accounts") as advance:
         tables = assemble(scene, parts(advance))

@@ -14,7 +14,9 @@ from stillhunt.base.schema_case import ROLES
 from stillhunt.base.wording import sentences_beside
 from stillhunt.triage.kinds import role_label
 from stillhunt.triage.model import CampaignModel
+from stillhunt_server.case_views.account_revenue import describe_customers, sum_revenue
 from stillhunt_server.case_views.harm import ExpectedHarm
+from stillhunt_server.case_views.member_selection import Flags
 
 _SAID: dict[str, str] = sentences_beside(__file__)["recommended"]
 PLANS_SHOWN = 4
@@ -42,20 +44,22 @@ class ActingNow:
     requests_per_day: float  # harvested requests that these accounts send a day, at the campaign's latest pace
     campaign_per_day: float  # the same of all members
     other_requests: int  # requests of theirs in these logs that are no harvest, and would be hit with them
-    plans: str  # the plans of these accounts in words; "" where the accounts table has none
+    customers: str  # who pays among these accounts, in words
 
 
-def acting_now(facts: pa.Table, hit: frozenset[str], harm: ExpectedHarm) -> ActingNow:
+def acting_now(facts: pa.Table, hit: frozenset[str], harm: ExpectedHarm, revenue: pa.Table | None = None) -> ActingNow:
     """Whom a decision would hit.
 
-    It misleads about customers who pay elsewhere: plans are what the accounts table says, and it has no revenue.
+    It misleads about customers who pay elsewhere: cards, plans and revenue are what the accounts file says.
 
     Args:
         facts: ACCOUNT_FACTS of one campaign.
         hit: accounts that the decision would be about.
         harm: of the campaign.
+        revenue: of accounts, as `read_revenue` gives it; None where it is not known.
     """
-    is_hit = pc.is_in(facts["account_id"], value_set=pa.array(sorted(hit), pa.string())).to_numpy(zero_copy_only=False)
+    accounts = pa.array(sorted(hit), pa.string())
+    is_hit = pc.is_in(facts["account_id"], value_set=accounts).to_numpy(zero_copy_only=False)
     roles = facts["role"].to_pylist()
     requests = facts["requests"].to_numpy()
     order = sorted(set(roles), key=lambda role: (ROLES.index(role) if role in ROLES else len(ROLES), role))
@@ -74,7 +78,12 @@ def acting_now(facts: pa.Table, hit: frozenset[str], harm: ExpectedHarm) -> Acti
         harm.requests_per_day * taken,
         harm.requests_per_day,
         int(facts["other_requests"].to_numpy()[is_hit].sum()),
-        _format_plans(plans),
+        describe_customers(
+            _count_paying(facts, is_hit),
+            _format_plans(plans),
+            None if revenue is None else sum_revenue(revenue, accounts),
+            harm.currency,
+        ),
     )
 
 
@@ -96,6 +105,12 @@ def recommend_step(campaign: CampaignModel, hit: int, status: str, another_look:
         key = "act" if hit else "nobody"
     step, _, reason = _SAID[key].partition("|")
     return step, reason
+
+
+def _count_paying(facts: pa.Table, hit: Flags) -> tuple[int, int] | None:
+    """How many of those hit have a payment instrument; None where none of the campaign has one."""
+    pays = pc.is_valid(facts["payment_country"]).to_numpy(zero_copy_only=False)
+    return (int((pays & hit).sum()), int(hit.sum())) if pays.any() else None
 
 
 def _format_plans(plans: Counter[str]) -> str:

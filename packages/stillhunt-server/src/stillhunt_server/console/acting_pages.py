@@ -70,7 +70,7 @@ def count_hit(request: PageRequest, name: str, plan: ActionPlan) -> ActingNow:
     """Whom a plan hits, counted from the snapshot."""
     shown = request.case
     harm = expected_harm(shown.campaign(name), shown.case.timeline)
-    return acting_now(shown.members_of(name), frozenset(plan.accounts), harm)
+    return acting_now(shown.members_of(name), frozenset(plan.accounts), harm, request.derived.revenue())
 
 
 def _list_form_fields(request: PageRequest) -> list[tuple[str, Any]]:

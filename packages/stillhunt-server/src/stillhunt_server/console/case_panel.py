@@ -79,7 +79,12 @@ def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "first_days": FIRST_DAYS,
         "dismissals": DISMISSAL_REASONS,
         "plan": plan,
-        "now": acting_now(shown.members_of(campaign), hit, expected_harm(model, shown.case.timeline)),
+        "now": acting_now(
+            shown.members_of(campaign),
+            hit,
+            expected_harm(model, shown.case.timeline),
+            request.derived.revenue(),
+        ),
         "would_tag": len(weak.accounts),
         "left_out": describe_left_out(strong),
         "not_flagged": sum(not one.flagged and not one.sanctioned for one in members),

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
+
+import pyarrow as pa
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ConfigError
@@ -18,6 +20,7 @@ from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
+from stillhunt_server.case_views.account_revenue import read_revenue
 from stillhunt_server.case_views.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
 from stillhunt_server.case_views.harvest_rows import HarvestRows
 from stillhunt_server.case_views.member_traits import MemberTraits, member_traits
@@ -49,6 +52,8 @@ class Derived:
     traits_of: Callable[[str], MemberTraits]  # what the members of a campaign share, by its id; the latest are kept
     # its members as an action would look at them, with the digest of that; the latest are kept
     plan_of: Callable[[str], tuple[tuple[CampaignMember, ...], str]]
+    # what accounts pay a month; None where the accounts file does not declare it
+    revenue: Callable[[], pa.Table | None]
 
 
 @dataclass
@@ -78,7 +83,8 @@ class Console:
                 traits_of = lru_cache(TRAITS_KEPT)(partial(_shared_traits, shown, traits))
                 plan_of = lru_cache(TRAITS_KEPT)(partial(_plan_of, shown, self.config))
                 rows = HarvestRows(shown.folder)
-                self._derived = made = Derived(shown, self.config, traits, profiles, rows, traits_of, plan_of)
+                revenue = cache(partial(read_revenue, self.config.watch.accounts))
+                self._derived = made = Derived(shown, self.config, traits, profiles, rows, traits_of, plan_of, revenue)
             return made
 
 

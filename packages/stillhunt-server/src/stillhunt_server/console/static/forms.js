@@ -112,4 +112,19 @@
     } else if (action(form) === "/sign-out") keep(null);
     leaving = form;
   });
+
+  async function goOn(form) {  // several campaigns, some at a time: each answer says how far it is, until the reader stops it
+    let going = true;
+    while (form && going) {
+      const stop = document.querySelector("[data-stop]");
+      if (stop) { stop.hidden = false; stop.onclick = () => { going = false; stop.disabled = true; }; }
+      const answer = await fetch(action(form), { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
+      if (!answer?.ok) return stillhunt.say("It stopped: press Go on to try again");
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      document.querySelector("main").replaceWith(page.querySelector("main"));
+      stillhunt.say(document.querySelector("h1").textContent);
+      form = document.querySelector("form[data-goes-on]");
+    }
+  }
+  goOn(document.querySelector("form[data-goes-on]"));
 })();
