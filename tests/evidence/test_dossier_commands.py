@@ -9,6 +9,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -208,3 +209,14 @@ def test_keys_are_made_listed_and_imported(tmp_path: Path, own_keys: Path) -> No
     (tmp_path / "bad").write_text("12", encoding="ascii")
     assert "64 hexadecimal digits" in refusal("keys", "circle", "bad", "--from", tmp_path / "bad")
     assert "no name of a key" in refusal("keys", "circle", "../bad")
+
+
+def test_an_extract_about_one_account_is_written_and_verified(tmp_path: Path) -> None:
+    account = hunted_case().members.filter(pc.field("campaign_id") == campaigns()[0])["account_id"][0].as_py()
+    path = made(tmp_path, "--account", account)
+    assert ask("verify", path).exit_code == 0
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == ["account.html", "account.json", "manifest.dsse.json", "signer.pub"]
+    assert account.encode() not in path.read_bytes()
+    assert "no member" in refusal("dossier", case_folder(), campaigns()[0], "--out", "x.zip", "--account", "nobody")
+    assert "--out" in refusal("dossier", case_folder(), campaigns()[0], "--account", account)

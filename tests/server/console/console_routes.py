@@ -79,6 +79,7 @@ FORMS = {
     ),
     # the findings of this case are made up, and a pack is not signed where the verdict does not follow from them
     "/campaigns/{campaign}/pack": Entry("analyst", f"{_OF}/pack", done=400),
+    "/campaigns/{campaign}/extract": Entry("analyst", f"{_OF}/extract", done=400),
     "/queue/next": Entry("analyst", "/queue/next"),
     "/queue/bulk": Entry(
         "analyst",

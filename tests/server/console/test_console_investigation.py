@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import timedelta
 from html import unescape
 
 import numpy as np
 import pytest
+from sqlalchemy import insert, update
 
 from server.console.console_html import page_of
-from server.console.console_scenes import ACT, Scene
+from server.console.console_scenes import ACCUSED, ACT, Scene
 from stillhunt.decide.case_work import read_work
+from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
+from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
 from stillhunt_server.case_views.narrative_draft import split_sources
 from stillhunt_server.casework.history import work_events
 from stillhunt_server.console.investigations import narrative_of
@@ -176,3 +181,33 @@ def test_only_known_sources_in_a_narrative_become_links() -> None:
         ("[evidence even_volume]", "evidence?kind=even_volume"),
         (" [javascript:x] [requests <b>]", ""),
     ]
+
+
+def test_replacements_are_told_with_the_decision_before_them_and_when_they_were_known(scene: Scene) -> None:
+    anna, shown = scene.reader("anna"), scene.console.source.current()
+    assert shown is not None
+    facts = shown.members_of(ACT)
+    latest = facts.sort_by([("first_seen", "descending")]).slice(0, 3)
+    names, began = latest["account_id"].to_pylist(), latest["first_seen"].to_pylist()
+    banned_at = int((began[2] - timedelta(hours=5)).timestamp() * 1e6)
+    known_at = int((began[0] + timedelta(hours=9)).timestamp() * 1e6)
+    decide_as_person(scene.database, ACCUSED, "block", DecisionAuthor("ravi", ""), DecisionSpan(banned_at, 900.0))
+    with scene.database.write() as connection:
+        connection.execute(
+            update(DECISIONS).where(DECISIONS.c.action == "block").values(campaign_id=ACT, made_at=banned_at)
+        )
+        for name in names:
+            row = {"campaign_id": ACT, "account_id": name, "at": known_at, "bits": 9.0, "requests": 3}
+            connection.execute(insert(LINKED_ACCOUNTS).values(**row, reasons=json.dumps(["it pays with <their> card"])))
+    page = anna.page(f"{_OF}/ties?view=timeline")
+    (row,) = [
+        one for one in page_of(anna.get(f"{_OF}/ties?view=timeline")).rows if "3 accounts like its members" in one[2]
+    ]
+    assert row[0].startswith(began[2].strftime("%Y-%m-%d %H:%M"))
+    assert row[1].startswith((began[0] + timedelta(hours=9)).strftime("%Y-%m-%d %H:%M"))
+    assert "began 5 hours after ‘Refuse everything" in row[2]
+    assert "It pays with <their> card." in row[2]
+    assert "replacement" in page
+    assert any("customer-0007" in one[2] for one in page_of(anna.get(f"{_OF}/ties?view=timeline")).rows)
+    others = page_of(anna.get(f"{_OF}/ties?view=timeline&role=nobody"))  # who looks at others is not told of these
+    assert not any("3 accounts like" in one[2] for one in others.rows if len(one) > 2)

@@ -68,6 +68,23 @@ def test_an_analyst_makes_a_pack_with_the_narrative_and_fetches_it(hunted: Scene
     assert looks == [("anna", "pack made", campaign), ("anna", "pack", path.name)]
 
 
+def test_an_analyst_makes_an_extract_for_the_owner_of_an_account(hunted: Scene, tmp_path: Path) -> None:
+    anna, campaign = hunted.reader("anna"), campaigns()[0]
+    current = hunted.console.source.current()
+    assert current is not None
+    member = current.members_of(campaign)["account_id"][0].as_py()
+    form = form_of(anna, f"/owners/{member}", f"/campaigns/{campaign}/extract")
+    answer = anna.post(form.action, form.fields)
+    assert answer.headers["content-type"] == "application/zip"
+    (tmp_path / "extract.zip").write_bytes(answer.content)
+    found = verify_pack(tmp_path / "extract.zip", Trust(trusted_keys(tmp_path / "keys")))
+    assert found.manifest.header["extract"]["account"] in found.files["account.html"].decode()
+    assert member.encode() not in answer.content
+    assert [row for row in hunted.audit() if row[1] == "extract"] == [("anna", "extract", f"{member} of {campaign}")]
+    vera = hunted.reader("vera")
+    assert vera.post(form.action, {"account": member}).status_code == 403
+
+
 def test_a_case_that_contradicts_itself_gives_no_pack(scene: Scene) -> None:
     answer = scene.reader("anna").post(f"/campaigns/{ACT}/pack")
     assert answer.status_code == 400

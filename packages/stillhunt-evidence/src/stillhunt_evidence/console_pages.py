@@ -29,6 +29,27 @@ def make_pack_of(request: PageRequest) -> Response:
     return RedirectResponse(done_url(request, campaign, "pack", "packs"), 303)
 
 
+def fetch_extract(request: PageRequest) -> Response:
+    """An extract about one account of a campaign, for its owner: made anew and kept nowhere."""
+    from stillhunt_evidence.packs.extracting import make_extract_of  # start-up time
+
+    campaign, account, console = request.route["campaign"], request.form["account"], request.console
+    shown = request.case
+    shown.campaign(campaign)  # or there is none of this id
+    request.look("extract", f"{account} of {campaign}")
+    with _ONE_AT_A_TIME:
+        now = datetime.fromtimestamp(int(time.time()), UTC)
+        name, content = make_extract_of(shown.folder, campaign, account, console.config, now)
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/zip", headers=headers)
+
+
 PACK_PAGES = ConsolePage(
-    "packs", (PageRoute("/campaigns/{campaign}/pack", make_pack_of, "POST"),), live=True, audits=True
+    "packs",
+    (
+        PageRoute("/campaigns/{campaign}/pack", make_pack_of, "POST"),
+        PageRoute("/campaigns/{campaign}/extract", fetch_extract, "POST"),
+    ),
+    live=True,
+    audits=True,
 )

@@ -26,6 +26,7 @@ from stillhunt_evidence.actors import attribute, read_actors
 from stillhunt_evidence.keys.folder import keys_folder, pseudonyms_key
 from stillhunt_evidence.keys.signing import has_signing_key, new_signing_key, read_signer
 from stillhunt_evidence.packs.contents import Discretion, Pseudonyms
+from stillhunt_evidence.packs.extracting import make_extract
 from stillhunt_evidence.packs.making import PackOrder, kept_pack_path, make_pack, write_pack
 from stillhunt_evidence.packs.proof_file import read_proof
 
@@ -71,6 +72,12 @@ def dossier(
             "--who", metavar="FILE", help="Write which account each pseudonym stands for (CSV); for you alone."
         ),
     ] = None,
+    account: Annotated[
+        str,
+        typer.Option(
+            "--account", metavar="ID", help="Write only what the pack has on this member: an extract for its owner."
+        ),
+    ] = "",
     force: ForceFlag = False,
     settings_file: SettingsOption = None,
     quiet: QuietFlag = False,
@@ -78,7 +85,8 @@ def dossier(
     """Write the evidence on one campaign as a signed pack, for a lawyer, another provider or the accused.
 
     The pack has the report, the evidence with the requests that it rests on, the settings, parameters and versions, and
-    a signed manifest. Ids are pseudonyms, and excerpts are short and redacted. Prints the file and its SHA-256.
+    a signed manifest. Ids are pseudonyms, and excerpts are short and redacted. Prints the file and its SHA-256. With
+    --account, it has only what is about one member and the group as a whole, and names nobody else.
     """
     config = Config.load(file=settings_file)
     data = case if (case / SNAPSHOTS).is_dir() else None
@@ -86,6 +94,8 @@ def dossier(
     found = Case.read(folder)
     _, name = resolve_id(found.tables, campaign, ("campaign",))
     now = datetime.fromtimestamp(int(time.time()), UTC)
+    if account and out is None:
+        raise ConfigError("an extract needs a place", where="dossier", next_step="add --out EXTRACT.zip")
     place = out or _kept_place(data, name, now)
     known = None if actors is None else read_actors(actors)
     proven = None if proof is None else read_proof(proof)
@@ -109,6 +119,8 @@ def dossier(
         authority=authority,
     )
     pack = make_pack(wanted, signer, own)
+    if account:
+        pack = make_extract(pack, names.one("account", account), signer, own)
     digest = write_pack(pack, place, force=force)
     output_console().print(safe_lines(f"{digest}  {place}"), soft_wrap=True)
     if who is not None:

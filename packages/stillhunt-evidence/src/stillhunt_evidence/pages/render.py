@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -57,6 +58,28 @@ def render_dossier(case: Case, campaign_id: str, facts: DossierFacts) -> str:
         engineer=engineer_page(case, model, alternatives, facts),
         timeline=_draw_campaign_timeline(case, model),
         words=PAGE_TEXTS["words"].items(),
+    )
+
+
+def render_extract(facts: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+    """The page of an extract about one account.
+
+    Args:
+        facts: what `make_extract` collects.
+        header: of its manifest.
+    """
+    style = _read_template_asset("dossier.css")
+    return (
+        _create_jinja_environment()
+        .get_template("extract.html")
+        .render(
+            policy=_build_content_policy(style),
+            style=Markup(style),  # noqa: S704 - our own file
+            facts=facts,
+            header=header,
+            probability=formatting.probability(facts["probability"]),
+            share=formatting.percent(facts["share"]),
+        )
     )
 
 

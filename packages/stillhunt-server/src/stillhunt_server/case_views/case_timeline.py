@@ -45,9 +45,11 @@ class CaseEvent:
     # at, known_at: when it happened, and when stillhunt knew it; the same for what stillhunt and people did
     at: datetime
     known_at: datetime
-    kind: str  # hunt, found, decision or work
+    kind: str  # hunt, found, decision, replacement or work
     words: str
     href: str = ""  # where its rows are; "" for nowhere
+    accounts: tuple[str, ...] = ()  # some of those that it is about
+    stops: bool = False  # a decision that an operation may answer with other accounts
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from stillhunt.base import formatting
+from stillhunt.base.units import HOUR
 from stillhunt.base.wording import fill, sentences_beside
 from stillhunt.decide.names import RULE_PREFIX
 from stillhunt.watch.database.store import WatchDatabase
-from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, DECISIONS, SNAPSHOT_ROWS
+from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, DECISIONS, LINKED_ACCOUNTS, SNAPSHOT_ROWS
 from stillhunt.watch.records import history
 from stillhunt_server.case_views import case_timeline
 from stillhunt_server.case_views.case_timeline import CaseEvent, describe_newcomers
@@ -23,10 +26,13 @@ from stillhunt_server.casework.in_force import ACTION_WORDS
 
 _SAID: dict[str, str] = sentences_beside(case_timeline.__file__)["timeline"]
 _AUTHOR_CHARS = 60
+_REASON_CHARS = 200
+ACCOUNTS_NAMED = 5
+"""Accounts that an event names. Judgement: one line of a table; the others are in the list of members."""
 
 
 def campaign_events(database: WatchDatabase, campaign: str, members: pa.Table) -> list[CaseEvent]:
-    """What the database knows of a campaign: finds of some of its members, decisions about them, hunts and work.
+    """What the database knows of a campaign: finds of some of its members, decisions, replacements, hunts and work.
 
     Args:
         members: account_id and first_seen of the members that a reader looks at.
@@ -37,7 +43,9 @@ def campaign_events(database: WatchDatabase, campaign: str, members: pa.Table) -
         for at in [_moment_of(row["at"])]
     ]
     found += _list_finds(database, campaign, members)
-    found += _list_decisions(database, campaign, members)
+    decided = list(_list_decisions(database, campaign, members))
+    found += decided
+    found += _list_replacements(database, campaign, members, decided)
     for one in work_events(database, campaign):
         if one.kind not in ("act", "open", "propose"):  # what an act did is told by its decisions
             at, note = _moment_of(one.at), f": {formatting.shorten(one.note, 200)}" if one.note else ""
@@ -83,8 +91,47 @@ def _list_decisions(database: WatchDatabase, campaign: str, members: pa.Table) -
                 accounts=number,
                 author=formatting.shorten(author, _AUTHOR_CHARS),
             )
-            after = "" if dry_run or action in ("observe", "tag") else describe_newcomers(members, at)
-            yield CaseEvent(at, at, "decision", f"{words}. {after}".strip())
+            stops = not dry_run and action not in ("observe", "tag")
+            after = describe_newcomers(members, at) if stops else ""
+            yield CaseEvent(at, at, "decision", f"{words}. {after}".strip(), stops=stops)
+
+
+def _list_replacements(
+    database: WatchDatabase, campaign: str, members: pa.Table, decided: Iterable[CaseEvent]
+) -> Iterator[CaseEvent]:
+    """Accounts that were linked to the campaign as they sent, by the hour, each with the last decision before it began.
+
+    When one began is its first request as a member; of one that no hunt has made a member, when it was linked. It
+    misleads where customers share what the campaign's signature looks at: a link is no verdict.
+    """
+    row, member = LINKED_ACCOUNTS.c, CAMPAIGN_MEMBERS.c
+    own = and_(member.campaign_id == row.campaign_id, member.account_id == row.account_id)
+    belongs = select(member.account_id).where(own).exists().label("belongs")
+    wanted = select(row.account_id, row.at, row.reasons, belongs).where(row.campaign_id == campaign)
+    began_at = dict(zip(*(members[name].to_pylist() for name in ("account_id", "first_seen")), strict=True))
+    stops = sorted((one for one in decided if one.stops), key=lambda one: one.at)
+    grouped: dict[tuple[int, int], list[tuple[str, datetime, datetime, str]]] = {}
+    for one in database.read(wanted.order_by(row.at, row.account_id)):
+        if one["belongs"] and one["account_id"] not in began_at:
+            continue  # a member that the reader does not look at
+        known = _moment_of(one["at"])
+        began = began_at.get(one["account_id"]) or known
+        place = bisect_right(stops, began, key=lambda stop: stop.at)
+        reason = next(iter(json.loads(one["reasons"])), "")
+        grouped.setdefault((place, one["at"] // HOUR), []).append((one["account_id"], began, known, reason))
+    for (place, _), linked in grouped.items():
+        began, known = min(one[1] for one in linked), max(one[2] for one in linked)
+        before = stops[place - 1] if place else None
+        later = round((began - before.at).total_seconds() / 3600) if before is not None else 0
+        words = fill(
+            _SAID["replaced" if before is not None else "linked"],
+            accounts=len(linked),
+            hours=later,
+            decision=before.words.partition(".")[0] if before is not None else "",
+        )
+        because = formatting.sentence(formatting.sentence_case(formatting.shorten(linked[0][3], _REASON_CHARS)))
+        accounts = tuple(one[0] for one in linked[:ACCOUNTS_NAMED])
+        yield CaseEvent(began, known, "replacement", f"{words} {because}".strip(), accounts=accounts)
 
 
 def _moment_of(micros: int) -> datetime:

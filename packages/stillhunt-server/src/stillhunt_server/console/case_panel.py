@@ -120,7 +120,7 @@ def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
     return {
         "work": read_work(database, campaign),
         "packs": packs_about(folder.path, campaign) if folder is not None else [],
-        "makes_packs": any(page.name == "packs" for page in plugin_pages()),
+        "makes_packs": makes_packs(),
         "in_snapshot": shown is not None and campaign in shown.by_id,
         **_describe_standing_decisions(request, campaign),
         "checklist": [(one, one in done) for one in request.console.config.console.checklist],
@@ -131,6 +131,11 @@ def work_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         "may_work": request.viewer is not None and request.viewer.may("analyst"),
         "done": read_done(request, campaign),
     }
+
+
+def makes_packs() -> bool:
+    """Whether what makes evidence packs is installed."""
+    return any(page.name == "packs" for page in plugin_pages())
 
 
 def packs_about(data: Path, campaign_id: str) -> list[str]:

@@ -198,7 +198,13 @@ def _timeline_values(request: PageRequest, one: Investigated) -> dict[str, Any]:
         "timeline": timeline,
         "bars": bars,
         "bucket": bucket,
-        "kinds": {"hunt": "Hunts", "found": "Members found", "decision": "Decisions", "work": "Work on the case"},
+        "kinds": {
+            "hunt": "Hunts",
+            "found": "Members found",
+            "decision": "Decisions",
+            "replacement": "Replacements",
+            "work": "Work on the case",
+        },
         "later": lambda event: _describe_length(event.known_at - event.at),
     }
 

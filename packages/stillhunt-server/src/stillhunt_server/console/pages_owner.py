@@ -12,6 +12,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt_server.case_views.key_use import count_key_use, list_own_decisions
 from stillhunt_server.casework.in_force import ACTION_WORDS
 from stillhunt_server.console.answers import answer_table
+from stillhunt_server.console.case_panel import makes_packs
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.rendering import account_of_path, moment
 from stillhunt_server.console.table_query import TableColumn
@@ -53,6 +54,7 @@ def owner_extract(request: PageRequest) -> Response:
         "seen": formatting.between(min(seen), max(seen)) if seen else "",
         "used": [(label, _join_values(own, column)) for label, column in _USED],
         "decided": _list_own_decisions(request, name),
+        "campaigns": [row["campaign_id"] for row in own] if makes_packs() and request.viewer is not None else [],
     }
     return answer_table(request, "owner.html", KEY_USE_LIST, count_key_use(case.cited, name), values)
 
