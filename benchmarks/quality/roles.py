@@ -59,7 +59,7 @@ def build(generator: str, rung: int, seed: int) -> World:
 def worlds_with_roles(seeds: list[int]) -> Iterator[PlantedWorld]:
     """The demo, rungs with and without cover, pools, and campaigns half of which work with taken keys."""
     demo = build_world(demo_spec())
-    yield PlantedWorld("demo", demo, _roles(demo, {"crude": "dedicated", "careful": "mixed"}))
+    yield PlantedWorld("demo", demo, _roles(demo, {"crude": "dedicated", "careful": "mixed", "small": "mixed"}))
     for seed in seeds:
         for generator in ("first", "second"):
             for rung, role in ROLE_OF_RUNG.items():

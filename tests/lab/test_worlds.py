@@ -182,7 +182,7 @@ def test_specs() -> None:
     assert spec_for_rung(0, campaigns=3).campaigns == ()
     spec = spec_for_rung(4, accounts=500, seed=9, campaign_accounts=20, campaigns=2, cover_share=0.3)
     assert [(c.rung, c.accounts, c.cover_share) for c in spec.campaigns] == [(4, 20, 0.3)] * 2
-    assert {c.rung for c in demo_spec().campaigns} == {2, 6}
+    assert {c.rung for c in demo_spec().campaigns} == {2, 6, 10}
     for wrong in ({"accounts": 3}, {"days": 1}, {"seed": -1}):
         with pytest.raises(ConfigError):
             WorldSpec(**wrong)

@@ -102,15 +102,15 @@ def campaign_name(campaign: CampaignSpec, place: int) -> str:
 
 
 def demo_spec() -> WorldSpec:
-    """The world of `stillhunt demo`: 3,000 accounts, and a case of each kind that a person decides about.
+    """The world of `stillhunt demo`: 3,020 accounts, and a case of each kind that a person decides about.
 
-    A crude and a careful campaign are to act on; a young one has too few accounts for that, and is to be watched; one
-    person with ten accounts is to be dismissed.
+    A crude and a careful campaign are to act on; a small one shows too little for that, and is to be watched; one person
+    with ten accounts is to be dismissed. With another seed, the last two may not be found.
     """
     crude = CampaignSpec(2, 70, name="crude", requests_per_account_day=20.0)
     careful = CampaignSpec(6, 50, name="careful", requests_per_account_day=8.0)
-    young = CampaignSpec(10, 10, name="young", requests_per_account_day=6.0)
-    return WorldSpec(accounts=2_880, days=11, seed=7, campaigns=(crude, careful, young), guests=("trial_farm",))
+    small = CampaignSpec(10, 10, name="small", requests_per_account_day=4.5)
+    return WorldSpec(accounts=2_880, days=11, seed=7, campaigns=(crude, careful, small), guests=("trial_farm",))
 
 
 def build_world(spec: WorldSpec, progress: Progress | None = None) -> World:
