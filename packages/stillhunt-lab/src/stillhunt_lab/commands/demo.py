@@ -68,8 +68,9 @@ def demo(
 ) -> None:
     """Hunt a simulated world and compare the findings with the truth.
 
-    Builds a seeded world with two campaigns among honest customers, hunts it like any logs, and prints what was found,
-    what was missed and who was wrongly accused. Takes less than a minute and needs no network.
+    Builds a seeded world with three campaigns among honest customers, hunts it like any logs, and prints what was
+    found, what was missed and who was wrongly accused. One campaign shows too little to act on, and one customer with
+    ten accounts is up for review, too. Takes less than a minute and needs no network.
     """
     started = time.monotonic()
     serve_demo = part_of_another("serve_demo", "server") if serve else None
