@@ -34,7 +34,7 @@ CHROMIUM = "/usr/bin/chromium"
 SIGNS = {
     "act": ("If I act now", "Ask for proof."),
     "watch": ("If I act now", "Watch, or ask for proof of a part."),
-    "dismiss": ("If I act now", "Watch, or ask for proof of a part.", "one customer"),
+    "dismiss": ("If I act now", "dismiss them if it is one customer", "one after another"),
 }
 """Words of the first screen and of the findings, by what is right."""
 NOTE = "I read the findings and ten requests."
@@ -107,7 +107,7 @@ def decide(hand: Hand, right: str) -> None:
     else:
         form = hand.begin("3")
         hand.presses += 1
-        form.get_by_label("Reason").select_option("unrelated_customers")
+        form.get_by_label("Reason").select_option("other")
         hand.write(form.get_by_label("What you saw"), NOTE)
         hand.press(form.get_by_role("button", name="Dismiss"))
     page.locator("[data-done]").wait_for()
@@ -175,7 +175,7 @@ def walk(page: Page, address: str, right: dict[str, str]) -> None:
             print(f"{campaign}  {answer:8} {'keys' if by_keys else 'mouse':6} {hand.presses:3} presses  {took:.1f} s")
             page.get_by_role("button", name="Undo the latest change").click()
             page.locator("dialog.confirm").get_by_role("button", name="Undo the latest change").click()
-            page.locator("[data-done]").wait_for()
+            page.locator("[data-done]", has_text="undone").wait_for()
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def recommend_step(campaign: CampaignModel, hit: int, status: str, another_look:
     elif status == "acted":
         key = "wait"
     elif campaign.verdict == "review":
-        key = "review"
+        key = "review" if campaign.harvests else "no_harvest"
     else:
         key = "act" if hit else "nobody"
     step, _, reason = _SAID[key].partition("|")
