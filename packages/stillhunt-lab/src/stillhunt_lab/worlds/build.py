@@ -104,8 +104,8 @@ def campaign_name(campaign: CampaignSpec, place: int) -> str:
 def demo_spec() -> WorldSpec:
     """The world of `stillhunt demo`: 3,020 accounts, and a case of each kind that a person decides about.
 
-    A crude and a careful campaign are to act on; a small one shows too little for that, and is to be watched; one person
-    with ten accounts is to be dismissed. With another seed, the last two may not be found.
+    A crude and a careful campaign are to act on; a small one shows too little for that, and is to be watched; one
+    person with ten accounts is to be dismissed. With another seed, the last two may not be found.
     """
     crude = CampaignSpec(2, 70, name="crude", requests_per_account_day=20.0)
     careful = CampaignSpec(6, 50, name="careful", requests_per_account_day=8.0)
