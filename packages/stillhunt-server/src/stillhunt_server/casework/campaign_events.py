@@ -27,7 +27,7 @@ from stillhunt_server.casework.in_force import ACTION_WORDS
 _SAID: dict[str, str] = sentences_beside(case_timeline.__file__)["timeline"]
 _AUTHOR_CHARS = 60
 _REASON_CHARS = 200
-ACCOUNTS_NAMED = 5
+ACCOUNTS_OF_EVENT = 5
 """Accounts that an event names. Judgement: one line of a table; the others are in the list of members."""
 
 
@@ -130,7 +130,7 @@ def _list_replacements(
             decision=before.words.partition(".")[0] if before is not None else "",
         )
         because = formatting.sentence(formatting.sentence_case(formatting.shorten(linked[0][3], _REASON_CHARS)))
-        accounts = tuple(one[0] for one in linked[:ACCOUNTS_NAMED])
+        accounts = tuple(one[0] for one in linked[:ACCOUNTS_OF_EVENT])
         yield CaseEvent(began, known, "replacement", f"{words} {because}".strip(), accounts=accounts)
 
 
