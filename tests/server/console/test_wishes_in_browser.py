@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from server.console.accessible import violations
 from server.console.browser_scenes import Site, chromium, site_on
 from server.console.conftest import Published
 from server.console.console_scenes import ACT, OTHER
@@ -115,8 +116,10 @@ def test_several_campaigns_are_acted_on_with_progress_and_taken_back(site: Site,
         page.locator("select[name=what]").select_option("act")
         page.get_by_role("button", name="Look at it first").click()
         page.locator("h1", has_text="of 2 campaigns for 30 days?").wait_for()
+        assert violations(page) == []
         page.get_by_role("button", name="Do it").click()
         page.locator("h1", has_text="2 campaigns acted on.").wait_for()  # it goes on by itself
+        assert violations(page) == []
         assert {read_work(site.scene.database, name).status for name in (ACT, OTHER)} == {"acted"}
         page.get_by_role("button", name="Undo all of it").click()
         page.locator("h1", has_text="2 campaigns as before.").wait_for()
