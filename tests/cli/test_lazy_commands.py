@@ -81,6 +81,15 @@ def test_help_imports_no_command() -> None:
     assert "hunt  " in shown
 
 
+def test_what_imports_leave_is_rarely_searched_for_garbage() -> None:
+    code = (
+        "import gc, sys, atexit; sys.argv[1:] = ['hunt', '--help']\n"
+        "atexit.register(lambda: print(sum(one['collections'] for one in gc.get_stats())))\n"
+        "from stillhunt.cli import main; main()"
+    )
+    assert int(printed_by(code).splitlines()[-1]) < 50
+
+
 def printed_by(code: str) -> str:
     """What Python prints that imports only what the code asks for, on the search path of this process."""
     start = f"import sys; sys.path[:] = {sys.path!r}\n"
