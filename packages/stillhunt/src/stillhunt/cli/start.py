@@ -3,6 +3,7 @@
 Nothing here imports a library that takes long: `--version` is answered in the time that Python itself needs.
 """
 
+import atexit
 import errno
 import gc
 import signal
@@ -24,6 +25,7 @@ def main() -> NoReturn:
     """Run the command line and exit with its code (`stillhunt.cli.findings.EXIT_MEANINGS`)."""
     signals = watch_signals()
     gc.set_threshold(NEW_OBJECTS)
+    atexit.register(gc.freeze)  # the end of the process would search all objects: 0.6 CPU seconds after a small hunt
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the hunt.
         if hasattr(stream, "reconfigure"):
