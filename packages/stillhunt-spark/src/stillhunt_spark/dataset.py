@@ -53,12 +53,18 @@ class SparkDataset:
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """Tables of all partitions; see `Dataset`."""
+        tables = list(self.gather_parts(function, schema, context, columns))
+        return pa.concat_tables(tables) if tables else schema.empty_table()
+
+    def gather_parts(
+        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Tables of all partitions, one after the other; see `Dataset`."""
         wanted = list(self._names if columns is None else columns)
         task = partial(_iterate_gathered_batches, function, schema, context)
         frame = self._engine.map(self._frame.select(*wanted), task, packed_schema((_RESULT,)))
         blobs = self._engine.collect(frame, purpose="a pass over all requests")[_RESULT]
-        tables = [unpack_table(blob) for blob in blobs]
-        return pa.concat_tables(tables) if tables else schema.empty_table()
+        yield from map(unpack_table, blobs)
 
 
 def persisted(frame: Any) -> Any:

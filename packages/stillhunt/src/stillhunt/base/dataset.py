@@ -8,7 +8,7 @@ accounts, slices or phrases, and adds up only integers across partitions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -38,6 +38,11 @@ class Dataset(Protocol):
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """Tables of all partitions, in an order on which no caller may rely; the function gives any number of rows."""
+
+    def gather_parts(
+        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """The tables of `gather`, one after the other, for those who need not have all of them in memory."""
 
     def without(self, names: Sequence[str]) -> Dataset:
         """The same rows without added columns that no later pass reads."""
@@ -72,7 +77,7 @@ class LocalDataset:
     ) -> LocalDataset:
         """The same rows with further columns; see `Dataset`."""
         wider = LocalDataset(self._sources, self._base, self._threads)
-        tables = self._run_over_partitions(function, schema, context, columns)
+        tables = list(self.gather_parts(function, schema, context, columns))
         wider._added = [
             {**own, **dict(zip(table.column_names, table.columns, strict=True))}
             for own, table in zip(self._added, tables, strict=True)
@@ -83,7 +88,7 @@ class LocalDataset:
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """Tables of all partitions; see `Dataset`."""
-        tables = self._run_over_partitions(function, schema, context, columns)
+        tables = list(self.gather_parts(function, schema, context, columns))
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def without(self, names: Sequence[str]) -> LocalDataset:
@@ -92,16 +97,19 @@ class LocalDataset:
         fewer._added = [{name: column for name, column in own.items() if name not in names} for own in self._added]
         return fewer
 
-    def _run_over_partitions(
-        self, function: Function, schema: pa.Schema, context: Any, columns: Sequence[str] | None
-    ) -> list[pa.Table]:
+    def gather_parts(
+        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Tables of all partitions, one after the other; see `Dataset`."""
+
         def one(number: int) -> pa.Table:
             return function(self._read_partition(number, columns), context).cast(schema)
 
         if self._threads == 1 or len(self._sources) == 1:
-            return [one(number) for number in range(len(self._sources))]
+            yield from map(one, range(len(self._sources)))
+            return
         with ThreadPoolExecutor(self._threads, "stillhunt-partition") as pool:
-            return list(pool.map(one, range(len(self._sources))))
+            yield from pool.map(one, range(len(self._sources)))
 
     def _read_partition(self, number: int, columns: Sequence[str] | None) -> pa.Table:
         added = self._added[number]

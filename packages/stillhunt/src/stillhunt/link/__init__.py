@@ -81,9 +81,14 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
         operators = _operators_of_folds(untemplated, config, advance)
     links = links_table(log, found, untemplated, operators, judged.labels(untemplated), templates_only.count)
     background = background_accounts(log, config.seed, config.link.background_accounts, config.link.background_requests)
+    wanted = background | _held_accounts(log, found, untemplated, operators)
+    # What is noted of each request for the search goes before the requests come.
+    judged = replace(judged, rows=rows.without(("owner", "order")))
+    log = replace(log, rows=judged.rows)
+    del clusters, templates_only, rows, found, untemplated, operators, grouped, label_of
     give_back()
     with progress.stage("gathering traffic", None, "requests") as advance:
-        traffic, sliced = judged.traffic(background | _held_accounts(log, found, untemplated, operators))
+        traffic, sliced = judged.traffic(wanted)
         advance(traffic.num_rows)
     return Linked(links, totals_table(log, background), traffic, sliced, learned)
 

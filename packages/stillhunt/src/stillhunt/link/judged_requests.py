@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import is_coded, one_dictionary, plain
+from stillhunt.base.column_files import ColumnFile, kept_in_file, null_rows
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
@@ -67,7 +68,8 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
 MAX_MATCHED = 1000
 """Matched phrases are counted up to this number, so that they fit 16 bits."""
 _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
-_PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
+_SELDOM_READ = ("topic_words", "request_id", "origin_file", "origin_row")
+"""Columns of which later steps read some rows of campaigns; they are half of the table."""
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
 _NOT_YET = "own_phrases"  # column of SLICED that is known once there are candidates
@@ -103,15 +105,19 @@ class JudgedRequests:
         codes = {text: code for code, text in enumerate(self.clients)}
         context = (chosen, self.grouped, self.label_of, self.clusters, codes)
         columns = list(dict.fromkeys([*_CARRIED, *_DECIDING]))
-        found = self.rows.gather(_chosen_rows, JUDGED_ROWS, context, columns)
-        account = values(found, "account")
-        order = _in_blocks(account)
-        ids = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
-        # Column by column, so that the table is never held twice.
-        left = dict(zip(found.column_names, found.columns, strict=True))
-        del found, account, left["account"]
-        taken = {name: _order_column(left.pop(name), order) for name in (*_CARRIED, *_OF_EACH)}
-        taken["account_id"] = ids
+        parts: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
+        with ColumnFile(JUDGED_ROWS.remove(JUDGED_ROWS.get_field_index("account"))) as found:
+            for part in self.rows.gather_parts(_chosen_rows, JUDGED_ROWS, context, columns):
+                parts.append(values(part, "account"))
+                found.add(part)
+            account = np.concatenate(parts)
+            order = _in_blocks(account)
+            taken = {name: kept_in_file(_order_column(found.take(name), order)) for name in _SELDOM_READ}
+            for name in (*_CARRIED, *_OF_EACH):
+                if name not in taken:
+                    taken[name] = _order_column(found.take(name), order)
+        taken["account_id"] = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
+        del parts, account, order
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
         taken[_LATE] = pa.array(client_codes(traffic), pa.int32())
         taken[_NOT_YET] = pa.nulls(len(traffic), SLICED.arrow.field(_NOT_YET).type)
@@ -119,7 +125,7 @@ class JudgedRequests:
         return TRAFFIC.check(traffic), SLICED.check(sliced)
 
 
-def _in_blocks(account: Ints) -> Ints:
+def _in_blocks(account: npt.NDArray[np.int32]) -> Ints:
     """Rows in the order of their accounts, where the rows of each account stand together in the order wanted."""
     begins = np.flatnonzero(np.diff(account, prepend=-1))
     lengths = np.diff(begins, append=len(account))
@@ -131,6 +137,8 @@ def _in_blocks(account: Ints) -> Ints:
 
 def _order_column(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
     pa.default_memory_pool().release_unused()  # the column before
+    if pa.types.is_list(column.type):
+        column = column.combine_chunks()  # the chunks are let go before they are moved
     return move_rows(one_dictionary(column) if is_coded(column.type) else column, rows)
 
 
@@ -148,16 +156,6 @@ def move_rows(column: pa.Array | pa.ChunkedArray, rows: Ints) -> pa.Array | pa.C
     out = np.empty(int(np.diff(begins)[rows].sum()), np.uint16)
     take_words(rows, begins, words, out_begins, out)
     return list_array(out_begins, out)
-
-
-def null_rows(type_: pa.DataType, rows: int) -> pa.Array:
-    """Rows without a value, in memory that the system gives only to those who write to it."""
-    if not (pa.types.is_primitive(type_) or is_coded(type_)):
-        return pa.nulls(rows, type_)
-    stored = type_.index_type if is_coded(type_) else type_
-    zeros = pa.py_buffer(np.zeros(rows * max(stored.bit_width // 8, 1) + _PADDING, np.uint8))
-    empty = pa.Array.from_buffers(stored, rows, [zeros, zeros], rows)
-    return pa.DictionaryArray.from_arrays(empty, pa.array([], type_.value_type)) if is_coded(type_) else empty
 
 
 def _label_clients(clusters: int, clients: int, request_style: Ints, client: Ints) -> Ints:

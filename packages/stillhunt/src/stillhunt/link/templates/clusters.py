@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
-from stillhunt.link.requests.arrays import Flags, Ints, counted, lists, numbered, values
+from stillhunt.link.requests.arrays import Flags, Ints, counted, lists, summed, values
 from stillhunt.link.requests.index_requests import account_runs
 from stillhunt.link.templates.phrase_kernels import assign_clusters
 from stillhunt.link.templates.phrase_pair_kernels import pairs_by_account
@@ -124,13 +124,11 @@ def _phrase_pairs(shared: SharedPhrases, accounts: int) -> tuple[Ints, Ints, Int
     """Pairs of shared phrases (left < right), and the accounts in which both stand together in enough requests."""
     begins = np.searchsorted(shared.account, np.arange(accounts + 1))
     context = (shared.shared_of, begins, shared.phrase.astype(np.int32), shared.size)
-    found = shared.rows.gather(_pairs_of, PAIRS, context, ["order", "owner", "account", "known"])
-    pair, users = values(found, "pair"), values(found, "accounts")
-    code, names = numbered(pair)
-    total = np.bincount(code, weights=users, minlength=len(names)).astype(np.int64)
+    parts = shared.rows.gather_parts(_pairs_of, PAIRS, context, ["order", "owner", "account", "known"])
+    pair, total = summed((values(part, "pair"), values(part, "accounts")) for part in parts)
     kept = np.flatnonzero(total >= P.min_pair_accounts)
-    kept = kept[np.argsort(names[kept])]
-    left, right = np.divmod(names[kept], max(shared.size, 1))
+    kept = kept[np.argsort(pair[kept])]
+    left, right = np.divmod(pair[kept], max(shared.size, 1))
     return left, right, total[kept]
 
 
