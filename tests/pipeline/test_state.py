@@ -46,6 +46,24 @@ def rows(world: World) -> list[dict[str, Any]]:
     return crooked_rows(world)
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="the system does not say which files it maps")
+def test_what_is_kept_of_resent_history_is_let_go_before_the_hunt(
+    world: World, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    files, state = tmp_path / "logs", tmp_path / "state"
+    files.mkdir()
+    write_rows(files / "a.parquet", rows)
+    mapped: list[str] = []
+
+    def look(*_: object) -> None:
+        lines = Path("/proc/self/maps").read_text("utf-8").splitlines()
+        mapped.extend(Path(line).name for line in lines if str(state) in line)
+
+    for _ in range(2):
+        stillhunt.hunt(str(files), world.accounts, settings(world, state), after=look)
+    assert mapped == ["rejects.arrow"]
+
+
 @pytest.mark.parametrize(("seed", "conversations"), DRAWN)
 def test_files_that_come_go_and_change(world: World, tmp_path: Path, seed: int, conversations: bool) -> None:
     files = Files(tmp_path / "logs", crooked_rows(world, conversations=conversations), random.Random(seed))

@@ -109,6 +109,7 @@ class LocalLog:
         kept = self._partials.expect(self._log.history.settle(*self._partials.recall(self._log.digests())))
         for index, found in kept.items():
             self._log.remember(index, InputFacts.from_json(found.known), found.cuts)
+            self._log.history.take_notes(index)  # they are in the state folder, and take 37 bytes a prompt here
         return frozenset(kept)
 
     def _store_sketches(self, waiting: int) -> None:
