@@ -12,7 +12,7 @@ import pyarrow as pa
 from stillhunt.base.coded import is_coded
 from stillhunt.base.errors import OutputError
 
-HELD_BYTES = 64 << 20
+HELD_BYTES = 16 << 20
 """Bytes up to which columns stay in memory. Judgement: all of a small hunt, and little beside the libraries."""
 _PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _mapped: "weakref.WeakSet[mmap.mmap]" = weakref.WeakSet()

@@ -8,8 +8,9 @@ accounts, slices or phrases, and adds up only integers across partitions.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -108,8 +109,14 @@ class LocalDataset:
         if self._threads == 1 or len(self._sources) == 1:
             yield from map(one, range(len(self._sources)))
             return
+        waiting: deque[Future[pa.Table]] = deque()
         with ThreadPoolExecutor(self._threads, "stillhunt-partition") as pool:
-            yield from pool.map(one, range(len(self._sources)))
+            for number in range(len(self._sources)):
+                waiting.append(pool.submit(one, number))
+                if len(waiting) > 2 * self._threads:  # no more, so that few tables wait for a reader who is slower
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _read_partition(self, number: int, columns: Sequence[str] | None) -> pa.Table:
         added = self._added[number]
