@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from stillhunt.base.dataset import Function
+from stillhunt.base.dataset import Dataset, Function
 from stillhunt.base.errors import ContractError
 
 CHUNK_ROWS = 65_536
@@ -23,7 +23,7 @@ _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 Batches = Iterator[pa.RecordBatch]
 
 
-class SparkDataset:
+class SparkDataset(Dataset):
     """All rows of an account in one partition of a Spark frame, which is given back once nobody uses the dataset."""
 
     def __init__(self, engine: Any, frame: Any, names: Sequence[str], kept: Any) -> None:
@@ -48,13 +48,6 @@ class SparkDataset:
     def without(self, names: Sequence[str]) -> SparkDataset:  # noqa: ARG002  # the cluster keeps what it has
         """The same rows; see `Dataset`."""
         return self
-
-    def gather(
-        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """Tables of all partitions; see `Dataset`."""
-        tables = list(self.gather_parts(function, schema, context, columns))
-        return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def gather_parts(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None

@@ -1,10 +1,10 @@
-"""Columns in files that nobody else sees: tables that come in parts, and columns of which little is read later."""
+"""Tables in files that nobody else sees: of these only what is read takes memory, until it is given back."""
 
 import mmap
 import tempfile
 import weakref
-from collections import defaultdict
-from typing import Self
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -13,77 +13,54 @@ from stillhunt.base.coded import is_coded
 from stillhunt.base.errors import OutputError
 
 HELD_BYTES = 16 << 20
-"""Bytes up to which columns stay in memory. Judgement: all of a small hunt, and little beside the libraries."""
+"""Bytes up to which a column stays in memory. Judgement: all of a small hunt, and little beside the libraries."""
 _PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _mapped: "weakref.WeakSet[mmap.mmap]" = weakref.WeakSet()
 
 
-class ColumnFile:
-    """Tables of a schema that come one after the other and are taken column by column, each column once.
-
-    So no more than one column is in memory in the order in which it came.
-    """
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
-        self._file = tempfile.SpooledTemporaryFile(max_size=HELD_BYTES)  # noqa: SIM115 - closed at the exit
-        self._parts: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def add(self, table: pa.Table) -> None:
-        """Keep the rows of one more table; an OutputError if there is no room."""
-        try:
-            for name in self._schema.names:
-                column = table.column(name)
-                begin, length = self._file.tell(), 0
-                if column.null_count < len(column):
-                    sink = pa.BufferOutputStream()
-                    _write_column(sink, column)
-                    length = self._file.write(sink.getvalue())
-                self._parts[name].append((len(column), begin, length))
-        except OSError as error:
-            raise OutputError(
-                f"there is no room for the requests that are judged: {error.strerror or error}",
-                where=tempfile.gettempdir(),
-                next_step="make room there (about 200 bytes a request), or name another place with TMPDIR",
-            ) from error
-
-    def take(self, name: str) -> pa.ChunkedArray:
-        """One column, its chunks in the order in which they came."""
-        type_ = self._schema.field(name).type
-        chunks: list[pa.Array] = []
-        for rows, begin, length in self._parts.pop(name, ()):
-            self._file.seek(begin)
-            read = _read_column(pa.py_buffer(self._file.read(length))).chunks if length else [null_rows(type_, rows)]
-            chunks += read
-        return pa.chunked_array(chunks, type_)
-
-
-def kept_in_file(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """The column where it takes no memory but for what is read of it: in a file that the system maps.
-
-    A short column stays where it is, and so does every column if there is no room for a file.
-    """
-    if column.nbytes <= HELD_BYTES:
-        return column
+def mapped_tables(tables: Iterable[pa.Table]) -> list[pa.Table]:
+    """The tables, in a file, without columns that hold no value. Raises OutputError: there is no room."""
+    places = [0]
     try:
         with tempfile.TemporaryFile() as file:
-            _write_column(file, column)
+            for table in tables:
+                full = [name for name in table.column_names if table.column(name).null_count < table.num_rows]
+                with pa.ipc.new_stream(file, table.select(full).schema) as writer:
+                    writer.write_table(table.select(full))
+                places.append(file.tell())
+            if len(places) == 1:
+                return []
             file.flush()
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError:
-        return column
+    except OSError as error:
+        raise OutputError(
+            f"there is no room for the requests that are judged: {error.strerror or error}",
+            where=tempfile.gettempdir(),
+            next_step="make room there (about 300 bytes a request), or name another place with TMPDIR",
+        ) from error
     _mapped.add(content)
-    return _read_column(pa.py_buffer(content))
+    whole = pa.py_buffer(content)
+    return [pa.ipc.open_stream(whole.slice(begin, end - begin)).read_all() for begin, end in pairwise(places)]
+
+
+def mapped_column(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The column, in a file if it is long and holds a value. Raises OutputError: there is no room."""
+    if column.nbytes <= HELD_BYTES or column.null_count == len(column):
+        return column
+    return mapped_tables([pa.table([column], ["column"])])[0].column(0)
+
+
+def column_of(tables: Sequence[pa.Table], field: pa.Field) -> pa.ChunkedArray:
+    """A column of `mapped_tables`."""
+    chunks: list[pa.Array] = []
+    for table in tables:
+        held = field.name in table.column_names
+        chunks += table.column(field.name).chunks if held else [null_rows(field.type, table.num_rows)]
+    return pa.chunked_array(chunks, field.type)
 
 
 def release_mapped() -> None:
-    """Give back the memory of what was read of columns in files; they are read again when somebody asks."""
+    """Give back the memory of what was read of tables in files; it is read again when somebody asks."""
     for content in _mapped:
         if hasattr(mmap, "MADV_DONTNEED"):  # Windows gives back by itself
             content.madvise(mmap.MADV_DONTNEED)
@@ -97,13 +74,3 @@ def null_rows(type_: pa.DataType, rows: int) -> pa.Array:
     zeros = pa.py_buffer(np.zeros(rows * max(stored.bit_width // 8, 1) + _PADDING, np.uint8))
     empty = pa.Array.from_buffers(stored, rows, [zeros, zeros], rows)
     return pa.DictionaryArray.from_arrays(empty, pa.array([], type_.value_type)) if is_coded(type_) else empty
-
-
-def _write_column(sink: object, column: pa.Array | pa.ChunkedArray) -> None:
-    table = pa.table([column], ["column"])
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-
-
-def _read_column(content: pa.Buffer) -> pa.ChunkedArray:
-    return pa.ipc.open_stream(content).read_all().column(0)

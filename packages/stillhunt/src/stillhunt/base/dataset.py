@@ -39,6 +39,8 @@ class Dataset(Protocol):
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
     ) -> pa.Table:
         """Tables of all partitions, in an order on which no caller may rely; the function gives any number of rows."""
+        tables = list(self.gather_parts(function, schema, context, columns))
+        return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def gather_parts(
         self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
@@ -49,7 +51,7 @@ class Dataset(Protocol):
         """The same rows without added columns that no later pass reads."""
 
 
-class LocalDataset:
+class LocalDataset(Dataset):
     """Partitions on this machine, processed by threads, whose number bounds memory."""
 
     def __init__(self, sources: Sequence[Source], names: Sequence[str], threads: int) -> None:
@@ -84,13 +86,6 @@ class LocalDataset:
             for own, table in zip(self._added, tables, strict=True)
         ]
         return wider
-
-    def gather(
-        self, function: Function, schema: pa.Schema, context: Any = None, columns: Sequence[str] | None = None
-    ) -> pa.Table:
-        """Tables of all partitions; see `Dataset`."""
-        tables = list(self.gather_parts(function, schema, context, columns))
-        return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def without(self, names: Sequence[str]) -> LocalDataset:
         """The same rows without some added columns; see `Dataset`."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.coded import is_coded, one_dictionary, plain
-from stillhunt.base.column_files import ColumnFile, kept_in_file, null_rows
+from stillhunt.base.column_files import column_of, mapped_column, mapped_tables, null_rows, release_mapped
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
@@ -108,19 +108,15 @@ class JudgedRequests:
         codes = {text: code for code, text in enumerate(self.clients)}
         context = (chosen, self.grouped, self.label_of, self.clusters, codes)
         columns = list(dict.fromkeys([*_CARRIED, *_DECIDING]))
-        parts: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
-        with ColumnFile(JUDGED_ROWS.remove(JUDGED_ROWS.get_field_index("account"))) as found:
-            for part in self.rows.gather_parts(_chosen_rows, JUDGED_ROWS, context, columns):
-                parts.append(values(part, "account"))
-                found.add(part)
-            account = np.concatenate(parts)
-            order = _in_blocks(account)
-            taken = {name: kept_in_file(_order_column(found.take(name), order)) for name in _SELDOM_READ}
-            for name in (*_CARRIED, *_OF_EACH):
-                if name not in taken:
-                    taken[name] = _order_column(found.take(name), order)
+        parts = mapped_tables(self.rows.gather_parts(_chosen_rows, JUDGED_ROWS, context, columns))
+        account = column_of(parts, JUDGED_ROWS.field("account")).to_numpy()
+        order = _in_blocks(account)
+        taken = {}
+        for name in sorted((*_CARRIED, *_OF_EACH), key=lambda name: name not in _SELDOM_READ):
+            column = _order_column(column_of(parts, JUDGED_ROWS.field(name)), order)
+            taken[name] = mapped_column(column) if name in _SELDOM_READ else column
         taken["account_id"] = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
-        del parts, account, order
+        del parts, account, order, column
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
         taken[_LATE] = pa.array(client_codes(traffic), pa.int32())
         taken[_NOT_YET] = pa.nulls(len(traffic), SLICED.arrow.field(_NOT_YET).type)
@@ -141,7 +137,8 @@ def _in_blocks(account: npt.NDArray[np.int32]) -> Ints:
 def _order_column(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
     pa.default_memory_pool().release_unused()  # the column before
     if pa.types.is_list(column.type):
-        column = column.combine_chunks()  # the chunks are let go before they are moved
+        column = column.combine_chunks()
+    release_mapped()
     return move_rows(one_dictionary(column) if is_coded(column.type) else column, rows)
 
 

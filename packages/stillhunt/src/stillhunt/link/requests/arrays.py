@@ -1,6 +1,7 @@
 """Arrow columns as numpy arrays: the form in which this room computes."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -70,22 +71,15 @@ _SUMMED_AT_ONCE = 1 << 22
 
 
 def summed(parts: Iterable[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
-    """Distinct keys, in any order, and the sum of the whole numbers beside each.
-
-    Parts are brought together whenever they are as many as the keys so far. So each key is moved a few times, and never
-    are all parts in memory.
-    """
-    keys, sums = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    waiting: list[tuple[Ints, Ints]] = []
-
-    def settle() -> tuple[Ints, Ints]:
-        code, names = numbered(np.concatenate([keys, *(part for part, _ in waiting)]))
-        numbers = np.concatenate([sums, *(part for _, part in waiting)])
-        return names, np.bincount(code, numbers, len(names)).astype(np.int64)
-
-    for part in parts:
-        waiting.append(part)
-        if sum(len(one) for one, _ in waiting) >= max(len(keys), _SUMMED_AT_ONCE):
-            keys, sums = settle()
-            waiting.clear()
-    return settle()
+    """Distinct keys, in any order, and the sum of the whole numbers beside each; never are all parts in memory."""
+    held, waiting = [(np.zeros(0, np.int64), np.zeros(0, np.int64))], 0
+    for part in chain(parts, [None]):
+        if part is not None:
+            held.append(part)
+            waiting += len(part[0])
+        # As many as there are keys, so that each is moved a few times.
+        if part is None or waiting >= max(len(held[0][0]), _SUMMED_AT_ONCE):
+            keys, numbers = (np.concatenate(column) for column in zip(*held, strict=True))
+            code, names = numbered(keys)
+            held, waiting = [(names, np.bincount(code, numbers, len(names)).astype(np.int64))], 0
+    return held[0]
