@@ -13,18 +13,17 @@ from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_se
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
-_MANY_ROWS, _KINDS_AT_ONCE = 500_000, 6
-"""Requests of a candidate from which memory is given back after so many kinds. Judgement: few candidates are so large,
-and it costs some milliseconds."""
+_MANY_ROWS = 500_000
+"""Requests of a candidate from which memory is given back after each kind. Judgement: few candidates are so large."""
 _PLUGIN_AT_WORK = Lock()  # candidates are judged on several threads, for which somebody else's code need not be made
 
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:
     """All findings about one candidate, before caps, in the order of the catalogue."""
     weighed = []
-    for number, kind in enumerate(all_kinds().values()):
+    for kind in all_kinds().values():
         weighed.append(_weigh_kind(kind, case))
-        if number % _KINDS_AT_ONCE == 0 and len(case.candidate.rows) >= _MANY_ROWS:
+        if len(case.candidate.rows) >= _MANY_ROWS:
             give_back()
     findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient or f.kind in SIGN_KINDS]
