@@ -162,7 +162,7 @@ def test_what_was_acknowledged_before_is_in_it_while_records_come_in(
     folder: DataFolder, store: WatchDatabase, tmp_path: Path
 ) -> None:
     """Parts grow, are closed and renamed while they are copied; no record is torn, lost or doubled."""
-    committer, stop, acknowledged = Committer(folder.spool), threading.Event(), []
+    committer, begun, stop, acknowledged = Committer(folder.spool), threading.Event(), threading.Event(), []
     stream = Stream("gateway", "json", "jsonl")
 
     def send() -> None:
@@ -174,11 +174,13 @@ def test_what_was_acknowledged_before_is_in_it_while_records_come_in(
             committer.submit(stream, record, partial(_set, done))
             assert done.wait(10)
             acknowledged.append(number)
+            begun.set()
             if number % 25 == 0:
                 ask_to_close(folder.spool)
 
     sender = threading.Thread(target=send)
     sender.start()
+    assert begun.wait(10)
     try:
         for number in range(5):
             seen = len(acknowledged)

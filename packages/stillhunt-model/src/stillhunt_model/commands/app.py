@@ -19,7 +19,7 @@ MODEL_TABLE = {
         "Test whether a model was trained on the answers that campaigns harvested.", _HERE + "prove:prove"
     ),
     "prepare": CommandEntry(
-        "Write what `prove` compares a suspect with: answers of the logs that may be sent, and a reference.",
+        "Write what `prove` compares a suspect with: harvested and honest answers of the logs, and a reference.",
         _HERE + "prepare:prepare",
     ),
     "trials": CommandEntry(
