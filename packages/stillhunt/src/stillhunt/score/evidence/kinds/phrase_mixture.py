@@ -147,34 +147,36 @@ def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints
         heavy_use: requests from which an account is no casual user.
     """
     own, heavy = members[accounts.background[members]], inside >= heavy_use
-    casual = _share_of_traffic(accounts, users[~heavy], inside[~heavy], np.append(own, users[heavy]), members)
-    if not len(users):
-        return casual
     # Who else speaks a language lives where the members do, and there are more of them than of any group.
-    home, overall = accounts.speakers, len(users) / accounts.background_count
+    home, overall = accounts.speakers, max(len(users), 1) / accounts.background_count
     residents = np.bincount(home[accounts.background], minlength=len(accounts.background_requests))
     speakers = np.bincount(home[users], minlength=len(residents)) + _COUNTRY_ACCOUNTS * overall
     nearby = float((speakers / (residents + _COUNTRY_ACCOUNTS))[home[members]].mean())
+    regional = float(np.clip(np.log2(nearby / overall) / _REGIONAL_BITS, 0.0, 1.0))
     outnumbered = len(users) * accounts.comparison_weight(members) / len(members) - 1.0
-    language = float(np.clip(np.log2(nearby / overall) / _REGIONAL_BITS, 0.0, 1.0) * np.clip(outnumbered, 0.0, 1.0))
-    everybody = _share_of_traffic(accounts, users, inside, own, members)
-    return float(casual ** (1.0 - language) * everybody**language)
+    language = regional * float(np.clip(outnumbered, 0.0, 1.0))
+    aside = np.append(own, users[heavy])
+    casual = _share_of_traffic(accounts, users[~heavy], inside[~heavy], aside, members, regional)
+    return casual ** (1.0 - language) * _share_of_traffic(accounts, users, inside, own, members, regional) ** language
 
 
-def _share_of_traffic(accounts: Accounts, users: Ints, inside: Floats, aside: Ints, members: Ints) -> float:
-    """Share of other customers' traffic in the clusters: of all, or of those in the members' countries if it is higher.
+def _share_of_traffic(
+    accounts: Accounts, users: Ints, inside: Floats, aside: Ints, members: Ints, regional: float
+) -> float:
+    """Share of other customers' traffic in the clusters: of all, or of those who write as the members do.
 
     Args:
         users: other accounts that use the clusters.
         inside: requests of each in them.
         aside: accounts of the background sample that are not compared.
+        regional: from all (0) to those who write as the members do (1).
     """
     home, sent = accounts.speakers, accounts.background_requests
     sent = sent - np.bincount(home[aside], accounts.requests[aside], len(sent))
     used = np.bincount(home[users], inside, len(sent))
     overall = (float(used.sum()) + 1.0) / (float(sent.sum()) + 1.0)
-    by_country = (used + _COUNTRY_REQUESTS * overall) / (sent + _COUNTRY_REQUESTS)
-    return max(overall, float(by_country[home[members]].mean()))
+    nearby = float(((used + _COUNTRY_REQUESTS * overall) / (sent + _COUNTRY_REQUESTS))[home[members]].mean())
+    return float(overall ** (1.0 - regional) * max(nearby, overall) ** regional)
 
 
 def count_template_users(log: ScoredLog, candidate: Candidate) -> int:
