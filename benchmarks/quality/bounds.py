@@ -106,7 +106,7 @@ def scored(world: World) -> Scored:
     spine = pipeline.score_campaigns
 
     def keep(*judged: Any) -> Any:
-        kept.extend((*judged[:4], judged[-1]))
+        kept.extend((*judged[:4], judged[6]))  # without settings and progress
         return spine(*judged)
 
     pipeline.score_campaigns = keep
