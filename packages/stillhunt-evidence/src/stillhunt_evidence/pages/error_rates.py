@@ -132,7 +132,7 @@ _OFTEN = 0.75
 _LEAST_WHOLE = 0.01
 _MOST_MONTHS = 100.0
 """Months between two honest groups beyond which nothing is said; 80 logs of 14 days are 37 months."""
-HONEST_FLAGGED, HONEST_IN_ALL, HONEST_WORLDS, HONEST_REVIEWS = 0, 293_692, 100, 8
+HONEST_FLAGGED, HONEST_IN_ALL, HONEST_WORLDS, HONEST_REVIEWS = 0, 293_692, 100, 2
 """README: honest worlds of three generators."""
 LADDER_FLAGGED, LADDER_ACCOUNTS = 2, 170_016
 """`docs/benchmark.md`: honest accounts of worlds with campaigns."""
