@@ -110,7 +110,7 @@ def test_every_rate_has_a_source_and_the_budget_is_said() -> None:
     assert all(rate.question.endswith("?") and rate.answer.endswith(".") and rate.source for rate in found)
     assert "allow 1.0 false campaigns" in found[0].answer
     assert "needs 11.5 bits of evidence here; this campaign has 16.0" in found[0].answer
-    assert "100 % were campaigns (95 % interval 98.4 % to 100 %)" in found[1].answer
+    assert "100 % were campaigns (95 % interval 98.5 % to 100 %)" in found[1].answer
     assert "allow" not in rates.error_rates(0.995, 16.0, {}, DEFAULTS)[0].answer
 
 
@@ -118,7 +118,7 @@ def test_every_rate_has_a_source_and_the_budget_is_said() -> None:
     ("probability", "said"),
     [
         (0.9995, "100 % of groups with such a probability were campaigns (98 to 100 %)"),
-        (0.6, "53 % of groups with such a probability were campaigns (15 to 84 %)"),
+        (0.6, "70 % of groups with such a probability were campaigns (14 to 97 %)"),
     ],
 )
 def test_the_measured_share_fits_beside_a_probability(probability: float, said: str) -> None:
