@@ -94,7 +94,7 @@ def serve_net(
         echoes: whether completions repeat the prompt with log-probabilities where that is asked for.
         key: that a request needs; empty for none.
         down: numbers of the requests that fail.
-        filters: which prompts of a chat a filter refuses.
+        filters: which prompts of a chat, and texts to score, a filter refuses.
     """
     lock = threading.Lock()
     drawn: Drawn = {}
@@ -115,6 +115,8 @@ def serve_net(
             return JSONResponse({"error": {"message": "down"}}, 500)
         if body.get("echo") and not echoes:
             return JSONResponse({"error": {"message": "echo is not supported"}}, 400)
+        if body.get("echo") and filters(body["prompt"]):
+            return JSONResponse({"error": {"message": "refused", "code": "content_filter"}}, 400)
         with lock:
             choice = _completion(net, body, drawn)
         return JSONResponse({"object": "text_completion", "choices": [choice]})

@@ -107,11 +107,17 @@ def proven_by_replies(served: Served, folder: Path, price: TokenPrice | None = N
         suspect.close()
 
 
-def test_a_thief_is_found_out_by_its_replies_alone(tmp_path: Path) -> None:
-    thief = copied(prove_scene().student)
+@cache
+def thief() -> Net:
+    """A student of the twelve answers that are compared."""
+    net = copied(prove_scene().student)
     stolen = [TextPair(one.prompt, one.answer) for one in prove_scene().answers["c-1"][:12]]
-    train(thief, stolen, TrainingRecipe(120, batch=12, learning_rate=5e-3))
-    with serve_net(thief, echoes=False) as served:
+    train(net, stolen, TrainingRecipe(120, batch=12, learning_rate=5e-3))
+    return net
+
+
+def test_a_thief_is_found_out_by_its_replies_alone(tmp_path: Path) -> None:
+    with serve_net(thief(), echoes=False) as served:
         found = proven_by_replies(served, tmp_path)
         prompts = Counter(body["prompt"] for body in served.bodies if body.get("temperature") == 1.0)
         drawn = {(body["prompt"], body["seed"]) for body in served.bodies if body.get("temperature") == 1.0}
@@ -119,6 +125,54 @@ def test_a_thief_is_found_out_by_its_replies_alone(tmp_path: Path) -> None:
     assert set(prompts.values()) == {11}
     assert len(drawn) == prompts.total()  # a seed for each: a server that takes it would repeat itself
     assert "a surrogate that learned 11 replies to each prompt" in found.results[0].note
+
+
+def test_a_filter_on_honest_prompts_leaves_nobody_accused(tmp_path: Path) -> None:
+    """The trap: honest answers that are not heard would see no difference that the harvested ones see."""
+    scene = prove_scene()
+    with serve_net(thief(), completions=False, filters={one.prompt for one in scene.honest}.__contains__) as served:
+        by_replies = proven_by_replies(served, tmp_path).results[0]
+    assert (by_replies.p, by_replies.used) == (1.0, 0)
+    assert "of honest answers: of 132 replies 132 were empty or filtered" in by_replies.note
+    honest = {one.prompt for one in scene.honest}
+    harvest = scene.harvest()
+
+    def found(refused: set[str]) -> ProofResult:
+        with serve_net(scene.student, filters=lambda text: any(text.startswith(one) for one in refused)) as served:
+            suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(400), lambda _: None)
+            context = replace(scene.context(), queries=400, replies=tmp_path / f"{len(refused)}.jsonl")
+            result = ControlAnswersTest().run(suspect, harvest, context)
+            suspect.close()
+            return result
+
+    unheard = found(honest)
+    assert (unheard.p, unheard.used) == (1.0, 0)
+    assert "a filter refused to score" in unheard.note
+    whole, some = found(set()), found(set(sorted(honest)[:24]))
+    assert 0 < some.used <= 10 < whole.used
+    assert "of honest answers: of " in some.note
+    harvested = found({harvest.answers[0].prompt})
+    assert 0 < harvested.used < whole.used
+
+
+def test_money_that_ends_while_texts_are_scored_leaves_all_places_to_the_same_run(tmp_path: Path) -> None:
+    """It ends at the first campaign, then at the second; the third run asks for the rest."""
+    found: list[ProvenCampaign] = []
+    with serve_net(prove_scene().student) as served:
+        for most in (0.004, 0.2, None):
+            price = None if most is None else TokenPrice(1.0, 2.0, most)
+            suspect = EndpointSuspect(Endpoint(served.url, "m"), QueryBudget(400, price), lambda _: None)
+            if price is None:
+                found = proven(suspect, tmp_path)
+            else:
+                with pytest.raises(RepliesStoppedError, match=r"USD is reached.* scores are kept"):
+                    proven(suspect, tmp_path)
+            suspect.close()
+        texts = Counter(body["prompt"] for body in served.bodies if body.get("echo"))
+    assert len(list((tmp_path / "replies").iterdir())) == 2
+    assert [one.verdict.verdict for one in found] == [TRAINED, NO_CONCLUSION]
+    assert [one.place.number for one in found] == [1, 2]
+    assert max(count for text, count in texts.items() if "days of the week" not in text) == 1
 
 
 def test_a_stranger_is_not_accused_by_its_replies(tmp_path: Path) -> None:

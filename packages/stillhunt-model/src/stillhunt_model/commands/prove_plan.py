@@ -76,5 +76,5 @@ def describe_price(
     if price is None:
         tokens = f"{asked / 1e6:,.2f} million tokens in and {answered / 1e6:,.2f} million out for {queries}"
         return [f"Price: at most about {tokens}; --price and --max-usd limit the money"]
-    stop = f"it stops at {price.most:,.2f} USD, and what was answered is kept"
+    stop = f"it stops at {price.most:,.2f} USD, and the same run goes on with a higher limit"
     return [f"Price: at most about {price.cost(asked, answered):,.2f} USD for {queries}; {stop}"]

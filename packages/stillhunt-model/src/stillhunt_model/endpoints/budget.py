@@ -54,6 +54,11 @@ class QueryBudget:
         """Queries that may still be asked."""
         return self.most - self._used
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether the limit of money is reached."""
+        return self.price is not None and self.spent >= self.price.most
+
     def spend(self, queries: int) -> None:
         """Count queries, before they are asked.
 
@@ -79,7 +84,7 @@ class QueryBudget:
 
         Raises QueryBudgetError: they would exceed the budget.
         """
-        if self.price is not None and self.spent >= self.price.most:
+        if self.price is not None and self.is_spent:
             raise QueryBudgetError(
                 f"the limit of {self.price.most:,.2f} USD is reached: {self.spent:,.2f} USD were spent",
                 where="suspect",

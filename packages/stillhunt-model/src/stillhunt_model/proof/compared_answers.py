@@ -23,12 +23,11 @@ from stillhunt_model.proof.control_answers import (
     separate_draws,
 )
 from stillhunt_model.proof.exchangeable import alike
+from stillhunt_model.proof.heard_answers import HeardAnswers, hear_replies, hear_scores, score_heard
 from stillhunt_model.proof.own_models import learn_reader
 from stillhunt_model.proof.parameters import MOST_COMPARED_ANSWERS, MOST_CONTROL_ANSWERS, P
-from stillhunt_model.proof.preferred_answers import ControlScore, score_likelihoods
 from stillhunt_model.proof.proving import CampaignHarvest, ProofContext, largest_p
 from stillhunt_model.proof.replies import plan_replies, replies_of_each
-from stillhunt_model.proof.surrogate import score_surrogate
 from stillhunt_model.proof.suspects import Suspect
 from stillhunt_model.proof.verdict import CONTROLS_TEST, SMALLEST_P, ProofResult
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
@@ -134,25 +133,32 @@ def _ask_about_drawn_answers(
     own, others = (
         DrawnAnswers(part.answers[:most], [texts[:draws] for texts in part.controls[:most]]) for part in (own, others)
     )
-    own = _no_longer(own, others, context)
-    if not own.answers:
+    count = _count_no_longer(own, others, context)
+    if not count:
         return ProofResult(CONTROLS_TEST, 1.0, note=_SAID["too_long"])
 
-    def score(part: DrawnAnswers) -> ControlScore:
-        if scores:
-            return score_likelihoods(suspect, context.compared_with, part)
-        return score_surrogate(suspect, part, each, context)
+    def hear(part: DrawnAnswers) -> HeardAnswers:
+        return hear_scores(suspect, part, context) if scores else hear_replies(suspect, part, each, context)
 
-    found = score(own)
-    preferred, scored = formatting.percent(found.preferred), formatting.plural(found.scored, "answer")
-    note = _SAID["prefers" if scores else "surrogate_prefers"].format(preferred=preferred, scored=scored, each=each)
+    heard = hear(DrawnAnswers(own.answers[:count], own.controls[:count]))
+    found, notes = score_heard(heard, suspect, context), [heard.note]
     if found.p < max(P.honest, largest_p(context)):  # a larger one accuses nobody
-        control = score(others)
+        honest = hear(others)
+        notes.append(honest.note and _SAID["of_honest"].format(note=honest.note))
+        # A filter that refuses honest prompts must not leave fewer of them than of the harvested ones.
+        count = _count_no_longer(heard.drawn, honest.drawn, context)
+        if not count:
+            return ProofResult(CONTROLS_TEST, 1.0, note="; ".join(filter(None, (_SAID["too_long"], *notes))))
+        if count < len(heard.drawn.answers):
+            found = score_heard(heard.first(count), suspect, context)
+        control = score_heard(honest, suspect, context)
         if control.p < P.honest:
             innocent = _SAID["prefers_honest"].format(scored=control.scored, p=control.p)
             return ProofResult(CONTROLS_TEST, 1.0, note=innocent)
-        note += _SAID["with_honest"].format(scored=formatting.plural(control.scored, "answer"), p=control.p)
-    note = "; ".join(filter(None, (note, found.note)))
+        notes.insert(0, _SAID["with_honest"].format(scored=formatting.plural(control.scored, "answer"), p=control.p))
+    preferred, scored = formatting.percent(found.preferred), formatting.plural(found.scored, "answer")
+    note = _SAID["prefers" if scores else "surrogate_prefers"].format(preferred=preferred, scored=scored, each=each)
+    note = "; ".join(filter(None, (note, *notes)))
     power = power_of_controls(found.scored, draws, scores=scores)
     return ProofResult(CONTROLS_TEST, found.p, found.preferred, found.scored, note=note, power=power)
 
@@ -187,8 +193,8 @@ def _explain_unlike_controls(part: DrawnAnswers, kind: str, suspect: Suspect, co
     return "" if found_alike else _SAID["not_alike"].format(kind=kind)
 
 
-def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -> DrawnAnswers:
-    """The first harvested answers, no more than honest ones, and with no more tokens together.
+def _count_no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -> int:
+    """How many harvested answers may be compared: no more than honest ones, with no more tokens together.
 
     Fewer or shorter honest answers would not see a difference of versions that the harvested ones see.
     """
@@ -197,8 +203,7 @@ def _no_longer(own: DrawnAnswers, others: DrawnAnswers, context: ProofContext) -
         for part in (own, others)
     )
     fitting = [total <= sum(other_sizes) for total in itertools.accumulate(sizes)]
-    count = min(sum(fitting), len(other_sizes))
-    return DrawnAnswers(own.answers[:count], own.controls[:count])
+    return min(sum(fitting), len(other_sizes))
 
 
 def _mark_alike(answers: Sequence[HarvestedAnswer], group: str, context: ProofContext) -> AnswerMark:

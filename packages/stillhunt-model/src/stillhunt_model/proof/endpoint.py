@@ -17,7 +17,7 @@ from stillhunt_model.endpoints.client import (
     echoed_logprobs,
 )
 from stillhunt_model.endpoints.together import ask_together
-from stillhunt_model.proof.suspects import Arrived
+from stillhunt_model.proof.suspects import Arrived, ArrivedScore
 from stillhunt_model.training.pairs import TextPair
 
 _PROBE = TextPair("The days of the week are", "Monday, Tuesday, Wednesday, Thursday, Friday, Saturday and Sunday.")
@@ -107,12 +107,19 @@ class EndpointSuspect:
 
         return ask_together(pairs, ask, arrived)
 
-    def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
-        """As `Suspect.score`; arguments are those."""
+    def score(self, pairs: Sequence[TextPair], arrived: ArrivedScore | None = None) -> list[list[float]]:
+        """As `Suspect.score`; arguments are those. What a filter of the endpoint refuses has no values."""
         if not self.can_score:
             raise EndpointError("it does not say how likely it finds a given text", self.endpoint.base)
         self.budget.check(len(pairs))
-        return ask_together(pairs, lambda pair, _: self._request_logprobs(pair))
+
+        def ask(pair: TextPair, _: int) -> list[float]:
+            try:
+                return self._request_logprobs(pair)
+            except FilteredAnswerError:
+                return []
+
+        return ask_together(pairs, ask, arrived)
 
     def close(self) -> None:
         """Close its connections."""

@@ -25,7 +25,6 @@ class ControlScore:
     p: float
     scored: int
     preferred: float  # share of these of which it prefers the harvested one; chance gives one in two
-    note: str = ""  # what counts neither for nor against; empty for nothing
 
 
 def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: DrawnAnswers) -> ControlScore:
@@ -40,7 +39,14 @@ def score_likelihoods(suspect: Suspect, references: Sequence[Suspect], drawn: Dr
         QueryBudgetError: the budget does not allow it.
         InputError: a model gives no finite likelihoods.
     """
-    lengths, found = text_likelihoods(suspect, drawn.pairs, ends=True)
+    return compare_scores(suspect, suspect.score(drawn.pairs), references, drawn)
+
+
+def compare_scores(
+    suspect: Suspect, scores: Sequence[Sequence[float]], references: Sequence[Suspect], drawn: DrawnAnswers
+) -> ControlScore:
+    """As `score_likelihoods`, with the suspect's log-probabilities of each text, which it is not asked for again."""
+    lengths, found = _add_up(scores, suspect.name)
     # A suspect that does not score the end of a text is not compared with what others find of it.
     known = [lengths, *(text_likelihoods(one, drawn.pairs, ends=suspect.scores_end)[1] for one in references)]
     return compute_preference(unexplained(found, known, drawn.sizes))
@@ -51,9 +57,12 @@ def text_likelihoods(model: Suspect, pairs: Sequence[TextPair], *, ends: bool) -
 
     Raises InputError: a model gives no finite likelihoods.
     """
-    scores = [one if ends or not model.scores_end else one[:-1] for one in model.score(pairs)]
+    return _add_up([one if ends or not model.scores_end else one[:-1] for one in model.score(pairs)], model.name)
+
+
+def _add_up(scores: Sequence[Sequence[float]], name: str) -> tuple[Floats, Floats]:
     found, lengths = (np.array([count(one) for one in scores], np.float64) for count in (sum, len))
-    return lengths, checked_finite(found, model.name)
+    return lengths, checked_finite(found, name)
 
 
 def compute_preference(blocks: Sequence[Sequence[float]]) -> ControlScore:

@@ -9,13 +9,13 @@ from typing import Protocol
 
 from stillhunt import Config, ConfigError, InputError
 from stillhunt.tools import Progress
-from stillhunt_model.data_files import read_data
 from stillhunt_model.endpoints.budget import QueryBudget, QueryBudgetError
-from stillhunt_model.endpoints.client import EndpointError, FilteredAnswerError
+from stillhunt_model.endpoints.client import EndpointError
 from stillhunt_model.marks.keys import StandingMarks
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import describe_left_out, drawn_again
 from stillhunt_model.proof.parameters import MOST_CONTROL_ANSWERS, P
+from stillhunt_model.proof.replies import stop_of_replies
 from stillhunt_model.proof.suspects import LocalSuspect, Suspect
 from stillhunt_model.proof.teachers import DrawSource
 from stillhunt_model.proof.trials import PlannedTrial, TrialPlace, TrialRegister
@@ -124,8 +124,11 @@ def prove_training(
                 )
                 advance(1)
         verdict = weighed_verdict(results, place.pairs, context.config.model.alpha)
-        register.conclude(place, {"p": verdict.p, "corrected": verdict.corrected, "verdict": verdict.verdict})
         proven.append(ProvenCampaign(harvest, place, tuple(results), verdict))
+    # Not before all are done: what stops at one campaign would else cost the same run another place for each before it.
+    for one in proven:
+        verdict = one.verdict
+        register.conclude(one.place, {"p": verdict.p, "corrected": verdict.corrected, "verdict": verdict.verdict})
     return proven
 
 
@@ -164,10 +167,10 @@ def _run_proof_test(test: ProofTest, suspect: Suspect, harvest: CampaignHarvest,
     before = suspect.asked
     try:
         result = test.run(suspect, harvest, context)
-    except QueryBudgetError:
+    except QueryBudgetError as error:
+        if suspect.budget.is_spent:  # more money brings a result, so that the place waits
+            raise stop_of_replies(error, "what was answered to control questions is kept") from error
         result = ProofResult(test.name, 1.0, note="it needed more queries than the budget has")
-    except FilteredAnswerError:
-        result = ProofResult(test.name, 1.0, note=read_data("proof")["controls"]["filtered"])
     return replace(result, queries=suspect.asked - before)
 
 

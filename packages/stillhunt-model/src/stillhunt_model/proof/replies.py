@@ -1,4 +1,4 @@
-"""Replies of a suspect that gives text alone: asked for once, and kept as they arrive."""
+"""Replies and scores of a suspect behind an endpoint: asked for once, and kept as they arrive."""
 
 import hashlib
 import json
@@ -69,7 +69,7 @@ def collect_replies(
         OutputError: the file cannot be written.
     """
     kept = KeptReplies(path)
-    wanted = [(prompt, _hash_reply_place(prompt, place, tokens)) for prompt, many in asked for place in range(many)]
+    wanted = [(prompt, _hash_place(prompt, place, tokens)) for prompt, many in asked for place in range(many)]
     missing = [one for one in wanted if one[1] not in kept.found]
     advance(len(wanted) - len(missing))
     while missing:
@@ -83,14 +83,44 @@ def collect_replies(
             suspect.answer([prompt for prompt, _ in some], tokens, seed=len(kept.found), arrived=arrived)
         except StillhuntError as error:
             have = sum(key in kept.found for _, key in wanted)
-            raise RepliesStoppedError(
-                f"{error.what}; {have:,} of {formatting.plural(len(wanted), 'reply', 'replies')} are kept",
-                where=error.where or str(path),
-                next_step="run the same again, if a limit was reached with a higher one: what was answered is not "
-                "asked again, and no other place in the register is used",
-            ) from error
+            kept_part = f"{have:,} of {formatting.plural(len(wanted), 'reply', 'replies')} are kept"
+            raise stop_of_replies(error, kept_part, str(path)) from error
         advance(len(some))
     return sort_out_replies([TextPair(prompt, plain_spaces(kept.found[key])) for prompt, key in wanted])
+
+
+def collect_scores(suspect: Suspect, pairs: Sequence[TextPair], path: Path) -> list[list[float]]:
+    """Ask a suspect how likely it finds texts; what a file has already is not asked again.
+
+    Returns log-probabilities of each text, none where a filter refused it. Raises as `collect_replies`.
+    """
+    kept = KeptReplies(path)
+    keys = [_hash_place("score", one.prompt, one.answer) for one in pairs]
+    missing = [place for place, key in enumerate(keys) if key not in kept.found]
+
+    def arrived(place: int, score: Sequence[float]) -> None:
+        kept.keep(keys[missing[place]], json.dumps(score))
+
+    try:
+        suspect.score([pairs[place] for place in missing], arrived)
+    except StillhuntError as error:
+        have = sum(key in kept.found for key in keys)
+        kept_part = f"{have:,} of {formatting.plural(len(keys), 'score')} are kept"
+        raise stop_of_replies(error, kept_part, str(path)) from error
+    return [json.loads(kept.found[key]) for key in keys]
+
+
+def stop_of_replies(error: StillhuntError, kept: str, where: str = "") -> RepliesStoppedError:
+    """The error of a trial that waits for the same run.
+
+    `kept`: what need not be asked again. `where`: file of it, where the error names no other place.
+    """
+    return RepliesStoppedError(
+        f"{error.what}; {kept}",
+        where=error.where or where,
+        next_step="run the same again, if a limit was reached with a higher one: what was answered is not "
+        "asked again, and no other place in the register is used",
+    )
 
 
 def sort_out_replies(replies: Sequence[TextPair]) -> CollectedReplies:
@@ -107,5 +137,5 @@ def sort_out_replies(replies: Sequence[TextPair]) -> CollectedReplies:
     return CollectedReplies(own, empty, len(replies) - len(own) - empty)
 
 
-def _hash_reply_place(prompt: str, place: int, tokens: int) -> str:
-    return hashlib.blake2b(json.dumps([prompt, place, tokens]).encode(), digest_size=16).hexdigest()
+def _hash_place(*asked: str | int) -> str:
+    return hashlib.blake2b(json.dumps(asked).encode(), digest_size=16).hexdigest()

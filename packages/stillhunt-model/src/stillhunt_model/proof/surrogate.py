@@ -8,66 +8,34 @@ is as exact as with the suspect's own likelihoods.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from stillhunt_model.data_files import read_data
 from stillhunt_model.endpoints.budget import QueryBudget
-from stillhunt_model.nets.net import Net, plain_ids
+from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import DrawnAnswers
 from stillhunt_model.proof.own_models import tuned_recipe
 from stillhunt_model.proof.preferred_answers import ControlScore, compute_preference, text_likelihoods
-from stillhunt_model.proof.proving import ProofContext
-from stillhunt_model.proof.replies import collect_replies
 from stillhunt_model.proof.statistics import Floats, unexplained
-from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect
 from stillhunt_model.training.pairs import TextPair
 from stillhunt_model.training.run import train
-
-_SAID: dict[str, str] = read_data("proof")["controls"]
-
-
-def score_surrogate(suspect: Suspect, drawn: DrawnAnswers, each: int, context: ProofContext) -> ControlScore:
-    """Compare how likely surrogates find harvested answers and their controls.
-
-    Args:
-        each: replies to each prompt.
-        context: surrogates start from its references, or from the teacher where it has none.
-
-    Raises:
-        RepliesStoppedError: asking stopped; what arrived is kept.
-        InputError: a model gives no finite likelihoods.
-
-    Returns:
-        The score of answers to whose prompts there were replies of the model's own; its note counts the others.
-    """
-    longest = max(len(ids) for ids in plain_ids(context.teacher, [one.answer for one in drawn.answers]))
-    asked = [(one.prompt, each) for one in drawn.answers]
-    with context.progress.stage(f"asking {suspect.name}", len(asked) * each, "replies") as advance:
-        replies = collect_replies(suspect, asked, longest, context.replies, advance)
-    bases = [one.net for one in context.references] or [context.teacher]
-    heard = [place for place, one in enumerate(drawn.answers) if one.prompt in replies.prompts]
-    drawn = DrawnAnswers([drawn.answers[one] for one in heard], [drawn.controls[one] for one in heard])
-    found = score_with_replies(replies.pairs, drawn, context.teacher, bases, context.seed)
-    if not replies.empty + replies.canned:
-        return found
-    note = _SAID["unsaid"].format(empty=replies.empty, canned=replies.canned, asked=len(asked) * each)
-    if unheard := len(asked) - len(heard):
-        note += _SAID["unheard"].format(unheard=unheard)
-    return replace(found, note=note)
 
 
 def score_with_replies(
     replies: Sequence[TextPair], drawn: DrawnAnswers, teacher: Net, bases: Sequence[Net], seed: int
 ) -> ControlScore:
-    """As `score_surrogate`, with replies that there are.
+    """Compare how likely surrogates find harvested answers and their controls.
 
     What a base found before it learned, what the teacher finds, and the number of tokens are taken out by regression.
     Of several bases, what is left counts in units of its standard deviation, and is added up.
 
     Args:
+        replies: of the suspect, to the prompts of the answers.
         bases: models from which surrogates start; none is changed.
+
+    Raises:
+        InputError: a model gives no finite likelihoods.
     """
     if not replies:
         return ControlScore(1.0, 0, 0.5)

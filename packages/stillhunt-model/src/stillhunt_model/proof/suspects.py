@@ -18,6 +18,8 @@ from stillhunt_model.training.pairs import TextPair
 _READ = 1 << 20
 Arrived = Callable[[int, str], None]
 """Is told the place of a prompt, and the answer."""
+ArrivedScore = Callable[[int, Sequence[float]], None]
+"""Is told the place of a text, and its score."""
 
 
 class Suspect(Protocol):
@@ -83,8 +85,11 @@ class Suspect(Protocol):
             EndpointError: an endpoint fails.
         """
 
-    def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
+    def score(self, pairs: Sequence[TextPair], arrived: ArrivedScore | None = None) -> list[list[float]]:
         """Log-probability of each token of each answer; one query each.
+
+        Args:
+            arrived: is told of each score as it arrives, also where a later one fails.
 
         Returns:
             Natural logarithms; a local model's last one is that of the end, an endpoint gives none for it.
@@ -139,10 +144,13 @@ class LocalSuspect:
             arrived(place, answer)  # type: ignore[misc]  # there is one where something is enumerated
         return found
 
-    def score(self, pairs: Sequence[TextPair]) -> list[list[float]]:
+    def score(self, pairs: Sequence[TextPair], arrived: ArrivedScore | None = None) -> list[list[float]]:
         """As `Suspect.score`; arguments are those."""
         self.budget.spend(len(pairs))
-        return answer_logprobs(self.net, pairs) if pairs else []
+        found = answer_logprobs(self.net, pairs) if pairs else []
+        for place, score in enumerate(found if arrived else ()):
+            arrived(place, score)  # type: ignore[misc]  # there is one where something is enumerated
+        return found
 
     def close(self) -> None:
         """Nothing is held."""
