@@ -139,18 +139,23 @@ def test_one_command_asks_an_endpoint_by_what_the_logs_have(tmp_path: Path) -> N
         words = ["model", "prove", served.url, "--model-name", "s", "--case", case, "--responses", logs]
         done = CLI.invoke(app, [str(one) for one in words])
         said = str(done.exception)
-        assert "an endpoint gets prompts" in said
+        assert "a server of the suspect or of the teacher gets prompts of honest accounts" in said
         assert "control answers come from the teacher or from a file" in said  # all at once
         assert not served.asked
+        local = [*words[:2], scene.folder / "student", *words[5:], "--teacher", teacher.url, "--teacher-name", "t"]
+        done = CLI.invoke(app, [str(one) for one in local])
+        assert "gets prompts of honest accounts" in str(done.exception)  # a served teacher alone is enough
+        assert not teacher.asked
         words += ["--teacher", teacher.url, "--teacher-name", "t", "--honest-from-logs", "--queries", "240"]
         done = CLI.invoke(app, [str(one) for one in words])
         sent = json.dumps([served.bodies, teacher.bodies])
     assert done.exit_code == 3, done.output
     assert "Honest answers left out: names, addresses, numbers or secrets in 1" in done.stderr
-    assert f"are sent to this endpoint and t at {teacher.url}/v1, and to nobody else" in " ".join(done.stderr.split())
+    assert f"are sent to this endpoint and t at {teacher.url}, and to nobody else" in " ".join(done.stderr.split())
     assert "anna.schmidt" not in sent
     found = json.loads((tmp_path / "proof.json").read_text(encoding="utf-8"))
-    assert found["teacher"]["name"] == f"t at {teacher.url}/v1"
+    assert found["teacher"]["name"] == "t"
+    assert teacher.url.partition("://")[2] not in json.dumps(found)
 
 
 def test_what_a_proof_needs_is_made_from_logs(tmp_path: Path) -> None:

@@ -103,15 +103,15 @@ def prove(
             "--honest",
             metavar="FILE",
             help="A file like --harvest, without campaign_id: answers of the same model and days to accounts that "
-            "nobody suspects. Without it: those in the logs. An endpoint gets them.",
+            "nobody suspects. Without it: those in the logs. An endpoint and a teacher's server get them.",
         ),
     ] = None,
     honest_from_logs: Annotated[
         bool,
         typer.Option(
             "--honest-from-logs",
-            help="Send an endpoint what honest accounts asked and got, from the logs: texts in which redaction finds "
-            "something to hide are left out, and counted.",
+            help="Send an endpoint, and a teacher's server, what honest accounts asked, from the logs: texts in which "
+            "redaction finds something to hide are left out, and counted.",
         ),
     ] = False,
     campaign: Annotated[
@@ -174,9 +174,10 @@ def prove(
     to others that the teacher might as well have given. Gives one p-value, corrected for all pairs of suspect and
     campaign that the register of trials allows (model.pairs). Each run uses up a place in the register before anything
     is asked. Exit code 3 if it concludes that the model was trained on a campaign's harvest, 0 if it draws no
-    conclusion; no test clears a model. An endpoint, and a teacher's server, get prompts and parts of answers, both
-    harvested and honest; nobody else gets anything. An endpoint that gives text alone is asked for 10 to 50 replies to
-    each prompt, which a model of yours learns. If a run breaks off, run the same again: it goes on where it was.
+    conclusion; no test clears a model. An endpoint, and a teacher's server, get prompts, both harvested and honest;
+    an endpoint that scores gets the answers, too, and nobody else gets anything. An endpoint that gives text alone is
+    asked for 10 to 50 replies to each prompt, which a model of yours learns. If a run breaks off, run the same again:
+    it goes on where it was.
     """
     names = ProofNames(
         suspect,
@@ -187,7 +188,7 @@ def prove(
         reference or [],
     )
     sources = AnswerSources(case, responses, mapping, harvest, honest, honest_from_logs)
-    refuse_faults([*sources.faults(is_endpoint=names.is_endpoint), *names.faults()])
+    refuse_faults([*sources.faults(is_sent=names.is_endpoint or names.teacher.is_served), *names.faults()])
     allowed = _read_price(price, max_usd, is_endpoint=names.is_endpoint)
     refuse_existing(out, force=force)
     config = start_models(settings_file, {} if queries is None else {"model": {"queries": queries}})
@@ -204,7 +205,7 @@ def prove(
         harvests, source = names.teacher.source_of_draws(config, harvests, progress)
         opened, context = names.open(config, allowed, source, progress)
         if not quiet:
-            served = source.name if source is not None and names.teacher.is_served else ""
+            served = f"{source.name} at {names.teacher.place}" if source is not None and names.teacher.is_served else ""
             said = describe_planned_proof(
                 opened, harvests, config, left, is_endpoint=names.is_endpoint, drawn_by=served
             )

@@ -61,10 +61,13 @@ class AnswerSources:
     mapping: list[str] | None
     harvest: Path | None  # a file in place of logs
     honest: Path | None
-    honest_from_logs: bool  # whether an endpoint may get those of the logs
+    honest_from_logs: bool  # whether servers may get those of the logs
 
-    def faults(self, *, is_endpoint: bool) -> list[ProveFault]:
-        """Sources that are missing or do not go together."""
+    def faults(self, *, is_sent: bool) -> list[ProveFault]:
+        """Sources that are missing or do not go together.
+
+        `is_sent`: whether the suspect or the teacher is behind a server.
+        """
         found = []
         if (self.harvest is None) == (not self.responses):
             what = "harvested answers come from logs or from one file"
@@ -75,10 +78,10 @@ class AnswerSources:
         if self.harvest is not None and (self.mapping or self.honest_from_logs):
             what = "--map and --honest-from-logs have no effect here: they are about logs"
             found.append(ProveFault(what, "leave them out"))
-        if is_endpoint and self.honest is None and not self.honest_from_logs:
+        if is_sent and self.honest is None and not self.honest_from_logs:
             found.append(
                 ProveFault(
-                    "an endpoint gets prompts and parts of answers of honest accounts, to compare",
+                    "a server of the suspect or of the teacher gets prompts of honest accounts, to compare",
                     "add --honest FILE, with answers that you may send, such as `stillhunt model prepare` writes, or "
                     "--honest-from-logs if you may send what your customers asked",
                 )

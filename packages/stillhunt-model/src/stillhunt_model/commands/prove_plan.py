@@ -27,7 +27,8 @@ def describe_planned_proof(
 ) -> list[str]:
     """What will be asked, of whom, and what it takes to conclude.
 
-    `left`: places in the register. `drawn_by`: the server that draws control answers; empty for none.
+    `left`: places in the register. `drawn_by`: model and address of the server that draws control answers; empty for
+    none.
     """
     settings = config.model
     answers = formatting.join_some(
@@ -50,9 +51,10 @@ def describe_planned_proof(
     ]
     receivers = ["this endpoint"] * is_endpoint + [drawn_by] * bool(drawn_by)
     if receivers:
+        scored = " The endpoint gets answers, too, if it scores them, beginnings if it continues them." * is_endpoint
         lines.append(
-            "Prompts and parts of answers, of the harvest and of the honest answers, are sent to "
-            f"{' and '.join(receivers)}, and to nobody else."
+            "Prompts, of the harvest and of the honest answers, are sent to "
+            f"{' and '.join(receivers)}, and to nobody else.{scored}"
         )
     return lines
 

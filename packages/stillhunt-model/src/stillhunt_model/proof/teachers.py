@@ -74,8 +74,8 @@ class ServedDraws:
 
     @property
     def name(self) -> str:
-        """Model and address."""
-        return f"{self.endpoint.model} at {self.endpoint.base}"
+        """The model, without the address of its server, which may be a name within a company."""
+        return self.endpoint.model
 
     @property
     def fingerprint(self) -> str:
