@@ -199,14 +199,20 @@ def test_a_text_that_a_filter_cut_is_none() -> None:
 
 def test_models_that_do_not_fit_are_refused_before_they_are_opened(tmp_path: Path) -> None:
     large = ProofModels(teacher=7_000_000_000, teacher_bytes=4, references=(135_000_000,), suspect=0)
-    with pytest.raises(ConfigError, match=r"need up to 31\.\d GB .* and 16\.0 GB of memory are free") as refused:
+    with pytest.raises(ConfigError, match=r"need up to 29\.\d GB .* and 16\.0 GB of memory are free") as refused:
         check_memory(large, 16_000_000_000)
     assert "--teacher-dtype bfloat16" in refused.value.on_command_line()
-    assert check_memory(replace(large, teacher_bytes=2), 20_000_000_000).startswith("Memory: up to 17.")
+    assert check_memory(replace(large, teacher_bytes=2), 20_000_000_000).startswith("Memory: up to 15.")
     assert check_memory(ProofModels(0, 4, (), 0), 0) == ""
-    # A surrogate that starts from the teacher is trained; a suspect that runs here needs none.
-    assert ProofModels(1000, 4, (), 0).memory == 2 * 1000 * (4 + 16)
-    assert ProofModels(1000, 4, (), 10).memory == 2 * 4 * 1010
+    # Whether a surrogate is trained nobody knows yet; a suspect that runs here needs none.
+    small = ProofModels(1000, 4, (), 0)
+    assert (small.memory, small.training) == (2 * 4000, 16_000)
+    told = check_memory(small, 8000)
+    assert "to train a surrogate, if the suspect gives text alone, which does not fit" in told
+    assert "fit" not in check_memory(small, 24_000)
+    local = ProofModels(1000, 4, (), 10)
+    assert (local.memory, local.training) == (2 * 4 * 1010, 0)
+    assert "surrogate" not in check_memory(local, 2 * 4 * 1010)
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:       7 kB\n")
     assert free_memory(tmp_path / "meminfo") == 7 << 10
     folder = prove_scene().folder / "teacher"

@@ -37,11 +37,14 @@ class ProofModels:
 
     @property
     def memory(self) -> int:
-        """Bytes that they take at most."""
+        """Bytes that they take at most while they are read."""
         held = self.teacher * self.teacher_bytes + _FLOAT * (sum(self.references) + self.suspect)
-        largest = 0 if self.suspect else max(self.references or (self.teacher,))
-        held += _TRAINED * largest
         return held + min(held, _WORKING)
+
+    @property
+    def training(self) -> int:
+        """Bytes more for a surrogate, if the suspect gives text alone; only asking shows whether it does."""
+        return 0 if self.suspect else _TRAINED * max(self.references or (self.teacher,))
 
 
 def free_memory(machine: Path = _MEMORY) -> int:
@@ -55,13 +58,13 @@ def free_memory(machine: Path = _MEMORY) -> int:
 
 
 def check_memory(models: ProofModels, free: int) -> str:
-    """Say what memory models take, before one is opened; nothing where there is none.
+    """Say what memory models take, and what is too little for a surrogate, before one is opened; nothing without any.
 
     Raises ConfigError: there is less.
     """
     parts = [("teacher", models.teacher), ("suspect", models.suspect), ("references", sum(models.references))]
     sizes = ", ".join(f"the {name} {formatting.count(weights)}" for name, weights in parts if weights)
-    told = f"{_gigabytes(models.memory)} GB for the weights (of {sizes}), training and reading"
+    told = f"{_gigabytes(models.memory)} GB for the weights (of {sizes}) and reading"
     if models.memory > free:
         raise ConfigError(
             f"the models need up to {told}, and {_gigabytes(free)} GB of memory are free",
@@ -73,7 +76,11 @@ def check_memory(models: ProofModels, free: int) -> str:
         )
     if not models.memory:
         return ""
-    return f"Memory: up to {told}" + ("" if free == sys.maxsize else f"; {_gigabytes(free)} GB are free")
+    whole = f"Memory: up to {told}" + ("" if free == sys.maxsize else f"; {_gigabytes(free)} GB are free")
+    if not models.training:
+        return whole
+    whole += f"; {_gigabytes(models.training)} GB more to train a surrogate, if the suspect gives text alone"
+    return whole + (", which does not fit" if models.memory + models.training > free else "")
 
 
 def describe_effort(harvests: Sequence[CampaignHarvest], context: ProofContext, *, is_endpoint: bool) -> list[str]:
