@@ -114,6 +114,14 @@ def test_somebody_elses_pack_needs_their_fingerprint_or_key(
     assert json.loads(ask("verify", path, "--json").stdout)["known_as"] == "lab-a"
 
 
+def test_an_extract_refuses_what_it_would_leave_out(tmp_path: Path) -> None:
+    accused = hunted_case().members["account_id"][0].as_py()
+    for option in ("--narrative", "--actors", "--proof"):
+        told = refusal("dossier", case_folder(), campaigns()[0], "--account", accused, "-o", "e.zip", option, "x.json")
+        assert "no narrative, no actors and no proof" in told
+    assert not (tmp_path / "e.zip").exists()
+
+
 def test_a_narrative_comes_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "story.txt").write_text("What we saw.\n", encoding="utf-8")
     path = made(tmp_path, "--narrative", tmp_path / "story.txt")

@@ -96,6 +96,12 @@ def dossier(
     now = datetime.fromtimestamp(int(time.time()), UTC)
     if account and out is None:
         raise ConfigError("an extract needs a place", where="dossier", next_step="add --out EXTRACT.zip")
+    if account and (narrative or actors or proof):
+        raise ConfigError(
+            "an extract has no narrative, no actors and no proof: they are about more than one account",
+            where="dossier",
+            next_step="leave out --narrative, --actors and --proof, or --account",
+        )
     place = out or _kept_place(data, name, now)
     known = None if actors is None else read_actors(actors)
     proven = None if proof is None else read_proof(proof)
@@ -116,11 +122,11 @@ def dossier(
         narrative=_read_narrative_text(narrative, data, settings_file, name),
         attribution=None if known is None else attribute(found, name, known).as_dict(),
         proof=proven,
-        authority=authority,
+        authority="" if account else authority,
     )
     pack = make_pack(wanted, signer, own)
     if account:
-        pack = make_extract(pack, names.one("account", account), signer, own)
+        pack = make_extract(pack, names.one("account", account), signer, own, authority)
     digest = write_pack(pack, place, force=force)
     output_console().print(safe_lines(f"{digest}  {place}"), soft_wrap=True)
     if who is not None:

@@ -1,7 +1,7 @@
 """An extract of a pack about one account, under its pseudonym: for the person who is accused, without anybody else.
 
-It is an archive of the form of a pack, so that `stillhunt verify` checks it, and its header has the Merkle root of the
-pack from which it was taken: whoever has both sees that they belong together.
+It is an archive of the form of a pack, so that `stillhunt verify` checks it. The SHA-256 of the harvested requests in
+its header is that of every pack of the same campaign and case.
 """
 
 import io
@@ -25,14 +25,18 @@ from stillhunt_evidence.packs.making import Pack, PackOrder, make_pack
 from stillhunt_evidence.packs.manifest import (
     ENVELOPE_FILE,
     KEY_FILE,
+    STAMP_FILE,
     as_plain_json,
     make_manifest,
     sign_statement,
     statement_of,
 )
+from stillhunt_evidence.packs.stamp import get_stamp
 from stillhunt_evidence.pages.render import render_extract
 
 EXTRACT_FILE, EXTRACT_PAGE = "account.json", "account.html"
+OTHER_VERDICT = "decided in another group"
+"""The verdict on an account that counts most in another campaign; the pack has no verdict for this one."""
 _FINDING = ("family", "kind", "statement", "bits")
 _REQUEST = (
     "request_id",
@@ -47,7 +51,7 @@ _REQUEST = (
 )
 
 
-def make_extract(pack: Pack, account: str, signer: CryptoSigner, own: PublicKey) -> Pack:
+def make_extract(pack: Pack, account: str, signer: CryptoSigner, own: PublicKey, authority: str = "") -> Pack:
     """What a pack has on one account: its verdict, each finding about it and about the campaign, its own requests.
 
     Findings about the campaign count other accounts and name none, and requests that they cite are left out. It
@@ -56,19 +60,26 @@ def make_extract(pack: Pack, account: str, signer: CryptoSigner, own: PublicKey)
     Args:
         pack: as it was made.
         account: what the account is called in it.
+        authority: URL of an authority that stamps the extract; empty for none.
 
     Raises:
         CaseError: the pack has no such account.
+        PackError: the authority gives no time stamp.
     """
     facts = _collect_account_facts(pack, account)
-    header = {**pack.manifest.header, "extract": {"account": account, "packMerkleRoot": pack.manifest.merkle_root}}
+    # Names of log files may be those of customers.
+    inputs = [{**one, "name": ""} for one in pack.manifest.header["inputs"]]
+    header = {**pack.manifest.header, "inputs": inputs, "extract": {"account": account}}
     files = {
         EXTRACT_FILE: as_plain_json(facts),
         EXTRACT_PAGE: render_extract(facts, header).encode("utf-8", "backslashreplace"),
         KEY_FILE: own.pem.encode(),
     }
     manifest = make_manifest(header, files)
-    files[ENVELOPE_FILE] = sign_statement(statement_of(manifest, None), signer)
+    stamp = get_stamp(manifest.merkle_root, authority) if authority else None
+    if stamp is not None:
+        files[STAMP_FILE] = stamp
+    files[ENVELOPE_FILE] = sign_statement(statement_of(manifest, stamp), signer)
     return Pack(files, manifest)
 
 
@@ -103,11 +114,14 @@ def _collect_account_facts(pack: Pack, account: str) -> dict[str, Any]:
         )
     evidence = _read_table(pack.files, "evidence")
     about_all = evidence.filter(pc.is_null(evidence["account_id"]))
-    member, verdict = own["members"][0], (own["accounts"] or [{}])[0]
+    member, judged = own["members"][0], (own["accounts"] or [{}])[0]
+    campaign = pack.manifest.header["campaign"]
+    # An account has one verdict, that of the campaign in which most counts against it.
+    here = judged.get("campaign_id") in (None, "", campaign["campaign_id"])
     return {
         "account": account,
-        "campaign": pack.manifest.header["campaign"],
-        "verdict": verdict.get("verdict", "none"),
+        "campaign": campaign,
+        "verdict": judged.get("verdict", "none") if here else OTHER_VERDICT,
         "probability": float(member["score"]),
         "role": member["role"],
         "requests": member["requests"],
