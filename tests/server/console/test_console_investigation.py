@@ -191,12 +191,13 @@ def test_replacements_are_told_with_the_decision_before_them_and_when_they_were_
     names, began = latest["account_id"].to_pylist(), latest["first_seen"].to_pylist()
     banned_at = int((began[2] - timedelta(hours=5)).timestamp() * 1e6)
     known_at = int((began[0] + timedelta(hours=9)).timestamp() * 1e6)
-    decide_as_person(scene.database, ACCUSED, "block", DecisionAuthor("ravi", ""), DecisionSpan(banned_at, 900.0))
+    author = DecisionAuthor("ravi.singh@lab.example", "")
+    decide_as_person(scene.database, ACCUSED, "block", author, DecisionSpan(banned_at, 900.0))
     with scene.database.write() as connection:
         connection.execute(
             update(DECISIONS).where(DECISIONS.c.action == "block").values(campaign_id=ACT, made_at=banned_at)
         )
-        for name in names:
+        for name in (*names, "nobody-yet"):
             row = {"campaign_id": ACT, "account_id": name, "at": known_at, "bits": 9.0, "requests": 3}
             connection.execute(insert(LINKED_ACCOUNTS).values(**row, reasons=json.dumps(["it pays with <their> card"])))
     page = anna.page(f"{_OF}/ties?view=timeline")
@@ -205,7 +206,9 @@ def test_replacements_are_told_with_the_decision_before_them_and_when_they_were_
     ]
     assert row[0].startswith(began[2].strftime("%Y-%m-%d %H:%M"))
     assert row[1].startswith((began[0] + timedelta(hours=9)).strftime("%Y-%m-%d %H:%M"))
-    assert "began 5 hours after ‘Refuse everything" in row[2]
+    assert re.search("began 5 hours after ‘Refuse everything.* by ravi.singh@lab.example’, perhaps", row[2])
+    (other,) = [one for one in page_of(anna.get(f"{_OF}/ties?view=timeline")).rows if "nobody-yet" in one[2]]
+    assert "1 account like its members was linked" in other[2]  # no hunt has seen when it began
     assert "It pays with <their> card." in row[2]
     assert "replacement" in page
     assert any("customer-0007" in one[2] for one in page_of(anna.get(f"{_OF}/ties?view=timeline")).rows)

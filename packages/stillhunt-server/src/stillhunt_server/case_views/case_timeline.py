@@ -50,6 +50,7 @@ class CaseEvent:
     href: str = ""  # where its rows are; "" for nowhere
     accounts: tuple[str, ...] = ()  # some of those that it is about
     stops: bool = False  # a decision that an operation may answer with other accounts
+    decision: str = ""  # a decision in words, without what came of it
 
 
 @dataclass(frozen=True)

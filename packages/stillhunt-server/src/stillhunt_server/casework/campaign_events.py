@@ -93,7 +93,7 @@ def _list_decisions(database: WatchDatabase, campaign: str, members: pa.Table) -
             )
             stops = not dry_run and action not in ("observe", "tag")
             after = describe_newcomers(members, at) if stops else ""
-            yield CaseEvent(at, at, "decision", f"{words}. {after}".strip(), stops=stops)
+            yield CaseEvent(at, at, "decision", f"{words}. {after}".strip(), stops=stops, decision=words)
 
 
 def _list_replacements(
@@ -110,24 +110,27 @@ def _list_replacements(
     wanted = select(row.account_id, row.at, row.reasons, belongs).where(row.campaign_id == campaign)
     began_at = dict(zip(*(members[name].to_pylist() for name in ("account_id", "first_seen")), strict=True))
     stops = sorted((one for one in decided if one.stops), key=lambda one: one.at)
-    grouped: dict[tuple[int, int], list[tuple[str, datetime, datetime, str]]] = {}
+    grouped: dict[tuple[int, int, bool], list[tuple[str, datetime, datetime, str]]] = {}
     for one in database.read(wanted.order_by(row.at, row.account_id)):
         if one["belongs"] and one["account_id"] not in began_at:
             continue  # a member that the reader does not look at
         known = _moment_of(one["at"])
-        began = began_at.get(one["account_id"]) or known
+        first_seen = began_at.get(one["account_id"])
+        began = first_seen or known
         place = bisect_right(stops, began, key=lambda stop: stop.at)
         reason = next(iter(json.loads(one["reasons"])), "")
-        grouped.setdefault((place, one["at"] // HOUR), []).append((one["account_id"], began, known, reason))
-    for (place, _), linked in grouped.items():
+        group = (place, one["at"] // HOUR, first_seen is not None)
+        grouped.setdefault(group, []).append((one["account_id"], began, known, reason))
+    for (place, _, is_seen), linked in grouped.items():
         began, known = min(one[1] for one in linked), max(one[2] for one in linked)
         before = stops[place - 1] if place else None
         later = round((began - before.at).total_seconds() / 3600) if before is not None else 0
         words = fill(
             _SAID["replaced" if before is not None else "linked"],
             accounts=len(linked),
+            what=fill(_SAID["began" if is_seen else "was_linked"], accounts=len(linked)),
             hours=later,
-            decision=before.words.partition(".")[0] if before is not None else "",
+            decision=before.decision if before is not None else "",
         )
         because = formatting.sentence(formatting.sentence_case(formatting.shorten(linked[0][3], _REASON_CHARS)))
         accounts = tuple(one[0] for one in linked[:ACCOUNTS_OF_EVENT])
