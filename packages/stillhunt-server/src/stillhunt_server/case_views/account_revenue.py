@@ -19,8 +19,9 @@ _LOG = logging.getLogger(__name__)
 def read_revenue(source: str) -> pa.Table | None:
     """The revenue of each account as account_id and monthly_revenue; None where the accounts file does not declare it.
 
-    It reads Parquet and CSV (also compressed) with these two columns, and no database; what is no number counts as not
-    known. It misleads where one customer pays for several accounts: each is then worth what its own row says.
+    It reads Parquet and CSV (also compressed) with these two columns, and no database. What is no number from 0 on is
+    not known, and of several rows of an account the largest counts. It misleads where one customer pays for several
+    accounts: each is then worth what its own row says.
 
     Args:
         source: setting `watch.accounts`; "" for none.
@@ -43,13 +44,23 @@ def read_revenue(source: str) -> pa.Table | None:
             table = csv.read_csv(file, convert_options=csv.ConvertOptions(include_columns=wanted, column_types=texts))
         else:
             return None
-        values = table[REVENUE_COLUMN].cast(pa.string())
-        number = pc.match_substring_regex(values, r"^\d{1,12}(\.\d{1,6})?$")
-        revenue = pc.if_else(number, values, None).cast(pa.float64())
-        return pa.table({_ACCOUNT: table[_ACCOUNT].cast(pa.string()), REVENUE_COLUMN: revenue})
+        revenue = _read_numbers(table[REVENUE_COLUMN])
+        rows = pa.table({_ACCOUNT: table[_ACCOUNT].cast(pa.string()), REVENUE_COLUMN: revenue})
+        once = rows.group_by(_ACCOUNT, use_threads=False).aggregate([(REVENUE_COLUMN, "max")])
+        return once.rename_columns({f"{REVENUE_COLUMN}_max": REVENUE_COLUMN}).select(wanted)
     except (pa.ArrowException, OSError, ValueError):
         _LOG.exception("the revenue of accounts cannot be read from %s", file)
         return None
+
+
+def _read_numbers(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers from 0 on as float64; null for all else."""
+    kind = values.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        texts = values.cast(pa.string())
+        values = pc.if_else(pc.match_substring_regex(texts, r"^\d{1,12}(\.\d{1,20})?$"), texts, None)
+    numbers = values.cast(pa.float64())
+    return pc.if_else(pc.and_(pc.is_finite(numbers), pc.greater_equal(numbers, 0.0)), numbers, None)
 
 
 def describe_customers(
@@ -64,7 +75,7 @@ def describe_customers(
     """
     said = [f"{formatting.count(paying[0])} of {formatting.count(paying[1])} have a card" if paying else "", plans]
     if revenue is None:
-        said.append(f"revenue is not known (column {REVENUE_COLUMN} of the accounts file)")
+        said.append(f"revenue is not known (columns {_ACCOUNT} and {REVENUE_COLUMN} of the accounts file)")
     else:
         said.append(f"{formatting.money(revenue[0], currency)} a month, known of {formatting.count(revenue[1])}")
     return "; ".join(filter(None, said)) or "not known"
