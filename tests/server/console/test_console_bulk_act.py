@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from server.console.console_html import page_of
 from server.console.console_scenes import ACT, OTHER, REVIEW, Reader, Scene
 from stillhunt.decide.case_work import read_work
 from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_log
-from stillhunt_server.case_views.account_revenue import read_revenue
+from stillhunt_server.case_views.account_revenue import describe_customers, read_revenue, sum_revenue
 from stillhunt_server.console import queue_forms
 from stillhunt_server.console.context import planned_members
 
@@ -91,6 +94,38 @@ def test_it_goes_on_some_at_a_time_and_can_be_left_in_between(scene: Scene, monk
     assert status(scene) == ["new", "new", "new"]
 
 
+def test_what_waits_for_a_second_person_is_not_told_as_done(scene: Scene) -> None:
+    assert scene.console.folder is not None
+    (scene.console.folder.path / "policy.toml").write_text('second_person = ["throttle"]')
+    anna, before = scene.reader("anna"), len(read_log(scene.database))
+    asked = ask(anna, f"{ACT}@0", f"{OTHER}@0")
+    done = press(anna, asked, "Do it")
+    assert "Proposed for 2 campaigns." in done
+    assert "acted on." not in done
+    for page in (asked, done):
+        assert "nothing happens before a colleague approves it" in page
+    made = read_log(scene.database)[before:]
+    assert status(scene) == ["open", "open", "new"]
+    assert {one.dry_run for one in made} == {True}
+
+
+def test_who_lost_the_answer_and_sends_the_same_again_is_told_that_it_is_done(scene: Scene) -> None:
+    anna, ravi = scene.reader("anna"), scene.reader("ravi")
+    asked = ask(anna, f"{ACT}@0", f"{OTHER}@0")
+    first, again = press(anna, asked, "Do it"), press(anna, asked, "Do it")
+    for page in (first, again):
+        assert "2 campaigns acted on." in page
+        assert "Not changed" not in page
+    assert read_work(scene.database, ACT).version == 1
+    for reader, fields in ((ravi, {}), (anna, {"note": "another one"}), (anna, {"what": "watch", "note": ""})):
+        assert "Not changed" in ask(reader, f"{ACT}@0", sure="yes", **fields)
+    for _ in range(2):
+        assert "2 campaigns as before." in press(anna, again, "Undo all of it")
+    assert (read_work(scene.database, ACT).version, status(scene)) == (2, ["new", "new", "new"])
+    for label, told in (("shop", "1 campaign labelled."), ("shop", "1 campaign labelled."), ("pool", "Not changed")):
+        assert told in ask(anna, f"{REVIEW}@0", what="label", label=label, sure="yes")
+
+
 @pytest.mark.parametrize("chosen", [f"{ACT}@0", f"{ACT}@0@", f"{ACT}@0@{'0' * 32}", f"{ACT}@x@y", "@@@", "no-such@0@1"])
 def test_nobody_is_hit_who_was_not_counted(scene: Scene, chosen: str) -> None:
     anna, before = scene.reader("anna"), acted(scene)
@@ -115,8 +150,28 @@ def test_revenue_is_read_where_the_accounts_file_declares_it(tmp_path: Path) -> 
         "account_id": ["007", "b", "c", "d", "e"],
         "monthly_revenue": [12.5, None, None, None, 3.0],
     }
+    file.write_text("account_id,monthly_revenue\na,5\na,20\nb,33.333333333333336\n", "utf-8")
+    table = read_revenue(str(file))
+    assert table is not None
+    assert sum_revenue(table, pa.array(["a", "b"])) == (pytest.approx(20 + 100 / 3), 2)
     file.write_text("account_id,plan\na,pro\n", "utf-8")
     missing = str(tmp_path / "none.csv")
     assert [read_revenue(one) for one in (str(file), "", missing, "postgresql://host/db", str(tmp_path))] == [None] * 5
+    told = describe_customers(None, "", None, "USD")
+    assert told == "revenue is not known (columns account_id and monthly_revenue of the accounts file)"
+    numbers: list[tuple[pa.Array, list[float | None]]] = [
+        (pa.array([100 / 3, 1e15, -1.0, float("nan"), float("inf")]), [100 / 3, 1e15, None, None, None]),
+        (
+            pa.array([Decimal("12.25"), None, Decimal("-1"), 0, 1], pa.decimal128(20, 9)),
+            [12.25, None, None, 0, 1],
+        ),
+        (pa.array([3, 0, -1, None, 2], pa.int64()), [3, 0, None, None, 2]),
+    ]
+    for values, known in numbers:
+        written = pa.table({"account_id": list("abcde"), "monthly_revenue": values})
+        parquet.write_table(written, tmp_path / "accounts.parquet")
+        table = read_revenue(str(tmp_path / "accounts.parquet"))
+        assert table is not None
+        assert table["monthly_revenue"].to_pylist() == known
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     assert read_revenue(str(tmp_path / "broken.parquet")) is None

@@ -23,7 +23,7 @@ from stillhunt_server.casework.changes import (
     WatchCampaign,
 )
 from stillhunt_server.casework.changing import change_work, describe_left_out, planned, undo_change
-from stillhunt_server.casework.history import WorkConflict
+from stillhunt_server.casework.history import WorkConflict, work_events
 from stillhunt_server.console.acting_pages import count_hit
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.case_forms import list_declared_accounts, read_day
@@ -116,6 +116,8 @@ def change_many(request: PageRequest) -> Response:
 def _change_one(request: PageRequest, what: str, one: ChosenCase) -> list[ChosenCase]:
     """Change one campaign, or put it back; what was changed, with its version from then on."""
     database, by, now = request.database, request.by, request.now
+    if _is_made_already(request, what, one):
+        return [ChosenCase(one.name, one.version + 1)]
     if what == "undo":
         declared = list_declared_accounts(request.console.config, request.case)
         return [ChosenCase(one.name, undo_change(database, one.name, one.version, by, now, declared).version)]
@@ -124,6 +126,18 @@ def _change_one(request: PageRequest, what: str, one: ChosenCase) -> list[Chosen
         raise PlanChanged
     work = change_work(database, one.name, one.version, change, by, now)
     return [ChosenCase(one.name, work.version)] if work.version > one.version else []
+
+
+def _is_made_already(request: PageRequest, what: str, one: ChosenCase) -> bool:
+    """Whether the latest change is this one: its answer was lost, or the page was loaded again."""
+    made = work_events(request.database, one.name)[-1:]
+    kinds = ("act", "propose") if what == "act" else (what,)
+    if not made or (made[0].version, made[0].by) != (one.version + 1, request.by) or made[0].kind not in kinds:
+        return False
+    said, form = {**made[0].after, **made[0].after.get("act", {}), "note": made[0].note}, request.form
+    sent = {"act": ("action", "note"), "assign": ("assignee",), "dismiss": ("reason", "note"), "watch": ("note",)}
+    same = all(form[name].strip() == said.get(name) for name in sent.get(what, ()))
+    return same and (what != "label" or form["label"].strip() in said.get("labels", ()))
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@
       const stop = document.querySelector("[data-stop]");
       if (stop) { stop.hidden = false; stop.onclick = () => { going = false; stop.disabled = true; }; }
       const answer = await fetch(action(form), { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => null);
-      if (!answer?.ok) return stillhunt.say("It stopped: press Go on to try again");
+      if (!answer?.ok || answer.redirected) return stillhunt.say("It stopped: press Go on to try again");
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       document.querySelector("main").replaceWith(page.querySelector("main"));
       stillhunt.say(document.querySelector("h1").textContent);
