@@ -43,7 +43,7 @@ def test_it_has_what_is_about_the_account_and_nobody_else(tmp_path: Path) -> Non
     assert header["harvest"]["sha256"] in extract.files[EXTRACT_PAGE].decode()
     inputs = pack.manifest.header["inputs"]
     assert [one["sha256"] for one in header["inputs"]] == [one["sha256"] for one in inputs] != []
-    assert not [one["name"] for one in inputs if any(one["name"].encode() in file for file in extract.files.values())]
+    assert {one["name"] for one in header["inputs"]} == {""}  # log files may be named after customers
     everything = b"".join(extract.files.values()).decode()
     assert called in everything
     for other in members()[1:]:
