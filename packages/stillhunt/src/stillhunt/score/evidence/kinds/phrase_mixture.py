@@ -148,7 +148,7 @@ def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints
     """
     own, heavy = members[accounts.background[members]], inside >= heavy_use
     # Who else speaks a language lives where the members do, and there are more of them than of any group.
-    home, overall = accounts.speakers, max(len(users), 1) / accounts.background_count
+    home, overall = accounts.speakers, max(len(users), 1) / max(accounts.background_count, 1)
     residents = np.bincount(home[accounts.background], minlength=len(accounts.background_requests))
     speakers = np.bincount(home[users], minlength=len(residents)) + _COUNTRY_ACCOUNTS * overall
     nearby = float((speakers / (residents + _COUNTRY_ACCOUNTS))[home[members]].mean())
@@ -157,7 +157,8 @@ def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints
     language = regional * float(np.clip(outnumbered, 0.0, 1.0))
     aside = np.append(own, users[heavy])
     casual = _share_of_traffic(accounts, users[~heavy], inside[~heavy], aside, members, regional)
-    return casual ** (1.0 - language) * _share_of_traffic(accounts, users, inside, own, members, regional) ** language
+    everybody = _share_of_traffic(accounts, users, inside, own, members, regional)
+    return float(casual ** (1.0 - language) * everybody**language)
 
 
 def _share_of_traffic(
