@@ -47,7 +47,7 @@ def build(name: str, accounts: int, seed: int) -> World:
 
 def hunt_in(folder: Path, watched: Path, accounts: Path, now: int, warm: bool) -> Case:
     """The case of one hunt of a watch."""
-    config = Config.load({"watch": {"accounts": str(accounts)}}, environ={})
+    config = Config.load({"watch": {"accounts": str(accounts), "cold_hours": 48}}, environ={})
     snapshot = hunt_now(HuntPlan(DataFolder(folder), config, (str(watched),), now, warm=warm))
     if snapshot is None:
         raise SystemExit("nothing was hunted")

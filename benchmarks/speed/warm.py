@@ -38,7 +38,7 @@ def measure_hunt(data: DataFolder, watched: Path, accounts: Path | None, warm: b
     from stillhunt.base.config import Config
     from stillhunt.watch.hunting import HuntPlan
 
-    config = Config.load({"watch": {"accounts": str(accounts or "")}}, environ={})
+    config = Config.load({"watch": {"accounts": str(accounts or ""), "cold_hours": 1}}, environ={})
     plan = HuntPlan(data, config, (str(watched),), time.time_ns() // 1000, warm=warm)
     order = data.path / "order.json"
     order.write_text(order_text(plan))

@@ -141,7 +141,7 @@ def test_hostile_content_of_the_folder_is_left_alone(folder: DataFolder, store: 
     (hour / "part-link").symlink_to(outside)
     (folder.spool / "linked").symlink_to(tmp_path / "outside")
     (folder.spool / "gateway" / "2020-02-01T00").symlink_to(outside.parent)
-    (folder.state / OLD).symlink_to(precious.parent)
+    (folder.state / "base").symlink_to(precious.parent)
     inside = state_of(folder, "12" * 32, 20)
     (inside / "link").symlink_to(precious.parent)
     aged(inside, 20)
@@ -150,6 +150,7 @@ def test_hostile_content_of_the_folder_is_left_alone(folder: DataFolder, store: 
     assert expire(folder, store, CONFIG, NOW) == Expired(parts=1, part_bytes=9, states=1)
     assert all(path.exists() for path in (*strange, outside, precious))
     assert (folder.spool / "linked").is_symlink()
+    assert not (folder.state / "base").is_symlink()  # it stood in the place of one of our own folders
     assert hour.is_dir()
 
 

@@ -39,7 +39,7 @@ from stillhunt.watch.subject.holdings import Search, account_holdings, erase_acc
 from watch import small_world
 
 DAY = 86_400_000_000
-CONFIG = Config()
+CONFIG = Config(watch={"cold_hours": 24})  # a hunt leaves a base for warm ones, too
 COMES_BACK = "not erased; the next hunt finds it again"
 """What is said of watched logs."""
 
@@ -202,6 +202,7 @@ def test_erasure_leaves_the_log_the_audit_and_the_open_appeal_and_nothing_else(
 ) -> None:
     others = [line for path in sorted(folder.spool.rglob("part-*")) for line in path.read_bytes().splitlines()]
     others = [line for line in others if json.loads(line)["account_id"] != whom()]
+    (folder.state / ("ab" * 32)).symlink_to(folder.spool)
     total, before, latest = own_records(folder), Case.read(folder.latest / "case"), latest_snapshot(folder)
     done = erase_account(search)
     assert latest_snapshot(folder) == latest
@@ -211,6 +212,7 @@ def test_erasure_leaves_the_log_the_audit_and_the_open_appeal_and_nothing_else(
         ("watched logs", "not in this folder"), ("backups", "not in this folder"),
     }  # fmt: skip
     assert files_naming(folder, whom()) == []
+    assert [path for path in folder.state.iterdir() if path.is_symlink()] == []
     left = [line for path in sorted(folder.spool.rglob("part-*")) for line in path.read_bytes().splitlines()]
     assert left == others
     case = Case.read(folder.latest / "case")

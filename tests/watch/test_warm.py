@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
 import pytest
 
@@ -19,17 +22,19 @@ from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome, order_of, order_text
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import Arrivals
-from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.hunting import HuntPlan, _hunt_settings, hunt_now
 from stillhunt.watch.retention import kept_state
 from stillhunt.watch.schedule import HuntSchedule
-from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
+from stillhunt.watch.warm.base import read_base, remove_base
 from stillhunt.watch.warm.hunting import tell_warm
 from watch.small_world import harvesters, lines
 
 STREAM = Stream("gateway", "jsonl", "jsonl")
-CONFIG = Config()
+HOURS = 24
+CONFIG = Config(watch={"cold_hours": HOURS})
 NEW = len(lines()) // 20
 NOW = 1_772_600_000_000_000
 LATER = NOW + HOUR
@@ -156,10 +161,15 @@ def test_an_account_that_begins_to_send_a_known_template_makes_the_hunt_cold(fol
 
 @pytest.mark.parametrize(
     ("change", "now"),
-    [({}, NOW + int(CONFIG.watch.cold_hours * HOUR)), ({"score": {"review_probability": 0.6}}, LATER)],
+    [({}, NOW + HOURS * HOUR), ({"score": {"review_probability": 0.6}}, LATER)],
 )
 def test_an_old_base_and_other_settings_make_a_hunt_cold(folder: DataFolder, change: dict[str, Any], now: int) -> None:
-    assert "warm" not in hunt(folder, now, config=Config(**change)).run
+    assert "warm" not in hunt(folder, now, config=Config(watch={"cold_hours": HOURS}, **change)).run
+
+
+def test_nothing_is_kept_for_warm_hunts_unless_somebody_asks_for_them(folder: DataFolder) -> None:
+    assert "warm" not in hunt(folder, LATER, config=Config()).run
+    assert [path.name for path in folder.state.iterdir() if "base" in path.name] == []
 
 
 def test_much_that_is_new_makes_a_hunt_cold(folder: DataFolder) -> None:
@@ -172,16 +182,72 @@ def test_much_that_is_new_makes_a_hunt_cold(folder: DataFolder) -> None:
     assert "warm" not in hunt(folder, LATER).run
 
 
-@pytest.mark.parametrize("name", ["facts.json", "learned.npz", "traffic.arrow"])
-def test_a_torn_base_makes_a_hunt_cold(folder: DataFolder, name: str) -> None:
+@pytest.mark.parametrize("name", ["facts.json", "learned.npz", "traffic.arrow", "sliced.arrow"])
+def test_a_damaged_base_is_none_that_a_hunt_uses(folder: DataFolder, name: str) -> None:
     path = folder.state / "base" / name
-    path.write_bytes(path.read_bytes()[:-64])
-    assert "warm" not in hunt(folder, LATER).run
-    assert "warm" in hunt(folder, LATER + 1).run  # which left another base
+    content = bytearray(path.read_bytes())
+    for place in (0, len(content) // 2, len(content) - 1):
+        content[place] ^= 1
+        path.write_bytes(content)
+        content[place] ^= 1
+        assert is_refused(folder)
+    path.write_bytes(content[:-64])
+    assert is_refused(folder)
+    path.unlink()
+    assert is_refused(folder)
+
+
+def is_refused(folder: DataFolder) -> bool:
+    """Whether the base is not what was written."""
+    try:
+        return isinstance(read_base(folder.state, _hunt_settings(HuntPlan(folder, CONFIG))), str)
+    except (OSError, ValueError):
+        return True
+
+
+def test_a_base_that_cannot_be_read_makes_a_hunt_cold_and_run_json_says_why(folder: DataFolder) -> None:
+    path = folder.state / "base" / "facts.json"
+    path.write_text(path.read_text()[:-64])
+    found = hunt(folder, LATER)
+    assert "warm" not in found.run
+    assert found.run["cold"] == "what was kept of the last search cannot be used (JSONDecodeError)"
+    again = hunt(folder, LATER + 1)
+    assert "warm" in again.run  # the cold one left another base
+    assert "cold" not in again.run
+
+
+def test_a_hunt_whose_base_cannot_be_written_is_published_and_leaves_nothing_of_it(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)  # after the tables
+    (folder.state / "base.part").mkdir()  # of a hunt that was killed
+    assert "warm" not in hunt(folder, LATER, warm=False).run
+    assert latest_snapshot(folder) == all_snapshots(folder)[-1]
+    assert [path.name for path in folder.state.iterdir() if "base" in path.name] == []
+    assert "nothing is kept for warm hunts: OSError" in caplog.text
+
+
+def test_a_link_in_the_place_of_a_base_is_removed_and_not_followed(folder: DataFolder, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (folder.state / "base").rename(elsewhere)
+    (folder.state / "base").symlink_to(elsewhere)
+    assert is_refused(folder)
+    remove_base(folder.state)
+    assert [path.name for path in folder.state.iterdir() if "base" in path.name] == []
+    assert (elsewhere / "facts.json").exists()
+
+
+def test_only_its_owner_reads_a_base(folder: DataFolder) -> None:
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder.state / "base").iterdir()}
+    assert modes == {0o600}
 
 
 def test_a_base_is_state_that_retention_and_erasure_know(folder: DataFolder) -> None:
-    assert folder.state / "base" in list(kept_state(folder.state))
+    (folder.state / "base.part").mkdir()
+    assert {folder.state / "base", folder.state / "base.part"} <= set(kept_state(folder.state))
 
 
 def test_hunts_by_the_clock_may_be_warm_and_those_that_something_asked_for_search(

@@ -56,6 +56,10 @@ class SparkLog:
             advance(sketches.rows)
         return sketches, rejects
 
+    def digests(self) -> Mapping[int, str]:
+        """Nothing: of a cluster, nothing is kept between hunts."""
+        return {}
+
     def prompts(self, requests: pa.Table) -> list[str | None]:
         """Prompts of the requests with these account_id and request_id, read again."""
         wanted = requests.select(["account_id", "request_id"])

@@ -43,6 +43,7 @@ class HuntedTables:
     linked: Linked
     sliced: pa.Table  # as it was judged
     candidates: pa.Table
+    inputs: frozenset[str]  # digests of what was read, with all on which its rows depend; those that are known
 
 
 AfterHunt = Callable[[Dataset, HuntedTables], None]
@@ -81,6 +82,9 @@ class HuntedLog(Protocol):
 
     def sketch(self) -> tuple[Sketches, pa.Table]:
         """Read the log once: sketches of all requests, and REJECTS."""
+
+    def digests(self) -> Mapping[int, str]:
+        """Hash of all that the rows of each input depend on; empty where there is none, nothing for a cluster."""
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
         """Prompts of some rows of TRAFFIC, read again."""
@@ -147,7 +151,8 @@ def hunt(
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(partitions(), HuntedTables(tables, config, customers, linked, *judged[1:]))
+                inputs = frozenset(filter(None, log.digests().values()))
+                after(partitions(), HuntedTables(tables, config, customers, linked, *judged[1:], inputs))
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)

@@ -98,6 +98,10 @@ class LocalLog:
         new = [index for index, digest in self._log.digests().items() if digest not in known]
         return store.rows_of_inputs(new), rejects
 
+    def digests(self) -> Mapping[int, str]:
+        """Hash of all that the rows of each input depend on, by its index; empty where there is none."""
+        return self._log.digests()
+
     def prompts(self, requests: pa.Table) -> list[str | None]:
         """Prompts of some requests, by their origin_file and origin_row, read again."""
         files, rows = requests["origin_file"].to_pylist(), requests["origin_row"].to_pylist()

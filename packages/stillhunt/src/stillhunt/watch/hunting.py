@@ -1,6 +1,7 @@
 """One scheduled hunt: from the parts in the window to a snapshot that readers see."""
 
 import json
+import logging
 import re
 import resource
 import shutil
@@ -83,9 +84,10 @@ from stillhunt.watch.snapshots import (
 from stillhunt.watch.spool.checking import damage_said
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import ask_to_close, closed_parts, open_parts
-from stillhunt.watch.warm.base import finish_base, read_base, write_base
-from stillhunt.watch.warm.hunting import WARM, hunt_warm
+from stillhunt.watch.warm.base import read_base, remove_base, write_base
+from stillhunt.watch.warm.hunting import COLD, WARM, hunt_warm
 
+_LOG = logging.getLogger("stillhunt")
 CLOSING_SECONDS = 5.0
 """How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""
 _POLL_SECONDS = 0.05
@@ -175,9 +177,13 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
                 return None
             damage = damage_said(folder.spool)
             known = known_campaigns(database)
-            results = _hunt_warm(plan, inputs, known, progress) or _healing_hunt(plan, inputs, known, progress)
-            found = replace(results, damage=damage)
-            return _publish_snapshot(plan, database, found, following, start)
+            results = _try_warm_hunt(plan, inputs, known) if plan.warm and config.watch.cold_hours else ""
+            if isinstance(results, str):
+                results = _hunt_cold(plan, inputs, known, progress, why=results)
+            snapshot = _publish_snapshot(plan, database, replace(results, damage=damage), following, start)
+            if results.hunted is not None:
+                _leave_base(plan, results.hunted, following)
+            return snapshot
 
 
 @dataclass(frozen=True)
@@ -193,6 +199,7 @@ class _Found:
     # campaign and member -> bits of who sends its requests, under the ids that the hunt gave
     senders: Mapping[tuple[str, str], float]
     rule_rows: RuleRows
+    hunted: HuntedTables | None = None  # of a cold hunt on this machine
     damage: Sequence[str] = ()  # what is missing or damaged of what was acknowledged, in sentences
 
 
@@ -215,37 +222,63 @@ def _hunt_settings(plan: HuntPlan) -> Config:
     return with_state_key(plan.config.model_copy(update={"state": str(plan.data.state)}))
 
 
-def _hunt_warm(
-    plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign], progress: Progress | None
-) -> _Found | None:
-    """What a warm hunt found; None where the hunt is to be cold."""
-    latest, settings = latest_snapshot(plan.data), _hunt_settings(plan)
-    if not plan.warm or latest is None or settings.engine == "spark":
-        return None
-    base = read_base(plan.data.state, settings)
-    if base is None or not 0 <= plan.now - base.made_at < settings.watch.cold_hours * HOUR:
-        return None
-    flagged = {account for campaign in known for account in campaign.flagged}
+def _hunt_cold(
+    plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign], progress: Progress | None, why: str
+) -> _Found:
+    """Search everything; `why` this hunt could not be warm is told, and recorded, unless it is empty."""
+    remove_base(plan.data.state)
+    if why:
+        (progress or Silent()).note(f"This hunt is cold: {why}")
+    found = _healing_hunt(plan, inputs, known, progress)
+    if why:
+        found.case.run[COLD] = why
+    return found
+
+
+def _leave_base(plan: HuntPlan, hunted: HuntedTables, sequence: int) -> None:
+    """Leave a base for warm hunts. The snapshot is there, so nothing that goes wrong here may fail the hunt."""
     try:
-        if (latest.facts().get(WARM) or {"base": latest.sequence})["base"] != base.sequence:
-            return None  # another machine has searched since
-        before = Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence))
-        case = hunt_warm(base, Case.read(before.case), inputs, settings, flagged)
-        if isinstance(case, str):
-            (progress or Silent()).note(f"This hunt is cold: {case}")
-            return None
-        return _Found(
-            case,
-            signatures=signatures_at(latest, settings.seed),
-            returned={},
-            by_queue=(),
-            signs=read_signs(latest.path),
-            follow_ups=read_follow_ups(latest.path) or {},
-            senders={},
-            rule_rows=with_findings(read_rule_rows(latest), case.tables["accounts"], base.customers),
-        )
-    except (CaseError, OutputError):
-        return None  # the cold hunt says what is damaged, or mends it
+        write_base(plan.data.state, hunted, sequence, plan.now, _hunt_settings(plan))
+    except Exception as error:  # without a base, the next hunt is cold, and says so
+        _LOG.warning("nothing is kept for warm hunts: %s", type(error).__name__)
+
+
+def _try_warm_hunt(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign]) -> _Found | str:
+    """What a warm hunt found, or why the hunt is to be cold; a base that cannot be used never fails a hunt."""
+    try:
+        return _hunt_warm(plan, inputs, known)
+    except Exception as error:  # what is no fault of the base fails the cold hunt as well
+        _LOG.warning("what was kept of the last search cannot be used: %s", type(error).__name__)
+        return f"what was kept of the last search cannot be used ({type(error).__name__})"
+
+
+def _hunt_warm(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign]) -> _Found | str:
+    """What a warm hunt found, or why the hunt is to be cold."""
+    latest, settings = latest_snapshot(plan.data), _hunt_settings(plan)
+    if latest is None or settings.engine == "spark":
+        return ""
+    base = read_base(plan.data.state, settings)
+    if isinstance(base, str):
+        return base
+    if not 0 <= plan.now - base.made_at < settings.watch.cold_hours * HOUR:
+        return "the last search is too old"
+    if (latest.facts().get(WARM) or {"base": latest.sequence})["base"] != base.sequence:
+        return "another machine has searched since"
+    before = Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence))
+    flagged = {account for campaign in known for account in campaign.flagged}
+    case = hunt_warm(base, Case.read(before.case), inputs, settings, flagged)
+    if isinstance(case, str):
+        return case
+    return _Found(
+        case,
+        signatures=signatures_at(latest, settings.seed),
+        returned={},
+        by_queue=(),
+        signs=read_signs(latest.path),
+        follow_ups=read_follow_ups(latest.path) or {},
+        senders={},
+        rule_rows=with_findings(read_rule_rows(latest), case.tables["accounts"], base.customers),
+    )
 
 
 def _signing_hunt(
@@ -269,11 +302,9 @@ def _signing_hunt(
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),
             rule_rows=add_columns_beside(rule_rows, settings, customers),
+            hunted=hunted if settings.state and settings.watch.cold_hours else None,
         )
         made.append(found)
-        if settings.state:
-            with suppress(OSError):  # without a base, the next hunt is cold
-                write_base(plan.data.state, hunted)
 
     settings = _hunt_settings(plan)
     if settings.engine == "spark":  # of a cluster, nothing is kept between hunts but the key of its hashes
@@ -323,9 +354,6 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
         record_alerts(connection, alerts, plan.config.alerts)
     enter_links(database, results.by_queue, plan.config.alerts)
     plan.data.switch_latest(name_of(sequence))
-    if WARM not in case.run:
-        read = [one["sha256"] for one in case.run["inputs"]]
-        finish_base(plan.data.state, sequence, plan.now, read, _hunt_settings(plan))
     return snapshot
 
 

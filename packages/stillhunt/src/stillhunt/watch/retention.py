@@ -37,7 +37,7 @@ from stillhunt.watch.subject.packs import pack_span, packs_of
 
 _HOUR = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}")
 _PART = re.compile(r"part-[\w.-]{1,200}")
-_STATE = re.compile(r"[0-9a-f]{64}|base")
+_STATE = re.compile(r"[0-9a-f]{64}|base(\.part)?")
 _SNAPSHOT = re.compile(r"\d{8,10}")
 CLOSEST = 15 * MINUTE
 """Of the snapshots of one such interval, or of one of watch.every_minutes where that is less, only the last is kept for
@@ -183,6 +183,7 @@ def _forget_missing(spool: Path, before: int, held: Held) -> None:
 
 def _expire_state(state: Path, before: int, held: Held) -> int:
     """State that the latest hunts did not use; where that is not recorded, nothing is deleted."""
+    unlink_kept_state(state)
     used = names_in_use(state)
     old = [
         path
@@ -195,6 +196,13 @@ def _expire_state(state: Path, before: int, held: Held) -> int:
 def kept_state(state: Path) -> Iterator[Path]:
     """Folders of the state that each hold what was made of one file."""
     return _iterate_own_folders(state, lambda name: _STATE.fullmatch(name) is not None)
+
+
+def unlink_kept_state(state: Path) -> None:
+    """Remove links in the place of kept state, which nobody follows; what they lead to stays."""
+    for path in () if state.is_symlink() or not state.is_dir() else list(state.iterdir()):
+        if _STATE.fullmatch(path.name) and path.is_symlink():
+            path.unlink(missing_ok=True)
 
 
 def _spare_snapshots(database: WatchDatabase, before: int, interval: int) -> frozenset[str]:

@@ -19,7 +19,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import HUNT_ROLE, SNAPSHOTS, DataFolder
 from stillhunt.watch.holds import Hold, all_holds, undisturbed
 from stillhunt.watch.hunting import window_parts
-from stillhunt.watch.retention import hour_begin, kept_state
+from stillhunt.watch.retention import hour_begin, kept_state, unlink_kept_state
 from stillhunt.watch.snapshots import all_snapshots
 from stillhunt.watch.spool.ledger import SpoolLedger
 from stillhunt.watch.spool.parts import arrivals, is_source_name, open_parts
@@ -277,6 +277,7 @@ def _erase_records(search: Search, holds: Collection[Hold]) -> int:
 
 
 def _erase_state(search: Search) -> int:
+    unlink_kept_state(search.folder.state)
     for path in (named := named_states(search)):
         shutil.rmtree(path)
     return len(named)

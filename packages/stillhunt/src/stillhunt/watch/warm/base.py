@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +20,8 @@ from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.placing import Learned
 from stillhunt.pipeline import HuntedTables
 
-BASE = "base"  # name of its folder
-_FACTS, _LEARNED, _LAYOUT = "facts.json", "learned.npz", 1
+BASE, UNFINISHED = "base", "base.part"  # names of its folder
+_FACTS, _LEARNED, _LAYOUT = "facts.json", "learned.npz", 2
 _TABLES = {"traffic": TRAFFIC, "sliced": SLICED, "candidates": CANDIDATES, "totals": TOTALS, "customers": ACCOUNTS}
 
 
@@ -30,7 +31,7 @@ class Base:
 
     sequence: int  # of its snapshot
     made_at: int
-    inputs: frozenset[str]  # SHA-256 of what it read
+    inputs: frozenset[str]  # digests of what it read, with all on which their rows depend
     tables: Mapping[str, pa.Table]  # TRAFFIC, SLICED, CANDIDATES and TOTALS by name; ACCOUNTS where there are customers
     learned: Learned
 
@@ -40,53 +41,86 @@ class Base:
         return self.tables.get("customers")
 
 
-def write_base(state: Path, hunted: HuntedTables) -> None:
-    """Write all but what is known only when the snapshot is there (`finish_base`); an OSError where there is no room.
+def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, config: Config) -> None:
+    """Write a base beside its name, and rename it once it is complete.
 
-    The base of before is removed first, for two of them may not fit.
+    An input without a digest counts as new each time; what it holds already is left out again as a repeat.
+
+    Args:
+        sequence: of the snapshot, which readers see already.
+        made_at: time of the hunt, microseconds since 1970.
+        config: settings of the hunt.
+
+    Raises:
+        OSError: there is no room; nothing of the base stays then.
     """
-    shutil.rmtree(state / BASE, ignore_errors=True)
-    folder, linked = state / BASE, hunted.linked
-    folder.mkdir(mode=0o700)
+    remove_base(state)
+    folder, linked = state / UNFINISHED, hunted.linked
     tables = {"traffic": linked.traffic, "sliced": hunted.sliced, "totals": linked.totals}
-    for name, table in {**tables, "candidates": hunted.candidates, "customers": hunted.customers}.items():
-        if table is not None:
-            with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-                writer.write_table(table)
-    with (folder / _LEARNED).open("wb") as file:
-        np.savez(file, allow_pickle=False, **linked.learned.arrays())
+    try:
+        folder.mkdir(mode=0o700)
+        for name, table in {**tables, "candidates": hunted.candidates, "customers": hunted.customers}.items():
+            if table is not None:
+                with _new_file(folder / f"{name}.arrow") as file, pa.ipc.new_file(file, table.schema) as writer:
+                    writer.write_table(table)
+        with _new_file(folder / _LEARNED) as file:
+            np.savez(file, allow_pickle=False, **linked.learned.arrays())
+        files = {path.name: _measure_file(path, flush=True) for path in sorted(folder.iterdir())}
+        facts = {"sequence": sequence, "made_at": made_at, "inputs": sorted(hunted.inputs), "files": files}
+        with _new_file(folder / _FACTS) as file:
+            file.write(json.dumps({**facts, "settings": _settings_digest(config)}).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        folder.rename(state / BASE)
+    except BaseException:
+        remove_base(state)
+        raise
 
 
-def finish_base(state: Path, sequence: int, made_at: int, inputs: Collection[str], config: Config) -> None:
-    """Make what `write_base` wrote a base; arguments as in `Base`, and the settings of the hunt.
+def remove_base(state: Path) -> None:
+    """Remove the base and what an interrupted hunt left of one; a link of its name goes, not what it leads to."""
+    for path in (state / BASE, state / UNFINISHED):
+        if path.is_symlink():
+            with suppress(OSError):
+                path.unlink()
+        shutil.rmtree(path, ignore_errors=True)
 
-    An input without a SHA-256 counts as new each time; what it holds already is left out again by its ids.
-    """
-    if (state / BASE).is_dir():
-        facts = {"sequence": sequence, "made_at": made_at, "inputs": sorted(filter(None, inputs))}
-        (state / BASE / _FACTS).write_text(json.dumps({**facts, "settings": _settings_digest(config)}))
 
+def read_base(state: Path, config: Config) -> Base | str:
+    """The base, or why there is none: it is incomplete or damaged, or settings or program have changed since.
 
-def read_base(state: Path, config: Config) -> Base | None:
-    """The base; None where there is none, where it is incomplete, or where settings or program have changed since.
-
-    Its tables are mapped into memory, and read as far as somebody needs them.
+    Its tables are mapped into memory, and read as far as somebody needs them. Raises OSError, ValueError, KeyError,
+    TypeError or ArrowException where what it holds is not what was written.
     """
     folder = state / BASE
-    try:
-        facts = json.loads((folder / _FACTS).read_text())
-        if facts["settings"] != _settings_digest(config):
-            return None
-        tables = {
-            name: table.check(pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all())
-            for name, table in _TABLES.items()
-            if (folder / f"{name}.arrow").exists()
-        }
-        with (folder / _LEARNED).open("rb") as file, np.load(file) as found:
-            learned = Learned.of_arrays(found)
-        return Base(int(facts["sequence"]), int(facts["made_at"]), frozenset(facts["inputs"]), tables, learned)
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException, BadZipFile):
-        return None
+    if folder.is_symlink() or not folder.is_dir():
+        return "there is no search before it to go on from"
+    facts = json.loads((folder / _FACTS).read_text())
+    if facts["settings"] != _settings_digest(config):
+        return "settings or the program have changed since the last search"
+    found = {path.name: _measure_file(path) for path in sorted(folder.iterdir()) if path.name != _FACTS}
+    if found != facts["files"]:
+        return "what was kept of the last search is damaged"
+    tables = {
+        name: table.check(pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all())
+        for name, table in _TABLES.items()
+        if f"{name}.arrow" in found
+    }
+    with (folder / _LEARNED).open("rb") as file, np.load(file) as arrays:
+        learned = Learned.of_arrays(arrays)
+    return Base(int(facts["sequence"]), int(facts["made_at"]), frozenset(facts["inputs"]), tables, learned)
+
+
+def _new_file(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+
+def _measure_file(path: Path, *, flush: bool = False) -> list[int | str]:
+    """Size and SHA-256 of a file that is no link; `flush` it to the disk before."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        if flush:
+            os.fsync(file.fileno())
+        return [os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()]
 
 
 def _settings_digest(config: Config) -> str:

@@ -37,6 +37,9 @@ MOST_NEW = 0.1
 WARM = "warm"
 """Field of run.json and of the facts of a snapshot: what a warm hunt did, as `WarmHunt` has it."""
 
+COLD = "cold"
+"""Field of run.json: why a hunt that might have been warm was not."""
+
 
 @dataclass(frozen=True)
 class WarmHunt:
@@ -139,7 +142,8 @@ def _record_warm(
     made = findings_record(tables, base.tables["totals"], config, found.facts, repeats)
     made["counts"]["requests"] = int(pc.sum(tables["accounts"]["requests"]).as_py() or 0)
     read = [asdict(one) for one in found.facts.inputs]
-    return {**case.run, **made, "inputs": read, "timings": [], WARM: asdict(said)}
+    of_base = {name: value for name, value in case.run.items() if name != COLD}
+    return {**of_base, **made, "inputs": read, "timings": [], WARM: asdict(said)}
 
 
 def _count_newcomers(base: Base, new: pa.Table, campaigns: "_Campaigns", least: int) -> int:
