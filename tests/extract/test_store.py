@@ -260,6 +260,24 @@ def test_repeats_are_settled(
         assert whole_of(found, ["origin_row"])[1].num_rows == expected.num_rows
 
 
+@steady
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 2), st.sampled_from("abq")), max_size=40),
+    st.sets(st.integers(0, 3)),
+    st.sampled_from([1, 7, 1_000]),
+)
+def test_what_is_beyond_other_inputs_is_what_settling_would_keep_if_it_came_last(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Repeat], new: set[int], segment_rows: int
+) -> None:
+    files = repeated(rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "SEGMENT_ROWS", segment_rows)
+        found = stored(tmp_path_factory.mktemp("log"), files, range(3, 40, 3)).rows_beyond(sorted(new))
+    stay, _ = plainly_settled({number + 10 * (number in new): table for number, table in files.items()})
+    places = zip(found["origin_file"].to_pylist(), found["origin_row"].to_pylist(), strict=True)
+    assert sorted(places) == sorted((number - 10, row) for number, row in stay if number >= 10)
+
+
 def test_files_with_few_values_each_and_many_together(tmp_path: Path) -> None:
     """Each file's ids and clients are coded in a byte; those of all files together do not fit in one."""
     files = {number: random_sketches(number, 150, file=number) for number in range(3)}

@@ -14,9 +14,14 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+from tests.collect.sources.cloud_records import RECORDS
+from tests.collect.sources.fixtures import NGINX
 
+from stillhunt import pipeline
 from stillhunt.base.config import Config
 from stillhunt.base.units import HOUR
+from stillhunt.pipeline import HuntedTables
+from stillhunt.pipeline_local import with_state_key
 from stillhunt.score import rebuild_verdict, verdict_differences
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome, order_of, order_text
@@ -131,10 +136,21 @@ def test_its_verdict_follows_from_its_rows_bit_for_bit(warm: tuple[DataFolder, C
 
 def test_a_second_warm_hunt_counts_nothing_twice(warm: tuple[DataFolder, Case, Case], tmp_path: Path) -> None:
     folder = copied(warm[0], tmp_path)
-    spool(folder, list(lines()[-NEW:]))  # the gateway sends them again
+    spool(folder, list(lines()[-NEW // 2 :]))  # the gateway sends them again
     again = hunt(folder, LATER + HOUR)
-    assert again.run["warm"]["base"] == 1
+    assert (again.run["warm"]["base"], again.run["warm"]["new_requests"]) == (1, NEW)
     assert again.harvest.num_rows == warm[1].harvest.num_rows
+
+
+def test_calls_that_share_an_id_all_count(folder: DataFolder) -> None:
+    """A client may choose the id: with one that was used, an operation would be out of sight until the next search."""
+    own = [row for row in map(json.loads, lines()) if row["account_id"] == sorted(harvesters())[0]]
+    again = [{**row, "request_id": own[0]["request_id"]} for row in own[-9:]]
+    before = harvested(Case.read(folder.snapshots / "00000001" / "case"))
+    spool(folder, [json.dumps(row).encode() + b"\n" for row in [own[0], *again, again[0]]])
+    found = hunt(folder, LATER)
+    assert found.run["warm"]["new_requests"] == len(again)
+    assert harvested(found) == before + len(again) == harvested(hunt(folder, LATER + 1, warm=False))
 
 
 def test_what_touches_no_campaign_only_counts(folder: DataFolder) -> None:
@@ -170,6 +186,32 @@ def test_an_old_base_and_other_settings_make_a_hunt_cold(folder: DataFolder, cha
 def test_nothing_is_kept_for_warm_hunts_unless_somebody_asks_for_them(folder: DataFolder) -> None:
     assert "warm" not in hunt(folder, LATER, config=Config()).run
     assert [path.name for path in folder.state.iterdir() if "base" in path.name] == []
+
+
+def test_another_accounts_table_makes_a_hunt_cold(hunted: DataFolder, tmp_path: Path) -> None:
+    folder, table = copied(hunted, tmp_path), tmp_path / "accounts.csv"
+    config = Config(watch={"cold_hours": HOURS, "accounts": str(table)})
+    some = sorted(harvesters())[0]
+    for at, plan, warm in ((1, "free", False), (2, "free", True), (3, "pro", False), (4, "pro", True)):
+        table.write_text(f"account_id,plan\n{some},{plan}\n")
+        assert ("warm" in hunt(folder, LATER + at, config=config).run) == warm
+
+
+def test_inputs_that_are_joined_are_known_again(tmp_path: Path) -> None:
+    kong = RECORDS["kong"][0]
+    logs = {
+        "kong.log": [{**kong, "request": {**kong["request"], "id": f"q-{n}"}} for n in range(50)],
+        "edge.log": [{**NGINX, "request_id": f"q-{n}", "msec": NGINX["msec"] + n} for n in range(50)],
+    }
+    (tmp_path / "logs").mkdir()
+    for name, rows in logs.items():
+        (tmp_path / "logs" / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config, known = with_state_key(Config(state=str(tmp_path / "state"))), list[HuntedTables]()
+    pipeline.hunt(tmp_path / "logs", None, config, after=lambda _, hunted: known.append(hunted))
+    found = pipeline.read_new_requests(tmp_path / "logs", config, known[0].inputs, 1e6)
+    assert not known[0].inputs & {one.sha256 for one in found.facts.inputs}  # each depends on the other as well
+    assert found.sketches is not None
+    assert found.sketches.num_rows == 0
 
 
 def test_much_that_is_new_makes_a_hunt_cold(folder: DataFolder) -> None:

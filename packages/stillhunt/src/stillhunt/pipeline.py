@@ -53,7 +53,8 @@ AfterHunt = Callable[[Dataset, HuntedTables], None]
 class NewRequests(NamedTuple):
     """What has come since a hunt."""
 
-    sketches: pa.Table  # SKETCHES, repeats too
+    sketches: pa.Table | None  # SKETCHES, without repeats; None where more rows are new than was asked for
+    customers: pa.Table | None  # ACCOUNTS, as they are now
     rejects: pa.Table  # REJECTS of the whole log
     facts: LogFacts  # of the whole log
 
@@ -158,12 +159,13 @@ def hunt(
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)
 
 
-def read_new_requests(requests: Any, config: Config, known: Collection[str]) -> NewRequests:
-    """What has come since a hunt, as it would read it: arguments as for `hunt`; nothing is searched.
+def read_new_requests(requests: Any, config: Config, known: Collection[str], most: float) -> NewRequests:
+    """What has come since a scheduled hunt, as it would read it: arguments as for `hunt`; nothing is searched.
 
     Args:
         config: settings, with a state folder.
-        known: SHA-256 of the inputs of that hunt.
+        known: digests of the inputs of that hunt.
+        most: rows of new inputs beyond which they are not read.
 
     Raises:
         InputError: nothing can be read.
@@ -172,8 +174,10 @@ def read_new_requests(requests: Any, config: Config, known: Collection[str]) -> 
         DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine,
         LocalLog(requests, None, config, engine, Silent()) as log,
     ):
-        sketches, rejects = log.sketch_beyond(known)
-        return NewRequests(sketches, _sorted_rejects([rejects]), log.facts)
+        named = config.watch.accounts or None
+        customers, bad = _open_customer_tables(log, named, None, config, engine, Silent())
+        sketches, rejects = log.sketch_beyond(known, most)
+        return NewRequests(sketches, customers, _sorted_rejects([rejects, bad]), log.facts)
 
 
 def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:

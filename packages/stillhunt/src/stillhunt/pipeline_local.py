@@ -89,14 +89,17 @@ class LocalLog:
         ]
         return store, pa.concat_tables([self._log.rejects(), *earlier])
 
-    def sketch_beyond(self, known: Collection[str]) -> tuple[pa.Table, pa.Table]:
-        """Sketches of the inputs whose SHA-256 is none of those that are known, and REJECTS of all inputs.
+    def sketch_beyond(self, known: Collection[str], most: float) -> tuple[pa.Table | None, pa.Table]:
+        """Sketches of calls in the inputs whose digest is none of those that are known, and REJECTS of all inputs.
 
-        All are opened, since what is cut from a prompt as resent history may stand in any of them. Raises as `sketch`.
+        All are opened, since what is cut from a prompt as resent history may stand in any of them, and since a call may
+        repeat one in any of them. None instead of sketches where these inputs have more than `most` rows. Raises as
+        `sketch`.
         """
         store, rejects = self.sketch()
-        new = [index for index, digest in self._log.digests().items() if digest not in known]
-        return store.rows_of_inputs(new), rejects
+        digests = self.digests()
+        new = [index for index in store.rows_of if digests.get(index, "") not in known]
+        return store.rows_beyond(new) if sum(store.rows_of[index] for index in new) <= most else None, rejects
 
     def digests(self) -> Mapping[int, str]:
         """Hash of all that the rows of each input depend on, by its index; empty where there is none."""

@@ -133,14 +133,24 @@ class Store:
         self._segments = gathered
         return kept
 
-    def rows_of_inputs(self, inputs: Sequence[int]) -> pa.Table:
-        """Sketches of some inputs alone, repeats too."""
-        wanted = pa.array(inputs, pa.int32())
+    def rows_beyond(self, inputs: Sequence[int]) -> pa.Table:
+        """Sketches of some inputs alone, each call once, without those that repeat a call of the other inputs."""
+        wanted, everywhere = pa.array(inputs, pa.int32()), range(PARTITIONS)
         own = [segment for segment in self._segments if set(segment.origins) & set(inputs)]
-        table = joined(
-            [one for segment in own for one in segment.read(range(PARTITIONS), SKETCHES.names)], SKETCHES.names
-        )
-        return table.filter(pc.is_in(table[ORIGIN_COLUMN], value_set=wanted))
+        table = joined([one for segment in own for one in segment.read(everywhere, SKETCHES.names)], SKETCHES.names)
+        table = table.filter(pc.is_in(table[ORIGIN_COLUMN], value_set=wanted))
+        keys = table["request_key"].unique()
+        both = [table.select(list(OF_REPEATS))]
+        for segment in (one for one in self._segments if set(one.origins) - set(inputs)):
+            key = joined(segment.read(everywhere, ["request_key"]), ["request_key"])["request_key"]
+            if pc.any(pc.is_in(key, value_set=keys)).as_py():  # few segments, whose other columns cost more
+                known = joined(segment.read(everywhere, OF_REPEATS), OF_REPEATS)
+                of_others = pc.invert(pc.is_in(known[ORIGIN_COLUMN], value_set=wanted))
+                known = known.filter(pc.and_(pc.is_in(known["request_key"], value_set=keys), of_others))
+                first = pa.repeat(pa.scalar(-1, pa.int32()), known.num_rows)  # they come before what repeats them
+                both.append(known.set_column(OF_REPEATS.index(ORIGIN_COLUMN), ORIGIN_COLUMN, first))
+        _, repeated, _ = settled_rows(joined(both, OF_REPEATS))
+        return table.filter(pa.array(~repeated[: table.num_rows]))
 
     def dataset(self, threads: int) -> LocalDataset:
         """The sketches in account partitions, of which `threads` are worked on at a time."""

@@ -29,7 +29,7 @@ from stillhunt.triage import Case
 from stillhunt.triage.excerpts import campaign_views
 from stillhunt.triage.samples import Rereading
 from stillhunt.watch.warm.base import Base
-from stillhunt.watch.warm.joining import JoinedTraffic, account_codes, first_calls, join_requests
+from stillhunt.watch.warm.joining import JoinedTraffic, account_codes, join_requests
 from stillhunt.watch.warm.merging import merge_tables, merge_views
 
 MOST_NEW = 0.1
@@ -79,10 +79,12 @@ def hunt_warm(
     Returns:
         The case, or why the hunt has to be cold, in a few words.
     """
-    found = read_new_requests(inputs, config, base.inputs)
-    new = first_calls(base, found.sketches)
-    if new.num_rows > MOST_NEW * base.tables["traffic"].num_rows:
-        return f"{formatting.plural(new.num_rows, 'request')} are new"
+    found = read_new_requests(inputs, config, base.inputs, MOST_NEW * base.tables["traffic"].num_rows)
+    new, customers = found.sketches, found.customers
+    if new is None:
+        return "much is new"
+    if not (customers is None if base.customers is None else base.customers.equals(customers)):
+        return "the accounts table has changed"
     campaigns = _Campaigns.of(base, case)
     inside = pc.is_in(new["account_id"].cast(pa.string()), campaigns.accounts)
     newcomers = _count_newcomers(base, new.filter(pc.invert(inside)), campaigns, config.link.min_slice_requests)

@@ -48,22 +48,6 @@ def join_requests(base: Base, new: pa.Table, seed: int) -> JoinedTraffic:
     return JoinedTraffic(whole, both, _add_totals(totals, new, account))
 
 
-def first_calls(base: Base, new: pa.Table) -> pa.Table:
-    """New requests that the traffic does not hold yet, each once: a call is known by its account and its id."""
-    traffic, ids = base.tables["traffic"], base.tables["totals"]["account_id"].combine_chunks()
-    ids_of_calls = new["request_id"].cast(pa.string())  # a column of few values comes coded
-    known = traffic.select(["account_id", "request_id"])
-    known = known.filter(pc.is_in(known["request_id"], ids_of_calls.unique()))
-    owners = account_codes(known["account_id"], ids).tolist()
-    seen = set(zip(owners, known["request_id"].to_pylist(), strict=True))
-    calls: dict[tuple[int, str], int] = {}
-    senders = new["account_id"].to_pylist(), account_codes(new["account_id"], ids).tolist()
-    for row, (name, owner, call) in enumerate(zip(*senders, ids_of_calls.to_pylist(), strict=True)):
-        if (owner, call) not in seen:
-            calls.setdefault((name, call), row)
-    return new.take(pa.array(calls.values(), pa.int64()))
-
-
 def account_codes(column: pa.ChunkedArray, ids: pa.Array) -> I64:
     """Position of the account of each request among the ids; one more than the last where it is none of them."""
     code, names = codes(column)
