@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import resource
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +48,25 @@ def test_columns_of_parts_come_back_in_their_order() -> None:
         for _ in range(2):
             assert column_of(mapped, field).to_pylist() == pa.concat_tables(parts).column(field.name).to_pylist()
             release_mapped()
+
+
+def test_memory_is_given_back_while_another_thread_makes_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(set[Any]):
+        """Files between the first two of which another thread makes one."""
+
+        def __iter__(self) -> Iterator[Any]:
+            for place, content in enumerate(super().__iter__()):
+                if not place:
+                    thread.start()
+                    thread.join(0.1)  # it waits until all are seen, and need not be over
+                yield content
+
+    thread = threading.Thread(target=mapped_tables, args=([part(9, 4)],))
+    monkeypatch.setattr(column_files, "_mapped", Interrupted())
+    mapped_tables([part(0, 4)])
+    mapped_tables([part(1, 4)])
+    release_mapped()
+    thread.join()
 
 
 def test_no_part_at_all_is_an_empty_column() -> None:

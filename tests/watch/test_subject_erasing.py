@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -428,3 +429,14 @@ def test_an_erasure_that_a_hold_refuses_in_part_ends_with_4(folder: DataFolder) 
     assert done.exit_code == 4
     assert "not everything was erased: a legal hold keeps" in done.stderr
     assert "(records)" in done.stderr
+
+
+def test_large_files_are_searched_without_being_read_into_memory(tmp_path: Path) -> None:
+    file = tmp_path / "large.segment"
+    file.write_bytes(bytes(1 << 24) + b"the account" + bytes(99))
+    tracemalloc.start()
+    found = [erasing._file_names(file, name) for name in ("the account", "another")]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == [True, False]
+    assert most < 1 << 20

@@ -7,17 +7,20 @@ import json
 import os
 import shutil
 import stat
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from tests.collect.sources.cloud_records import RECORDS
 from tests.collect.sources.fixtures import NGINX
 
 from stillhunt import pipeline
+from stillhunt.base import column_files
 from stillhunt.base.config import Config
 from stillhunt.base.units import HOUR
 from stillhunt.pipeline import HuntedTables
@@ -33,8 +36,9 @@ from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
-from stillhunt.watch.warm.base import read_base, remove_base
+from stillhunt.watch.warm.base import Base, read_base, remove_base
 from stillhunt.watch.warm.hunting import tell_warm
+from stillhunt.watch.warm.joining import join_requests
 from watch.small_world import harvesters, lines
 
 STREAM = Stream("gateway", "jsonl", "jsonl")
@@ -140,6 +144,22 @@ def test_a_second_warm_hunt_counts_nothing_twice(warm: tuple[DataFolder, Case, C
     again = hunt(folder, LATER + HOUR)
     assert (again.run["warm"]["base"], again.run["warm"]["new_requests"]) == (1, NEW)
     assert again.harvest.num_rows == warm[1].harvest.num_rows
+
+
+def test_columns_that_are_seldom_read_are_not_held_in_memory(
+    warm: tuple[DataFolder, Case, Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = _hunt_settings(HuntPlan(warm[0], CONFIG))
+    base = read_base(warm[0].state, settings)
+    assert isinstance(base, Base)
+    found = pipeline.read_new_requests(str(warm[0].spool), settings, base.inputs, NEW).sketches
+    assert found is not None
+    new = found.filter(pc.is_in(found["account_id"].cast("string"), pa.array(sorted(harvesters()))))
+    monkeypatch.setattr(column_files, "HELD_BYTES", 0)
+    held = pa.total_allocated_bytes()
+    joined = join_requests(base, new, settings.seed).traffic
+    assert joined.num_rows == base.tables["traffic"].num_rows + new.num_rows
+    assert pa.total_allocated_bytes() - held < joined.nbytes / 2
 
 
 def test_calls_that_share_an_id_all_count(folder: DataFolder) -> None:
@@ -292,21 +312,53 @@ def test_a_base_is_state_that_retention_and_erasure_know(folder: DataFolder) -> 
     assert {folder.state / "base", folder.state / "base.part"} <= set(kept_state(folder.state))
 
 
-def test_hunts_by_the_clock_may_be_warm_and_those_that_something_asked_for_search(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plans: list[HuntPlan] = []
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[HuntPlan]:
+    """What hunts that a schedule starts are told to do; none of them is done."""
+    told: list[HuntPlan] = []
 
     def hunted(plan: HuntPlan, _stop: object) -> HuntOutcome:
-        plans.append(order_of(order_text(plan)))
-        return HuntOutcome(sequence=len(plans))
+        told.append(order_of(order_text(plan)))
+        return HuntOutcome(sequence=len(told))
 
     monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", hunted)
-    schedule = HuntSchedule(HuntPlan(DataFolder(tmp_path / "data"), Config()), clock=lambda: 1000.0)
+    return told
+
+
+def test_hunts_by_the_clock_may_be_warm_and_those_that_something_asked_for_search(
+    tmp_path: Path, plans: list[HuntPlan]
+) -> None:
+    received = [0]
+    plan = HuntPlan(DataFolder(tmp_path / "data"), Config(watch={"every_requests": 100}))
+    schedule = HuntSchedule(plan, lambda: received[0], clock=lambda: 1000.0)
     schedule._run_scheduled_hunt()
     schedule.hear_arrivals(Arrivals(1000, 1))
     schedule._run_scheduled_hunt()  # a sign
     schedule._run_scheduled_hunt()
     schedule.ask()
     schedule._run_scheduled_hunt()
-    assert [plan.warm for plan in plans] == [True, False, True, False]
+    received[0] = 99
+    schedule._run_scheduled_hunt()
+    received[0] = 199
+    schedule._run_scheduled_hunt()  # watch.every_requests
+    assert [plan.warm for plan in plans] == [True, False, True, False, True, False]
+
+
+def test_what_asks_while_a_hunt_begins_is_heard_after_it(tmp_path: Path, plans: list[HuntPlan]) -> None:
+    threads: list[threading.Thread] = []
+
+    def received() -> int:
+        """Called when it is known already whether somebody asked."""
+        if not threads:
+            threads.append(threading.Thread(target=schedule.ask))
+            threads[0].start()
+            threads[0].join(0.1)  # it waits for the hunt to begin, and need not be over
+        return 0
+
+    plan = HuntPlan(DataFolder(tmp_path / "data"), Config(watch={"every_requests": 100}))
+    schedule = HuntSchedule(plan, received, clock=lambda: 1000.0)
+    schedule._run_scheduled_hunt()
+    threads[0].join()
+    assert schedule._is_hunt_due()
+    schedule._run_scheduled_hunt()
+    assert [plan.warm for plan in plans] == [True, False]

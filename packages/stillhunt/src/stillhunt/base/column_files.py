@@ -2,6 +2,7 @@
 
 import mmap
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -16,6 +17,7 @@ HELD_BYTES = 16 << 20
 """Bytes up to which a column stays in memory. Judgement: all of a small hunt, and little beside the libraries."""
 _PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _mapped: "weakref.WeakSet[mmap.mmap]" = weakref.WeakSet()
+_lock = threading.Lock()  # around it: parts are put into files by several threads
 
 
 def mapped_tables(tables: Iterable[pa.Table]) -> list[pa.Table]:
@@ -38,7 +40,8 @@ def mapped_tables(tables: Iterable[pa.Table]) -> list[pa.Table]:
             where=tempfile.gettempdir(),
             next_step="make room there (about 300 bytes a request), or name another place with TMPDIR",
         ) from error
-    _mapped.add(content)
+    with _lock:
+        _mapped.add(content)
     whole = pa.py_buffer(content)
     return [pa.ipc.open_stream(whole.slice(begin, end - begin)).read_all() for begin, end in pairwise(places)]
 
@@ -61,7 +64,9 @@ def column_of(tables: Sequence[pa.Table], field: pa.Field) -> pa.ChunkedArray:
 
 def release_mapped() -> None:
     """Give back the memory of what was read of tables in files; it is read again when somebody asks."""
-    for content in _mapped:
+    with _lock:
+        files = list(_mapped)
+    for content in files:
         if hasattr(mmap, "MADV_DONTNEED"):  # Windows gives back by itself
             content.madvise(mmap.MADV_DONTNEED)
 

@@ -68,7 +68,7 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
 MAX_MATCHED = 1000
 """Matched phrases are counted up to this number, so that they fit 16 bits."""
 _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
-_SELDOM_READ = (
+SELDOM_READ = (
     *("topic_words", "request_id", "source", "origin_file", "origin_row", "input_tokens"),
     *("client_ip", "client_prefix", "numbers"),
 )
@@ -112,9 +112,9 @@ class JudgedRequests:
         account = column_of(parts, JUDGED_ROWS.field("account")).to_numpy()
         order = _in_blocks(account)
         taken = {}
-        for name in sorted((*_CARRIED, *_OF_EACH), key=lambda name: name not in _SELDOM_READ):
+        for name in sorted((*_CARRIED, *_OF_EACH), key=lambda name: name not in SELDOM_READ):
             column = _order_column(column_of(parts, JUDGED_ROWS.field(name)), order)
-            taken[name] = mapped_column(column) if name in _SELDOM_READ else column
+            taken[name] = mapped_column(column) if name in SELDOM_READ else column
         taken["account_id"] = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
         del parts, account, order, column
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)

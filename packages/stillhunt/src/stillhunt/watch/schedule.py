@@ -73,7 +73,7 @@ class HuntSchedule:
     ) -> None:
         self._plan, self._received, self._after, self._clock = plan, received, after, clock
         self._wake, self._stopping = threading.Event(), threading.Event()
-        self._asked = False
+        self._lock, self._asked = threading.Lock(), False  # around what asks for a hunt
         self._counted, self._began = 0, clock()
         self._arrived, self._seen = Arrivals(), Arrivals()
         self.progress = ScheduleState(next_at=clock() + self._interval)
@@ -91,16 +91,18 @@ class HuntSchedule:
 
     def ask(self) -> None:
         """Start a hunt as soon as none is running."""
-        self._asked = True
+        with self._lock:
+            self._asked = True
         self._wake.set()
 
     def hear_arrivals(self, arrived: Arrivals) -> None:
         """Take note of what has arrived in the spool; a process that counts anew begins with no signs."""
-        if arrived.signs < self._seen.signs:
-            self._seen = self._seen._replace(signs=0)
-        self._arrived = arrived
-        if self._is_much_new():
-            self._wake.set()
+        with self._lock:
+            if arrived.signs < self._seen.signs:
+                self._seen = self._seen._replace(signs=0)
+            self._arrived = arrived
+            if self._is_much_new():
+                self._wake.set()
 
     def stop(self) -> None:
         """End the running hunt and the thread."""
@@ -116,11 +118,13 @@ class HuntSchedule:
             self._wake.clear()
 
     def _is_hunt_due(self) -> bool:
-        many = self._plan.config.watch.every_requests
-        enough = bool(many) and self._received() - self._counted >= many
         # A clock that jumped back must not put off the next hunt for longer than one interval.
         late = not 0 < self.progress.next_at - self._clock() <= self._interval
-        return self._asked or enough or late or self._first_traffic() or self._is_early()
+        return self._asked or self._are_many_received() or late or self._first_traffic() or self._is_early()
+
+    def _are_many_received(self) -> bool:
+        many = self._plan.config.watch.every_requests
+        return bool(many) and self._received() - self._counted >= many
 
     def _is_early(self) -> bool:
         """Whether enough is new for a hunt before its time, and the last one has cost little enough since it began."""
@@ -136,7 +140,8 @@ class HuntSchedule:
 
     def _may_be_warm(self) -> bool:
         """Whether nothing asks for a search; signs in logs that are read in place are not seen."""
-        return not (self._asked or self._is_much_new() or self.progress.failures or self._plan.watched)
+        wanted = self._asked or self._are_many_received() or self._is_much_new()
+        return not (wanted or self.progress.failures or self._plan.watched)
 
     def _first_traffic(self) -> bool:
         """Whether there is something to read at last: a new user should not wait for a whole interval."""
@@ -147,8 +152,9 @@ class HuntSchedule:
         return waited and bool(all_parts(self._plan.data.spool))
 
     def _run_scheduled_hunt(self) -> None:
-        warm = self._may_be_warm()
-        self._asked, self._counted, self._seen = False, self._received(), self._arrived
+        with self._lock:  # what comes from now on asks for another hunt
+            warm = self._may_be_warm()
+            self._asked, self._counted, self._seen = False, self._received(), self._arrived
         began = self._began = self._clock()
         self.progress.running_since = began
         plan = replace(self._plan, now=int(began * 1e6), warm=warm)

@@ -1,5 +1,6 @@
 """What a data folder holds on one account: what, where, how much, until when, and which hold keeps it."""
 
+import mmap
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -175,7 +176,7 @@ def named_states(search: Search) -> list[Path]:
 
 def _file_names(file: Path, account: str) -> bool:
     try:
-        if account.encode() in file.read_bytes():  # stored as it is, or inside of JSON
+        if file.stat().st_size and _holds_text(file, account.encode()):  # stored as it is, or inside of JSON
             return True
         if file.suffix != ".arrow":
             return False
@@ -185,6 +186,12 @@ def _file_names(file: Path, account: str) -> bool:
         return True
     texts = [column for column in table.columns if pa.types.is_string(column.type)]
     return any(bool(pc.any(pc.equal(column, account)).as_py()) for column in texts)
+
+
+def _holds_text(file: Path, text: bytes) -> bool:
+    """Whether a file, which may be larger than memory, holds these bytes."""
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(text) >= 0
 
 
 def _iterate_snapshot_holdings(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:

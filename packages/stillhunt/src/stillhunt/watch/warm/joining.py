@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import I64, ranges
 from stillhunt.base.coded import codes, one_dictionary
+from stillhunt.base.column_files import mapped_column
 from stillhunt.base.schema import SLICED, TRAFFIC
-from stillhunt.link.judged_requests import canonical_order, move_rows
+from stillhunt.link.judged_requests import SELDOM_READ, canonical_order, move_rows
 from stillhunt.link.placing import EarlierRequests, place_requests
 from stillhunt.link.requests.index_requests import client_codes
 from stillhunt.watch.warm.base import Base
@@ -41,11 +42,14 @@ def join_requests(base: Base, new: pa.Table, seed: int) -> JoinedTraffic:
     grouped = candidates.filter(pc.invert(candidates["untemplated"]))["cluster"].unique().to_numpy()
     placed = place_requests(new, account, base.learned, before, grouped, seed)
     places = _places_in_order(traffic, owner, new, account)
-    whole = pa.table({name: _join_column(traffic[name], new[name], places) for name in TRAFFIC.names})
+    joined = {}
+    for name in TRAFFIC.names:
+        column = _join_column(traffic[name], new[name], places).cast(TRAFFIC.arrow.field(name).type)
+        joined[name] = mapped_column(column) if name in SELDOM_READ else column
+    whole = TRAFFIC.check(pa.table(joined, schema=TRAFFIC.arrow))
     cut = {name: _join_column(sliced[name], placed[name], places) for name in SLICED.names}
     cut["client_fingerprint"] = pa.array(client_codes(whole), pa.int32())
-    whole, both = TRAFFIC.check(whole.cast(TRAFFIC.arrow)), SLICED.check(pa.table(cut).cast(SLICED.arrow))
-    return JoinedTraffic(whole, both, _add_totals(totals, new, account))
+    return JoinedTraffic(whole, SLICED.check(pa.table(cut).cast(SLICED.arrow)), _add_totals(totals, new, account))
 
 
 def account_codes(column: pa.ChunkedArray, ids: pa.Array) -> I64:
