@@ -260,19 +260,18 @@ def test_repeats_are_settled(
         assert whole_of(found, ["origin_row"])[1].num_rows == expected.num_rows
 
 
-@steady
-@given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 2), st.sampled_from("abq")), max_size=40),
-    st.sets(st.integers(0, 3)),
-    st.sampled_from([1, 7, 1_000]),
-)
+@pytest.mark.parametrize("new", [{0}, {1, 3}, {2}, set(), {0, 1, 2, 3}])
+@pytest.mark.parametrize("segment_rows", [1, 7, 1_000])
 def test_what_is_beyond_other_inputs_is_what_settling_would_keep_if_it_came_last(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[Repeat], new: set[int], segment_rows: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new: set[int], segment_rows: int
 ) -> None:
-    files = repeated(rows)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "SEGMENT_ROWS", segment_rows)
-        found = stored(tmp_path_factory.mktemp("log"), files, range(3, 40, 3)).rows_beyond(sorted(new))
+    rng = np.random.default_rng(segment_rows)
+    drawn = zip(
+        *(rng.integers(0, top, 40).tolist() for top in (4, 5, 3)), rng.choice([*"ab"], 40).tolist(), strict=True
+    )
+    files = repeated(list(drawn))
+    monkeypatch.setattr(store, "SEGMENT_ROWS", segment_rows)
+    found = stored(tmp_path, files, range(3, 40, 3)).rows_beyond(sorted(new))
     stay, _ = plainly_settled({number + 10 * (number in new): table for number, table in files.items()})
     places = zip(found["origin_file"].to_pylist(), found["origin_row"].to_pylist(), strict=True)
     assert sorted(places) == sorted((number - 10, row) for number, row in stay if number >= 10)

@@ -56,9 +56,9 @@ class SparkLog:
             advance(sketches.rows)
         return sketches, rejects
 
-    def digests(self) -> Mapping[int, str]:
-        """Nothing: of a cluster, nothing is kept between hunts."""
-        return {}
+    def known_digests(self) -> frozenset[str]:
+        """None: of a cluster, nothing is kept between hunts."""
+        return frozenset()
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
         """Prompts of the requests with these account_id and request_id, read again."""

@@ -84,8 +84,8 @@ class HuntedLog(Protocol):
     def sketch(self) -> tuple[Sketches, pa.Table]:
         """Read the log once: sketches of all requests, and REJECTS."""
 
-    def digests(self) -> Mapping[int, str]:
-        """Hash of all that the rows of each input depend on; empty where there is none, nothing for a cluster."""
+    def known_digests(self) -> frozenset[str]:
+        """Hashes of all that the rows of each input depend on, where it is known; none for a cluster."""
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
         """Prompts of some rows of TRAFFIC, read again."""
@@ -152,8 +152,7 @@ def hunt(
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                inputs = frozenset(filter(None, log.digests().values()))
-                after(partitions(), HuntedTables(tables, config, customers, linked, *judged[1:], inputs))
+                after(partitions(), HuntedTables(tables, config, customers, linked, *judged[1:], log.known_digests()))
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)
@@ -174,8 +173,7 @@ def read_new_requests(requests: Any, config: Config, known: Collection[str], mos
         DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine,
         LocalLog(requests, None, config, engine, Silent()) as log,
     ):
-        named = config.watch.accounts or None
-        customers, bad = _open_customer_tables(log, named, None, config, engine, Silent())
+        customers, bad = _open_customer_tables(log, config.watch.accounts or None, None, config, engine, Silent())
         sketches, rejects = log.sketch_beyond(known, most)
         return NewRequests(sketches, customers, _sorted_rejects([rejects, bad]), log.facts)
 

@@ -97,13 +97,13 @@ class LocalLog:
         `sketch`.
         """
         store, rejects = self.sketch()
-        digests = self.digests()
+        digests = self._log.digests()
         new = [index for index in store.rows_of if digests.get(index, "") not in known]
         return store.rows_beyond(new) if sum(store.rows_of[index] for index in new) <= most else None, rejects
 
-    def digests(self) -> Mapping[int, str]:
-        """Hash of all that the rows of each input depend on, by its index; empty where there is none."""
-        return self._log.digests()
+    def known_digests(self) -> frozenset[str]:
+        """Hashes of all that the rows of each input depend on, where it is known."""
+        return frozenset(filter(None, self._log.digests().values()))
 
     def prompts(self, requests: pa.Table) -> list[str | None]:
         """Prompts of some requests, by their origin_file and origin_row, read again."""

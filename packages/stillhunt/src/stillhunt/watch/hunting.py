@@ -177,7 +177,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
                 return None
             damage = damage_said(folder.spool)
             known = known_campaigns(database)
-            results = _try_warm_hunt(plan, inputs, known) if plan.warm and config.watch.cold_hours else ""
+            results = _hunt_warm(plan, inputs, known) if plan.warm and config.watch.cold_hours else ""
             if isinstance(results, str):
                 results = _hunt_cold(plan, inputs, known, progress, why=results)
             snapshot = _publish_snapshot(plan, database, replace(results, damage=damage), following, start)
@@ -227,10 +227,9 @@ def _hunt_cold(
 ) -> _Found:
     """Search everything; `why` this hunt could not be warm is told, and recorded, unless it is empty."""
     remove_base(plan.data.state)
-    if why:
-        (progress or Silent()).note(f"This hunt is cold: {why}")
     found = _healing_hunt(plan, inputs, known, progress)
     if why:
+        (progress or Silent()).note(f"This hunt was cold: {why}")
         found.case.run[COLD] = why
     return found
 
@@ -243,42 +242,29 @@ def _leave_base(plan: HuntPlan, hunted: HuntedTables, sequence: int) -> None:
         _LOG.warning("nothing is kept for warm hunts: %s", type(error).__name__)
 
 
-def _try_warm_hunt(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign]) -> _Found | str:
-    """What a warm hunt found, or why the hunt is to be cold; a base that cannot be used never fails a hunt."""
-    try:
-        return _hunt_warm(plan, inputs, known)
-    except Exception as error:  # what is no fault of the base fails the cold hunt as well
-        _LOG.warning("what was kept of the last search cannot be used: %s", type(error).__name__)
-        return f"what was kept of the last search cannot be used ({type(error).__name__})"
-
-
 def _hunt_warm(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign]) -> _Found | str:
-    """What a warm hunt found, or why the hunt is to be cold."""
+    """What a warm hunt found, or why the hunt is to be cold; a base that cannot be used never fails a hunt."""
     latest, settings = latest_snapshot(plan.data), _hunt_settings(plan)
     if latest is None or settings.engine == "spark":
         return ""
-    base = read_base(plan.data.state, settings)
-    if isinstance(base, str):
-        return base
-    if not 0 <= plan.now - base.made_at < settings.watch.cold_hours * HOUR:
-        return "the last search is too old"
-    if (latest.facts().get(WARM) or {"base": latest.sequence})["base"] != base.sequence:
-        return "another machine has searched since"
-    before = Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence))
-    flagged = {account for campaign in known for account in campaign.flagged}
-    case = hunt_warm(base, Case.read(before.case), inputs, settings, flagged)
-    if isinstance(case, str):
-        return case
-    return _Found(
-        case,
-        signatures=signatures_at(latest, settings.seed),
-        returned={},
-        by_queue=(),
-        signs=read_signs(latest.path),
-        follow_ups=read_follow_ups(latest.path) or {},
-        senders={},
-        rule_rows=with_findings(read_rule_rows(latest), case.tables["accounts"], base.customers),
-    )
+    try:
+        base = read_base(plan.data.state, settings)
+        if isinstance(base, str):
+            return base
+        if not 0 <= plan.now - base.made_at < settings.watch.cold_hours * HOUR:
+            return "the last search is too old"
+        if (latest.facts().get(WARM) or {"base": latest.sequence})["base"] != base.sequence:
+            return "another machine has searched since"
+        before = Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence))
+        flagged = {account for campaign in known for account in campaign.flagged}
+        case = hunt_warm(base, Case.read(before.case), inputs, settings, flagged)
+        if isinstance(case, str):
+            return case
+        rule_rows = with_findings(read_rule_rows(latest), case.tables["accounts"], base.customers)
+        signatures, later = signatures_at(latest, settings.seed), read_follow_ups(latest.path) or {}
+        return _Found(case, signatures, {}, (), read_signs(latest.path), later, senders={}, rule_rows=rule_rows)
+    except Exception as error:  # what is no fault of the base fails the cold hunt as well
+        return f"what was kept of the last search cannot be used ({type(error).__name__})"
 
 
 def _signing_hunt(

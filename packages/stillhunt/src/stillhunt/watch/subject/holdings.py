@@ -176,8 +176,10 @@ def named_states(search: Search) -> list[Path]:
 
 def _file_names(file: Path, account: str) -> bool:
     try:
-        if file.stat().st_size and _holds_text(file, account.encode()):  # stored as it is, or inside of JSON
-            return True
+        if file.stat().st_size:  # it may be larger than memory
+            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if content.find(account.encode()) >= 0:  # stored as it is, or inside of JSON
+                    return True
         if file.suffix != ".arrow":
             return False
         with pa.memory_map(str(file)) as mapped:
@@ -186,12 +188,6 @@ def _file_names(file: Path, account: str) -> bool:
         return True
     texts = [column for column in table.columns if pa.types.is_string(column.type)]
     return any(bool(pc.any(pc.equal(column, account)).as_py()) for column in texts)
-
-
-def _holds_text(file: Path, text: bytes) -> bool:
-    """Whether a file, which may be larger than memory, holds these bytes."""
-    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(text) >= 0
 
 
 def _iterate_snapshot_holdings(search: Search, holds: Collection[Hold]) -> Iterator[Holding]:

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +19,7 @@ from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.placing import Learned
 from stillhunt.pipeline import HuntedTables
 
-BASE, UNFINISHED = "base", "base.part"  # names of its folder
+BASE, _UNFINISHED = "base", "base.part"  # names of its folder
 _FACTS, _LEARNED, _LAYOUT = "facts.json", "learned.npz", 2
 _TABLES = {"traffic": TRAFFIC, "sliced": SLICED, "candidates": CANDIDATES, "totals": TOTALS, "customers": ACCOUNTS}
 
@@ -44,18 +43,11 @@ class Base:
 def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, config: Config) -> None:
     """Write a base beside its name, and rename it once it is complete.
 
-    An input without a digest counts as new each time; what it holds already is left out again as a repeat.
-
-    Args:
-        sequence: of the snapshot, which readers see already.
-        made_at: time of the hunt, microseconds since 1970.
-        config: settings of the hunt.
-
-    Raises:
-        OSError: there is no room; nothing of the base stays then.
+    Arguments as in `Base`, and the settings of the hunt. An input without a digest counts as new each time; what it
+    holds already is left out again as a repeat. Where there is no room, an OSError, and nothing of the base stays.
     """
     remove_base(state)
-    folder, linked = state / UNFINISHED, hunted.linked
+    folder, linked = state / _UNFINISHED, hunted.linked
     tables = {"traffic": linked.traffic, "sliced": hunted.sliced, "totals": linked.totals}
     try:
         folder.mkdir(mode=0o700)
@@ -79,10 +71,9 @@ def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, c
 
 def remove_base(state: Path) -> None:
     """Remove the base and what an interrupted hunt left of one; a link of its name goes, not what it leads to."""
-    for path in (state / BASE, state / UNFINISHED):
+    for path in (state / BASE, state / _UNFINISHED):
         if path.is_symlink():
-            with suppress(OSError):
-                path.unlink()
+            path.unlink()
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -95,11 +86,11 @@ def read_base(state: Path, config: Config) -> Base | str:
     folder = state / BASE
     if folder.is_symlink() or not folder.is_dir():
         return "there is no search before it to go on from"
+    found = {path.name: _measure_file(path) for path in sorted(folder.iterdir())}
     facts = json.loads((folder / _FACTS).read_text())
     if facts["settings"] != _settings_digest(config):
         return "settings or the program have changed since the last search"
-    found = {path.name: _measure_file(path) for path in sorted(folder.iterdir()) if path.name != _FACTS}
-    if found != facts["files"]:
+    if found != {**facts["files"], _FACTS: found[_FACTS]}:
         return "what was kept of the last search is damaged"
     tables = {
         name: table.check(pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all())
