@@ -14,27 +14,19 @@ from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind
 
 _MANY_ROWS = 500_000
-"""Requests of a candidate from which it is judged while no other large one is, and memory is given back after each
-kind. Judgement: few candidates are so large."""
-_LARGE_AT_WORK = Lock()
+"""Requests of a candidate from which memory is given back after each kind. Judgement: few candidates are so large."""
 _PLUGIN_AT_WORK = Lock()  # candidates are judged on several threads, for which somebody else's code need not be made
 
 
 def gather_evidence(case: CandidateCase) -> list[Finding]:
     """All findings about one candidate, before caps, in the order of the catalogue."""
-    if len(case.candidate.rows) < _MANY_ROWS:
-        weighed = [_weigh_kind(kind, case) for kind in all_kinds().values()]
-    else:
-        with _LARGE_AT_WORK:
-            weighed = [_weigh_large(kind, case) for kind in all_kinds().values()]
+    weighed = []
+    for kind in all_kinds().values():
+        weighed.append(_weigh_kind(kind, case))
+        if len(case.candidate.rows) >= _MANY_ROWS:
+            give_back()
     findings = within_sample(case.log, [finding for finding in weighed if finding is not None])
     return [f for f in findings if f.bits != 0.0 or f.member_bits is not None or f.insufficient or f.kind in SIGN_KINDS]
-
-
-def _weigh_large(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    found = _weigh_kind(kind, case)
-    give_back()
-    return found
 
 
 def _weigh_kind(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
