@@ -240,6 +240,7 @@ def test_what_stands_needs_as_much_less_of_the_budget_and_all_else() -> None:
     assert standing_verdict(group, HALF, own + 4.12) == ("act", [STANDING])
     assert standing_verdict(group, HALF, own + 4.14) == ("review", [BUDGET, STANDING])
     assert standing_verdict(weighed(20.0, ("queue",)), HALF) == ("act", [STANDING])
+    assert standing_verdict(weighed(20.0, ()), HALF) == ("review", [INDEPENDENCE, STANDING])
     assert verdict_of(weighed(20.0, ("queue",))) == ("review", [INDEPENDENCE])
     assert standing_verdict(weighed(20.0, operation="posing"), HALF) == ("review", [])
 

@@ -183,7 +183,7 @@ def judge_weighed(
 
     A verdict act that the look before reached is left for evidence, and not for the noise of one more look: it stands
     while the group is up for review at all (two thresholds, as in a Schmitt trigger), also where one of the families
-    that were strong then is just below its floor now.
+    that it takes is below its floor now.
 
     Args:
         required_bits: bits, prior excluded, that the false-alarm budget asks of the verdict act.
@@ -202,7 +202,7 @@ def judge_weighed(
     if weighed.claim.probability < settings.act_probability and not stands:
         return "review", []
     by_log, limits = weighed.by_log or weighed, []
-    if len(by_log.families) < P.independent_families and not stands:
+    if len(by_log.families) < P.independent_families - stands:
         limits.append(Limit(INDEPENDENCE, "independent_families", _explain_independence_limit(by_log.families)))
     if by_log.claim.probability < settings.review_probability:
         limits.append(Limit(INDEPENDENCE, "outside_signals", _explain_outside_limit(by_log.claim.probability)))

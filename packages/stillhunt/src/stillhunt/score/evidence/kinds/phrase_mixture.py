@@ -70,11 +70,11 @@ class PhraseMixtureParameters(NamedTuple):
 P = read_parameters(PhraseMixtureParameters, "score.phrase_mixture")
 
 
-# Requests of the usual share that are added to each country's (of a country with fewer, no share is known)
-_COUNTRY_REQUESTS = 100.0
-_COUNTRY_ACCOUNTS = 5.0  # The same of accounts
-# Doublings, over everywhere, of the users of a template among the customers in the members' countries, from which it is
-# a language (seen: languages of four honest worlds 2.0 to 4.5, campaigns of three worlds below 0)
+# Requests of the usual share that are added to those of each language (judgement: with fewer, no share is known)
+_LANGUAGE_REQUESTS = 100.0
+_LANGUAGE_ACCOUNTS = 5.0  # The same of accounts
+# Doublings, over all customers, of a template's users among those who may speak as the members do, from which it is a
+# language (seen: languages of four honest worlds 2.0 to 4.5, campaigns of three worlds below 0)
 _REGIONAL_BITS = 2.0
 
 
@@ -109,8 +109,8 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
     """Share of the members' traffic in the candidate's clusters over the share of casual users' traffic.
 
     Accounts that use the template a lot without being members (pipelines with the same wording) are left out: they
-    belong neither to the background nor to the group. But where most users of it live where the members do, it is
-    no template but a language, and everybody counts who speaks it there.
+    belong neither to the background nor to the group. But where most of its users write in the members' script, or
+    live in their countries, it is no template but a language, and everybody counts who speaks it.
 
     Args:
         min_slice_requests: requests in the clusters from which an account uses the template a lot.
@@ -139,7 +139,7 @@ def template_lift(log: ScoredLog, candidate: Candidate, min_slice_requests: int)
 
 
 def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints, heavy_use: int) -> float:
-    """Share of casual users' traffic in the clusters; of all users', where the clusters are the language of a country.
+    """Share of casual users' traffic in the clusters; of all users', where the clusters are a language.
 
     Args:
         users: other accounts that use the clusters.
@@ -147,11 +147,11 @@ def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints
         heavy_use: requests from which an account is no casual user.
     """
     own, heavy = members[accounts.background[members]], inside >= heavy_use
-    # Who else speaks a language lives where the members do, and there are more of them than of any group.
+    # Who else speaks a language shares the members' script or countries, and outnumbers any group of speakers.
     home, overall = accounts.speakers, max(len(users), 1) / max(accounts.background_count, 1)
     residents = np.bincount(home[accounts.background], minlength=len(accounts.background_requests))
-    speakers = np.bincount(home[users], minlength=len(residents)) + _COUNTRY_ACCOUNTS * overall
-    nearby = float((speakers / (residents + _COUNTRY_ACCOUNTS))[home[members]].mean())
+    speakers = np.bincount(home[users], minlength=len(residents)) + _LANGUAGE_ACCOUNTS * overall
+    nearby = float((speakers / (residents + _LANGUAGE_ACCOUNTS))[home[members]].mean())
     regional = float(np.clip(np.log2(nearby / overall) / _REGIONAL_BITS, 0.0, 1.0))
     outnumbered = len(users) * accounts.comparison_weight(members) / len(members) - 1.0
     language = regional * float(np.clip(outnumbered, 0.0, 1.0))
@@ -176,7 +176,7 @@ def _share_of_traffic(
     sent = sent - np.bincount(home[aside], accounts.requests[aside], len(sent))
     used = np.bincount(home[users], inside, len(sent))
     overall = (float(used.sum()) + 1.0) / (float(sent.sum()) + 1.0)
-    nearby = float(((used + _COUNTRY_REQUESTS * overall) / (sent + _COUNTRY_REQUESTS))[home[members]].mean())
+    nearby = float(((used + _LANGUAGE_REQUESTS * overall) / (sent + _LANGUAGE_REQUESTS))[home[members]].mean())
     return float(overall ** (1.0 - regional) * max(nearby, overall) ** regional)
 
 
