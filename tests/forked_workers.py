@@ -7,11 +7,14 @@ processor time, which processes that start anew spend each for itself.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import selectors
+import signal
 import struct
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from itertools import groupby
@@ -23,7 +26,8 @@ import pytest
 from slow_files import find_unit
 
 _NUMBER = struct.Struct("H")  # of a file; read from a pipe that all workers share, whole or not at all
-
+LEAVING_SECONDS = float(os.environ.get("STILLHUNT_TEST_LEAVING_SECONDS", "60"))
+"""After its last test a worker joins its threads and ends its processes; one that waits for ever would stop the run."""
 
 HERE = Path(__file__).parent
 
@@ -87,6 +91,7 @@ def _work(session: pytest.Session, items: Iterator[pytest.Item], said: int, numb
     config.pluginmanager.unregister(name="terminalreporter")
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     capture.stop_global_capturing()  # its files are those of all workers
+    faulthandler.register(signal.SIGUSR1, file=os.dup(2), chain=False)
     capture.start_global_capturing()
     factory: Any = config._tmp_path_factory  # type: ignore[attr-defined] # pytest's own
     factory._basetemp = factory.getbasetemp() / f"worker-{number}"
@@ -145,10 +150,15 @@ class _Watch:
             for worker in workers:
                 selector.register(worker.said, selectors.EVENT_READ, worker)
             while selector.get_map():
-                for key, _ in selector.select():
+                all_told = self._finished == len(self._session.items)
+                for key, _ in (ready := selector.select(LEAVING_SECONDS if all_told else None)):
                     if not self._hear(key.data):
                         selector.unregister(key.fd)
                         self._bury(key.data)
+                if not ready:
+                    for key in list(selector.get_map().values()):
+                        selector.unregister(key.fd)
+                        self._end(key.data)
                 if self._session.shouldfail or self._session.shouldstop:
                     while os.read(self._queue, 1 << 16):
                         pass  # workers end with the file that they have
@@ -179,6 +189,19 @@ class _Watch:
                 self._finished += 1
                 self._hook.pytest_runtest_logfinish(nodeid=nodeid, location=location)
         return bool(data)
+
+    def _end(self, worker: _Worker) -> None:
+        """End a worker that stays after all tests: they count, and its threads say on the screen what they wait for."""
+        terminal: Any = self._session.config.pluginmanager.getplugin("terminalreporter")
+        words = (
+            f"worker {worker.pid} did not end within {LEAVING_SECONDS:g} s of the last test. What its threads wait for:"
+        )
+        terminal.ensure_newline()
+        terminal.write_line(words, flush=True)
+        os.kill(worker.pid, signal.SIGUSR1)
+        time.sleep(1)  # until it has written
+        os.kill(worker.pid, signal.SIGKILL)
+        os.waitpid(worker.pid, 0)
 
     def _bury(self, worker: _Worker) -> None:
         """See how a worker ended: what it did not live to tell is a failure."""

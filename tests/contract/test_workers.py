@@ -32,6 +32,12 @@ def test_dies(): os._exit(5)
 def test_comes_later(): pass
 """
 
+STAYING = """
+import threading
+def wait_for_ever(): threading.Event().wait()
+def test_leaves_a_thread(): threading.Thread(target=wait_for_ever).start()
+"""
+
 
 def run(folder: Path, *words: str, **files: str) -> tuple[int, str]:
     """Exit code and output of pytest over some files, with two workers."""
@@ -71,3 +77,14 @@ def test_what_a_worker_takes_with_it_is_a_failure(tmp_path: Path) -> None:
     assert "the worker ended in this test, with exit code 5" in told
     assert "tests that were not run, since a worker ended before: 1" in told
     assert "1 failed, 2 passed" in told
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_worker_that_does_not_end_says_where_it_waits_and_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STILLHUNT_TEST_LEAVING_SECONDS", "2")
+    code, told = run(tmp_path, test_a=STAYING, test_b="def test_other(): pass")
+    assert (code, "2 passed" in told) == (0, True), told
+    assert "did not end within 2 s of the last test" in told
+    assert "in wait_for_ever" in told
