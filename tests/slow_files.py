@@ -44,6 +44,7 @@ TOGETHER = (
     (
         "model/test_prove_training.py",
         "model/test_prove_command.py",
+        "model/test_served_teachers.py",
         "model/test_comparable_answers.py",
     ),
     ("contract/test_conventions.py", "contract/test_size_budgets.py", "contract/test_unique_names.py"),

@@ -25,6 +25,8 @@ from stillhunt_model.training.run import TrainingRecipe, train
 SIZE = TinySize(width=32, layers=2, heads=2, longest=96)
 ANSWERS = 32
 """Of each of two campaigns, and of honest accounts."""
+COMPARED = 12
+"""Of them, where a suspect gives text alone."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,22 @@ def prove_scene() -> ProveScene:
     )
     (folder / "honest.jsonl").write_text("".join(map(as_line, honest)), encoding="utf-8")
     return ProveScene(folder, teacher, student, stranger, answers, honest)
+
+
+@cache
+def thief() -> Net:
+    """A student of the first `COMPARED` answers of c-1, which it learned well."""
+    net = copied(prove_scene().student)
+    stolen = [TextPair(one.prompt, one.answer) for one in prove_scene().answers["c-1"][:COMPARED]]
+    train(net, stolen, TrainingRecipe(120, batch=COMPARED, learning_rate=5e-3))
+    return net
+
+
+def copied(net: Net) -> Net:
+    """A copy that can be trained."""
+    copy = tiny_net(SIZE, net.tokenizer, 0, "copy")
+    copy.model.load_state_dict(net.model.state_dict())
+    return copy
 
 
 def as_line(answer: HarvestedAnswer, **more: object) -> str:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+import torch
+
 from stillhunt_model.nets.net import Net
 from stillhunt_model.proof import compared_answers, control_answers, suspects
 
@@ -50,5 +52,5 @@ def _listed(value: Any) -> Any:
 
 
 def _weights_of(net: Net) -> str:
-    parts = (value.detach().numpy().tobytes() for value in net.model.state_dict().values())
+    parts = (value.view(torch.uint8).numpy().tobytes() for value in net.model.state_dict().values())
     return hashlib.blake2b(b"".join(parts)).hexdigest()

@@ -18,7 +18,7 @@ from prose import prose_pairs, prose_world
 
 from model.marks_scene import MARKS
 from model.model_server import Served, serve_net
-from model.prove_scene import SIZE, fingerprint, prove_scene
+from model.prove_scene import SIZE, copied, fingerprint, prove_scene, thief
 from model.remembered import forget
 from stillhunt.base.errors import ConfigError, ContractError, InputError
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED, decoded_proof, proof_faults, proof_of_campaign
@@ -105,15 +105,6 @@ def proven_by_replies(served: Served, folder: Path, price: TokenPrice | None = N
         return prove_training(suspect, [harvest], [ControlAnswersTest()], context, register, NOW)[0]
     finally:
         suspect.close()
-
-
-@cache
-def thief() -> Net:
-    """A student of the twelve answers that are compared."""
-    net = copied(prove_scene().student)
-    stolen = [TextPair(one.prompt, one.answer) for one in prove_scene().answers["c-1"][:12]]
-    train(net, stolen, TrainingRecipe(120, batch=12, learning_rate=5e-3))
-    return net
 
 
 def test_a_thief_is_found_out_by_its_replies_alone(tmp_path: Path) -> None:
@@ -300,13 +291,6 @@ def later_teacher() -> Net:
     later = copied(prove_scene().teacher)
     train(later, prose_pairs(prose_world(), 200, 1, sentences=2), TrainingRecipe(20, 16, 5e-3))
     return later
-
-
-def copied(net: Net) -> Net:
-    """A copy that can be trained."""
-    copy = tiny_net(SIZE, net.tokenizer, 0, "copy")
-    copy.model.load_state_dict(net.model.state_dict())
-    return copy
 
 
 def test_answers_that_cannot_be_drawn_again_are_not_used() -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,13 @@ import torch
 
 from model.marks_scene import MARKS
 from model.model_server import serve_net
-from model.prove_scene import SIZE, fingerprint, prove_scene
-from model.test_prove_training import NOW, copied
+from model.prove_scene import COMPARED, SIZE, fingerprint, prove_scene, thief
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.progress import Silent
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED
 from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.endpoints.client import Endpoint, chat_text, completion_text
 from stillhunt_model.nets.loading import count_weights, load_net
-from stillhunt_model.nets.net import Net
 from stillhunt_model.proof.control_answers import DrawnAnswers
 from stillhunt_model.proof.endpoint import EndpointSuspect
 from stillhunt_model.proof.needs import ProofModels, check_memory, free_memory
@@ -38,17 +37,9 @@ from stillhunt_model.proof.teachers import DrawSource, FiledDraws, ServedDraws
 from stillhunt_model.proof.trials import TRIALS_FILE, TrialRegister
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.pairs import TextPair
-from stillhunt_model.training.run import TrainingRecipe, train
 
-COMPARED = 12
-
-
-def thief() -> Net:
-    """A student of the harvest that is compared."""
-    net = copied(prove_scene().student)
-    stolen = [TextPair(one.prompt, one.answer) for one in prove_scene().answers["c-1"][:COMPARED]]
-    train(net, stolen, TrainingRecipe(120, batch=COMPARED, learning_rate=5e-3))
-    return net
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("remembers_frozen_models")
 
 
 def proven_with(source: DrawSource | None, suspect: Suspect, folder: Path) -> ProvenCampaign:
