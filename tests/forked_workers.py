@@ -14,13 +14,14 @@ import selectors
 import signal
 import struct
 import threading
-import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from slow_files import find_unit
@@ -91,7 +92,7 @@ def _work(session: pytest.Session, items: Iterator[pytest.Item], said: int, numb
     config.pluginmanager.unregister(name="terminalreporter")
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     capture.stop_global_capturing()  # its files are those of all workers
-    faulthandler.register(signal.SIGUSR1, file=os.dup(2), chain=False)
+    faulthandler.register(signal.SIGUSR1, file=os.dup(2), chain=True)  # it writes what threads do, and ends the process
     capture.start_global_capturing()
     factory: Any = config._tmp_path_factory  # type: ignore[attr-defined] # pytest's own
     factory._basetemp = factory.getbasetemp() / f"worker-{number}"
@@ -198,10 +199,12 @@ class _Watch:
         )
         terminal.ensure_newline()
         terminal.write_line(words, flush=True)
+        started = psutil.Process(worker.pid).children(recursive=True)
         os.kill(worker.pid, signal.SIGUSR1)
-        time.sleep(1)  # until it has written
-        os.kill(worker.pid, signal.SIGKILL)
         os.waitpid(worker.pid, 0)
+        for process in started:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _bury(self, worker: _Worker) -> None:
         """See how a worker ended: what it did not live to tell is a failure."""
