@@ -4,7 +4,7 @@
     python benchmarks/live/verdict_changes.py OUT --rungs 3 --generators first --step 4
     python benchmarks/live/verdict_changes.py OUT --table               the table, from the rows so far
 
-Each look hunts the last 14 days and is given who was flagged in the look before. The groups that a look shows are those
+Each look hunts the last 14 days and is given what the look before left. The groups that a look shows are those
 with a verdict; each belongs to the true campaign that most of its accounts serve. A campaign is watched from the first
 look that shows it. `OUT/WORLD.json` keeps a row for each look; worlds that have one are not hunted again.
 
@@ -48,16 +48,14 @@ def build(generator: str, rung: int, seed: int) -> World:
 def look_again(world: World, step_hours: int) -> Iterator[dict[str, Any]]:
     """One row for each look: who is flagged, who has requests, and the groups with a verdict."""
     watched = Watched(world, threads=0)
-    flagged: set[str] = set()
     last = int(watched.times.to_numpy().max())
     end = watched.begin + 48 * HOUR
     while end <= last + HOUR:
-        tables = watched.tables(end, flagged)
+        tables = watched.tables(end, watched.left)
         accounts = tables["accounts"]
-        flagged = set(accounts.filter(accounts["flagged"])["account_id"].to_pylist())
         yield {
             "hours": (end - watched.begin) / HOUR,
-            "flagged": sorted(flagged),
+            "flagged": sorted(watched.left.flagged),
             "seen": accounts["account_id"].to_pylist(),
             "groups": [
                 {"verdict": row["verdict"], "score": row["score"], "members": members_of(tables["members"], row)}

@@ -21,7 +21,8 @@ from stillhunt.extract import sketch_requests
 from stillhunt.extract.store.store import SegmentWriter, Store
 from stillhunt.link import link_slices
 from stillhunt.link.own_phrases import mark_own_phrases
-from stillhunt.resolve import resolve_campaigns
+from stillhunt.pipeline import LookBefore
+from stillhunt.resolve import add_remembered, remember_groups, resolve_campaigns
 from stillhunt.score import score_campaigns
 from stillhunt_lab.worlds.build import World
 
@@ -46,30 +47,38 @@ class Watched:
             log = open_requests(world.requests, mapping=None, config=self.config, engine=engine, progress=quiet)
             self.sketches = _settled(sketch_requests(batch, self.config) for batch in log.batches())
             log.close()
+        self.left = LookBefore()
         self.times = self.sketches["timestamp"].cast(pa.int64())
         self.begin = int(pc.min(self.times).as_py())
 
-    def tables(self, end: int, flagged_before: Iterable[str] = ()) -> dict[str, pa.Table]:
+    def tables(self, end: int, before: LookBefore | None = None) -> dict[str, pa.Table]:
         """Case tables of a look: the requests of the trailing window.
 
         Args:
             end: end of the window, microseconds since 1970.
-            flagged_before: accounts that the look before flagged, as a watch hands them on.
+            before: what the look before left, as a watch hands it on; what this one leaves is in `left`.
         """
         inside = pc.and_(pc.greater_equal(self.times, end - WINDOW_DAYS * 24 * HOUR), pc.less(self.times, end))
-        return self._judged(self.sketches.filter(inside).combine_chunks(), flagged_before)
+        return self._judged(self.sketches.filter(inside).combine_chunks(), before or LookBefore())
 
     def judged(self) -> dict[str, pa.Table]:
         """Case tables of the whole log."""
-        return self._judged(self.sketches)
+        return self._judged(self.sketches, LookBefore())
 
-    def _judged(self, sketches: pa.Table, flagged_before: Iterable[str] = ()) -> dict[str, pa.Table]:
-        read = LocalDataset.of(sketches)
-        linked = link_slices(read, self.config, Silent())
-        candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, self.config)
+    def _judged(self, sketches: pa.Table, before: LookBefore) -> dict[str, pa.Table]:
+        read, groups = LocalDataset.of(sketches), before.groups
+        linked = link_slices(read, self.config, Silent(), groups)
+        rows, least = (linked.traffic, linked.sliced), self.config.resolve.min_accounts
+        candidates = add_remembered(resolve_campaigns(linked.links, *rows, self.config), groups, *rows, least=least)
         sliced = mark_own_phrases(read, linked.traffic, linked.sliced, candidates, linked.totals)
-        tables = (linked.traffic, sliced, candidates)
-        return score_campaigns(*tables, self.customers, self.config, Silent(), linked.totals, list(flagged_before))[0]
+        judged = (linked.traffic, sliced, candidates)
+        flagged = list(before.flagged)
+        tables, harvested = score_campaigns(*judged, self.customers, self.config, Silent(), linked.totals, flagged)
+        accounts = tables["accounts"]
+        now = accounts.filter(accounts["flagged"])["account_id"].to_pylist()
+        shown = tables["harvest"]["campaign_id"], harvested
+        self.left = LookBefore(now, remember_groups(*judged, shown, groups))
+        return tables
 
 
 def _settled(sketches: Iterable[pa.Table]) -> pa.Table:

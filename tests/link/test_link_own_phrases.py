@@ -52,6 +52,7 @@ def marked(sketches: pa.Table, partitions: int = 3, untemplated: bool = True) ->
     candidates = CANDIDATES.build(
         candidate=many + 3, cluster=many + LABEL, account_id=inside, formed=many, content_microbits=many,
         queue_microbits=many, untemplated=[untemplated] * len(inside), searched=many, style=many.astype(bool),
+        remembered=many > 0,
     )  # fmt: skip
     size = len(names)
     totals = TOTALS.build(

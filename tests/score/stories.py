@@ -97,6 +97,7 @@ def story_tables(story: Story) -> tuple[tuple[pa.Table, pa.Table, pa.Table], pa.
         untemplated=[False] * story.members,
         searched=[0] * story.members,
         style=[story.style] * story.members,
+        remembered=[False] * story.members,
     )
     return (traffic, sliced, candidates), _customers(rng, story, account_ids)
 

@@ -18,6 +18,7 @@ from sqlalchemy import select
 import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
+from stillhunt.base.schema import CANDIDATES
 from stillhunt.triage import Case
 from stillhunt.watch import child
 from stillhunt.watch.child import HuntOutcome, hunt_in_child, order_of, order_text
@@ -28,7 +29,7 @@ from stillhunt.watch.following import Arrivals
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.schedule import HuntSchedule
-from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
+from stillhunt.watch.snapshots import REMEMBERED_FILE, all_snapshots, latest_snapshot
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
 from watch.small_world import harvesters, lines, recent
@@ -80,7 +81,14 @@ def test_a_snapshot_holds_what_a_plain_hunt_finds(hunted: DataFolder, tmp_path: 
     assert (facts["requests"], facts["rejected"], facts["sequence"]) == (len(lines()), 0, 1)
 
 
-def test_the_next_hunt_has_the_next_number_and_the_old_snapshot_stays(folder: DataFolder) -> None:
+def test_the_next_hunt_has_the_next_number_and_what_its_search_misses(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = all_snapshots(folder)
+    remembered = first.remembered()
+    assert set(remembered["account_id"].to_pylist()) == harvesters()
+    # A search that misses a campaign by chance is not to be had for a test.
+    monkeypatch.setattr("stillhunt.pipeline.resolve_campaigns", lambda *_: CANDIDATES.empty())
     spool(folder, lines()[:50])  # the same requests once more: counted once
     snapshot = hunt_now(plan(folder))
     assert snapshot is not None
@@ -88,6 +96,12 @@ def test_the_next_hunt_has_the_next_number_and_the_old_snapshot_stays(folder: Da
     assert latest_snapshot(folder) == snapshot
     assert snapshot.facts()["requests"] == len(lines())
     assert [one.sequence for one in all_snapshots(folder)] == [1, 2]
+    before, after = Case.read(first.case), Case.read(snapshot.case)
+    assert after.campaigns["campaign_id"].to_pylist() == before.campaigns["campaign_id"].to_pylist()
+    assert after.accounts["flagged"].equals(before.accounts["flagged"])
+    assert snapshot.remembered().equals(remembered)
+    (snapshot.path / REMEMBERED_FILE).write_bytes(b"PAR1")
+    assert snapshot.remembered().num_rows == 0  # damaged: the next hunt has what it finds alone
 
 
 def test_an_empty_folder_is_no_error(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_everything_that_is_held_is_listed_and_nothing_changes(search: Search, f
         "case_events", "saved_filters", "audit",
     }  # fmt: skip
     (snapshot,) = [one for one in found if one.store == "snapshot"]
-    for part in ("accounts", "members", "slices", "harvest", "samples", "member_details"):
+    for part in ("accounts", "members", "slices", "harvest", "samples", "member_details", "remembered.parquet"):
         assert f"{part} " in snapshot.where
     assert snapshot.kept_until == moment() + 30 * DAY
     assert {one.where for one in found if one.stays and one.store == "database"} == {"decisions", "appeals", "audit"}
@@ -218,6 +218,8 @@ def test_erasure_leaves_the_log_the_audit_and_the_open_appeal_and_nothing_else(
     assert left == others
     case = Case.read(folder.latest / "case")
     assert case.accounts.num_rows == before.accounts.num_rows - 1
+    assert latest is not None
+    assert whom() not in latest.remembered()["account_id"].to_pylist()
     assert case.campaigns.equals(before.campaigns)
     assert case.timeline.equals(before.timeline)
     assert [one.name for one in folder.snapshots.iterdir() if one.name.startswith(".")] == []

@@ -17,6 +17,7 @@ from stillhunt.base.engine import Engine
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import EngineError
 from stillhunt.base.progress import Progress, Silent
+from stillhunt.base.schema import REMEMBERED
 from stillhunt.collect import LogFacts, RequestLog, open_accounts, open_requests
 from stillhunt.collect.inspection import Inspection, inspect_log
 from stillhunt.collect.normalise.identity import with_identity_key
@@ -25,7 +26,7 @@ from stillhunt.link import Linked, link_slices
 from stillhunt.link.campaign_phrases import campaign_phrases
 from stillhunt.link.own_phrases import mark_own_phrases
 from stillhunt.pipeline_local import LocalLog, customer_tables, with_state_key
-from stillhunt.resolve import resolve_campaigns
+from stillhunt.resolve import add_remembered, resolve_campaigns
 from stillhunt.run_record import findings_record, log_record, prepare_beside, start_clock, with_facts_beside
 from stillhunt.score import evidence_needs, prepare_evidence, score_campaigns
 from stillhunt.triage import Case
@@ -43,11 +44,19 @@ class HuntedTables:
     linked: Linked
     sliced: pa.Table  # as it was judged
     candidates: pa.Table
+    harvested: pa.Array  # row in the traffic of each row of the harvest
     inputs: frozenset[str]  # digests of what was read, with all on which its rows depend; those that are known
 
 
 AfterHunt = Callable[[Dataset, HuntedTables], None]
 """Called with the sketches of a hunt, and what it made of them."""
+
+
+class LookBefore(NamedTuple):
+    """What the hunt before left, where one follows another."""
+
+    flagged: Collection[str] = ()  # accounts that it flagged: noise unflags nobody
+    groups: pa.Table = REMEMBERED.empty()  # REMEMBERED: they are judged again, whatever is found
 
 
 class NewRequests(NamedTuple):
@@ -106,7 +115,7 @@ def hunt(
     accounts_mapping: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     after: AfterHunt | None = None,
-    flagged_before: Collection[str] = (),
+    before: LookBefore | None = None,
 ) -> Case:
     """Hunt for distillation campaigns in request logs.
 
@@ -117,7 +126,7 @@ def hunt(
         mapping: our column -> field of the log, with dots for nested fields.
         accounts_mapping: the same for the customer table.
         after: called once all is found and before the sketches are closed; for what needs them as well.
-        flagged_before: accounts that the hunt before flagged, where one follows another: noise unflags nobody.
+        before: what the hunt before left, where one follows another.
 
     Returns:
         The case: tables, explanations, and `write`.
@@ -126,7 +135,7 @@ def hunt(
         InputError: nothing can be read, or a required column is missing.
         ConfigError: a setting is wrong.
     """
-    lasting, config = _with_keys(config or Config.load())
+    (lasting, config), before = _with_keys(config or Config.load()), before or LookBefore()
     progress, clock = start_clock(progress or Silent())
     with DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine, ExitStack() as opened:
         with clock.stage("accounts"):
@@ -136,23 +145,23 @@ def hunt(
         with clock.stage("collect and extract") as stage:
             sketches, rejects = log.sketch()
             repeats, stage["rows"] = sketches.settle_repeats(), sketches.rows
-        partitions = partial(sketches.dataset, _count_workers(config))
+        parts = partial(sketches.dataset, _count_workers(config))
         with clock.stage("link") as stage:
-            linked = link_slices(partitions(), config, progress)
+            linked = link_slices(parts(), config, progress, before.groups)
             stage["rows"] = linked.links.num_rows
         with clock.stage("resolve") as stage:
-            judged = _resolve_candidates(partitions(), linked, config)
+            judged = _resolve_candidates(parts(), linked, config, before.groups)
             stage["rows"] = judged[2].num_rows
         with clock.stage("score"):
-            tables, harvested = score_campaigns(*judged, customers, config, progress, linked.totals, flagged_before)
+            tables, rows = score_campaigns(*judged, customers, config, progress, linked.totals, before.flagged)
         with clock.stage("excerpts"):
-            views = _campaign_views(linked, tables, harvested, log, customers, lasting)
+            views = _campaign_views(linked, tables, rows, log, customers, lasting)
         with clock.stage("phrases"):
-            known_by = campaign_phrases(partitions(), linked.traffic, tables, harvested, linked.totals)
+            known_by = campaign_phrases(parts(), linked.traffic, tables, rows, linked.totals)
         tables["rejects"] = _sorted_rejects([rejects, bad_customers])
         if after is not None:
             with clock.stage("after"):
-                after(partitions(), HuntedTables(tables, config, customers, linked, *judged[1:], log.known_digests()))
+                after(parts(), HuntedTables(tables, config, customers, linked, *judged[1:], rows, log.known_digests()))
         found = findings_record(tables, linked.totals, config, log.facts, repeats)
         run = {**log_record(log.facts, customers, config), **found, "timings": clock.timings}
     return with_facts_beside(Case(tables, run=run, **views, phrases=known_by), beside)
@@ -178,9 +187,12 @@ def read_new_requests(requests: Any, config: Config, known: Collection[str], mos
         return NewRequests(sketches, customers, _sorted_rejects([rejects, bad]), log.facts)
 
 
-def _resolve_candidates(sketches: Dataset, linked: Linked, config: Config) -> tuple[pa.Table, pa.Table, pa.Table]:
+def _resolve_candidates(
+    sketches: Dataset, linked: Linked, config: Config, remembered: pa.Table
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     """TRAFFIC, SLICED with the phrases of the candidates' own, and CANDIDATES."""
-    candidates = resolve_campaigns(linked.links, linked.traffic, linked.sliced, config)
+    rows, least = (linked.traffic, linked.sliced), config.resolve.min_accounts
+    candidates = add_remembered(resolve_campaigns(linked.links, *rows, config), remembered, *rows, least=least)
     sliced = mark_own_phrases(sketches, linked.traffic, linked.sliced, candidates, linked.totals)
     return linked.traffic, sliced, candidates
 

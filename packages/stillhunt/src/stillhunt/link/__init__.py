@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
@@ -50,8 +51,11 @@ class Linked:
     learned: Learned
 
 
-def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked:
-    """Cut traffic into slices and find the groups among them."""
+def link_slices(sketches: Dataset, config: Config, progress: Progress, remembered: pa.Table | None = None) -> Linked:
+    """Cut traffic into slices and find the groups among them.
+
+    `remembered`: REMEMBERED, groups of earlier looks that are judged whatever this search finds.
+    """
     least = config.link.min_slice_requests
     with progress.stage("finding templates", 4, "steps") as advance:
         log = index_requests(sketches, seed=config.seed)
@@ -82,6 +86,8 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress) -> Linked
     links = links_table(log, found, untemplated, operators, judged.labels(untemplated), templates_only.count)
     background = background_accounts(log, config.seed, config.link.background_accounts, config.link.background_requests)
     wanted = background | _held_accounts(log, found, untemplated, operators)
+    if remembered is not None:
+        wanted |= pc.is_in(log.account_ids, remembered["account_id"]).to_numpy(zero_copy_only=False)
     # What is noted of each request for the search goes before the requests come.
     judged = replace(judged, rows=rows.without(("owner", "order")))
     log = replace(log, rows=judged.rows)

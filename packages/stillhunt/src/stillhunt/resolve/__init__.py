@@ -1,4 +1,7 @@
-"""LINKS -> CANDIDATES: campaigns as sets of slices; one account may belong to several."""
+"""LINKS -> CANDIDATES: campaigns as sets of slices; one account may belong to several.
+
+What the last looks have shown is a candidate as well (`remembered`), so that no group is lost for one look alone.
+"""
 
 from collections import defaultdict
 from itertools import pairwise
@@ -23,8 +26,9 @@ from stillhunt.resolve.candidates import (
     restore_doubted,
     slice_keys,
 )
+from stillhunt.resolve.remembered import add_remembered, remember_groups
 
-__all__ = ["resolve_campaigns"]
+__all__ = ["add_remembered", "remember_groups", "resolve_campaigns"]
 
 
 def resolve_campaigns(links: pa.Table, traffic: pa.Table, sliced: pa.Table, config: Config) -> pa.Table:
@@ -112,4 +116,5 @@ def _build_candidate_table(candidates: list[CandidateSlices], names: pa.Array, s
         untemplated=np.repeat([one.untemplated for one in candidates], sizes),
         searched=np.repeat([one.searched for one in candidates], sizes),
         style=np.isin(clusters_of(keys), styles),
+        remembered=np.zeros(len(keys), bool),
     )

@@ -28,6 +28,7 @@ from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.evidence.catalogue import all_kinds, family_needs, kinds_that_see
 from stillhunt.score.operators.holder_groups import find_holder_groups
 from stillhunt.score.operators.mixtures import split_mixtures
+from stillhunt.score.operators.remembered import settle_remembered
 from stillhunt.score.operators.wholes import join_wholes
 from stillhunt.score.output.tables import case_tables
 from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
@@ -74,6 +75,7 @@ def score_campaigns(
             judged.append(one)
             advance(1)
     with progress.stage("settling campaigns", None, "groups") as advance:
+        judged = settle_remembered(log, judged, judge_one, config.score)
         judged, splits = split_mixtures(log, judged, judge_one)
         judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
         judged += linked_operations(log, judged, config.score)

@@ -23,11 +23,13 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import CaseError, InputError, OutputError
 from stillhunt.base.progress import Progress, Silent
+from stillhunt.base.table_files import parquet_bytes
 from stillhunt.base.units import DAY, HOUR
 from stillhunt.collect.locate.catalog import FoundFile, find_inputs
 from stillhunt.collect.values.rejects import Rejects
-from stillhunt.pipeline import HuntedTables, hunt
+from stillhunt.pipeline import HuntedTables, LookBefore, hunt
 from stillhunt.pipeline_local import with_state_key
+from stillhunt.resolve import remember_groups
 from stillhunt.triage import Case
 from stillhunt.triage.folder import DAMAGE
 from stillhunt.watch.alerts.changes import Alert, alerts_of, early_sign_alerts, limit_alert
@@ -73,6 +75,7 @@ from stillhunt.watch.signatures.queues import linked_by_queue
 from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bits, returned_campaigns
 from stillhunt.watch.signatures.signature import SIGNATURES_FILE, SignatureSet, as_json, no_signatures, read_signatures
 from stillhunt.watch.snapshots import (
+    REMEMBERED_FILE,
     WATCH_FILE,
     Snapshot,
     all_snapshots,
@@ -199,6 +202,7 @@ class _Found:
     # campaign and member -> bits of who sends its requests, under the ids that the hunt gave
     senders: Mapping[tuple[str, str], float]
     rule_rows: RuleRows
+    remembered: pa.Table  # REMEMBERED
     hunted: HuntedTables | None = None  # of a cold hunt on this machine
     damage: Sequence[str] = ()  # what is missing or damaged of what was acknowledged, in sentences
 
@@ -262,7 +266,7 @@ def _hunt_warm(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampa
             return case
         rule_rows = with_findings(read_rule_rows(latest), case.tables["accounts"], base.customers)
         signatures, later = signatures_at(latest, settings.seed), read_follow_ups(latest.path) or {}
-        return _Found(case, signatures, {}, (), read_signs(latest.path), later, senders={}, rule_rows=rule_rows)
+        return _Found(case, signatures, {}, (), read_signs(latest.path), later, {}, rule_rows, latest.remembered())
     except Exception as error:  # what is no fault of the base fails the cold hunt as well
         return f"what was kept of the last search cannot be used ({type(error).__name__})"
 
@@ -273,10 +277,12 @@ def _signing_hunt(
     earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
     flagged = {account for campaign in known for account in campaign.flagged}
+    before = LookBefore(flagged, latest.remembered() if (latest := latest_snapshot(plan.data)) else LookBefore().groups)
     made: list[Callable[[Case], _Found]] = []
 
     def sign(sketches: Dataset, hunted: HuntedTables) -> None:
         tables, settings, customers = hunted.tables, hunted.config, hunted.customers
+        shown = tables["harvest"]["campaign_id"], hunted.harvested
         signatures = compile_signatures(sketches, tables, settings, plan.now)
         rule_rows = collect_rule_rows(sketches, tables, customers, flagged)
         found = partial(
@@ -288,6 +294,7 @@ def _signing_hunt(
             follow_ups=follow_ups(sketches, tables),
             senders=member_sender_bits(sketches, tables, signatures),
             rule_rows=add_columns_beside(rule_rows, settings, customers),
+            remembered=remember_groups(hunted.linked.traffic, hunted.sliced, hunted.candidates, shown, before.groups),
             hunted=hunted if settings.state and settings.watch.cold_hours else None,
         )
         made.append(found)
@@ -296,7 +303,7 @@ def _signing_hunt(
     if settings.engine == "spark":  # of a cluster, nothing is kept between hunts but the key of its hashes
         settings = settings.model_copy(update={"state": ""})
     customers = settings.watch.accounts or None
-    case = hunt(inputs, customers, settings, progress=progress, after=sign, flagged_before=flagged)
+    case = hunt(inputs, customers, settings, progress=progress, after=sign, before=before)
     return made[0](case)
 
 
@@ -324,6 +331,7 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     signs = settle_signs(results.signs, earlier, settled.lasting, start)
     files = {WATCH_FILE: facts, SIGNATURES_FILE: as_json(signatures), SIGNS_FILE: signs_as_json(signs)}
     files |= {FOLLOW_UPS_FILE: follow_ups_as_json(results.follow_ups), **rule_files(results.rule_rows)}
+    files[REMEMBERED_FILE] = parquet_bytes(results.remembered)
     snapshot = write_snapshot(plan.data, sequence, lasting, files)
     alerts = [*alerts_of(settled.events, lasting, row, plan.config.alerts), *_budget_alerts(spent, plan)]
     known = {one.sign_id for one in earlier}

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stillhunt.base.errors import CaseError
+import pyarrow as pa
+
+from stillhunt.base.errors import CaseError, ContractError
+from stillhunt.base.schema import REMEMBERED
+from stillhunt.base.table_files import table_of_parquet
 from stillhunt.triage import Case
 from stillhunt.watch.folder import DataFolder, sync_folder, write_synced
 
-CASE, WATCH_FILE, CHECKSUMS_FILE = "case", "watch.json", "checksums.json"
+CASE, WATCH_FILE, CHECKSUMS_FILE, REMEMBERED_FILE = "case", "watch.json", "checksums.json", "remembered.parquet"
 SNAPSHOT_FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
 """What readers of the facts of a snapshot rely on."""
 _DIGITS = 8
@@ -40,6 +44,13 @@ class Snapshot:
         if not isinstance(content, dict) or not set(SNAPSHOT_FACTS) <= content.keys():
             raise self.damaged()
         return content
+
+    def remembered(self) -> pa.Table:
+        """REMEMBERED; nothing where it cannot be read: the next hunt then has what it finds alone."""
+        try:
+            return REMEMBERED.check(table_of_parquet((self.path / REMEMBERED_FILE).read_bytes()))
+        except (OSError, pa.ArrowException, ContractError):
+            return REMEMBERED.empty()
 
     def damaged(self, name: str = "") -> CaseError:
         """The error for a snapshot that cannot be read; `name` is the file at fault, "" for the whole."""

@@ -61,7 +61,6 @@ _MAX_TRIALS = 30  # trials: seeds that are followed to the end (bounds time)
 _SAME_TRIAL = 0.8
 _MAX_QUEUES = 12  # Work queues that are kept for one request style and fold (bounds time)
 # Share of a queue's slices that a stronger queue may already hold (more is the same queue once again)
-# Share of a queue's slices that a stronger queue may already hold (more is the same queue once again)
 _MAX_OVERLAP = 0.3
 
 

@@ -36,6 +36,7 @@ class Candidate:
     searched: int = 0
     # True where all its slices were found by their wording style, so that no run of words recurs in them
     style: bool = False
+    remembered: bool = False  # True where an earlier look found it, and this one judges it once more
 
     @cached_property
     def volumes(self) -> Ints:
@@ -88,6 +89,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
     untemplated = candidates.column("untemplated").to_numpy()
     searched = candidates.column("searched").to_numpy()
     style = candidates.column("style").to_numpy()
+    remembered = candidates.column("remembered").to_numpy()
     found = []
     for own in np.split(order, np.flatnonzero(np.diff(number[order])) + 1) if len(order) else []:
         slices = (column[own] for column in (cluster, account, formed_on, content, queue))
@@ -97,6 +99,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
                 untemplated=bool(untemplated[own].any()),
                 searched=int(searched[own].max()),
                 style=bool(style[own].all()),
+                remembered=bool(remembered[own].any()),
             )
         )
     return found

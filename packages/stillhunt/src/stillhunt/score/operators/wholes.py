@@ -56,7 +56,7 @@ def join_wholes(
                 continue
             number = max(part_of) + 1
             candidates = (groups[one].candidate for one in (first, second))
-            whole = judge_one(_join_candidates(log, number, *candidates))
+            whole = judge_one(join_candidates(log, number, *candidates))
             if _says_less(whole, (groups[first], groups[second]), settings):
                 continue
             del groups[first], groups[second]
@@ -113,7 +113,7 @@ def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
     return [(shown[pair.first].candidate.number, shown[pair.second].candidate.number) for pair in pairs]
 
 
-def _join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candidate) -> Candidate:
+def join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candidate) -> Candidate:
     """Both as one; a slice that both hold is as the first one has it."""
     own = [(one.slice_cluster, one.accounts[one.slice_account], one.formed_on) for one in (first, second)]
     cluster, account, formed_on = (np.concatenate(pair) for pair in zip(*own, strict=True))
@@ -136,10 +136,11 @@ def _says_less(whole: Judged, parts: tuple[Judged, Judged], settings: ScoreSetti
     if any(part.verdict == "none" for part in parts):
         return whole.verdict != "act"
     lesser = any(VERDICTS.index(whole.verdict) > VERDICTS.index(part.verdict) for part in parts)
-    flagged = np.unique(np.concatenate([_flagged_accounts(part, settings) for part in parts]))
-    return lesser or len(_flagged_accounts(whole, settings)) < len(flagged)
+    flagged = np.unique(np.concatenate([flagged_accounts(part, settings) for part in parts]))
+    return lesser or len(flagged_accounts(whole, settings)) < len(flagged)
 
 
-def _flagged_accounts(judged: Judged, settings: ScoreSettings) -> Ints:
+def flagged_accounts(judged: Judged, settings: ScoreSettings) -> Ints:
+    """Accounts of a judged group that are flagged."""
     places = flagged_members(judged.weighed, settings, judged.standing)
     return judged.candidate.accounts[places if judged.verdict == "act" else places[:0]]

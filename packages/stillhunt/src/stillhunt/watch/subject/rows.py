@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Table, delete, select, update
 
+from stillhunt.base.table_files import parquet_bytes
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import (
@@ -37,7 +38,7 @@ from stillhunt.watch.early_signs.signs import SIGNS_FILE, read_signs, signs_as_j
 from stillhunt.watch.folder import sync_folder, sync_path
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups_as_json, read_follow_ups
 from stillhunt.watch.rule_rows import RULE_FILES, RuleRows, read_rule_rows, rule_files
-from stillhunt.watch.snapshots import CASE, CHECKSUMS_FILE, Snapshot, write_checksums
+from stillhunt.watch.snapshots import CASE, CHECKSUMS_FILE, REMEMBERED_FILE, Snapshot, write_checksums
 from stillhunt.watch.subject.records import Mentions
 
 Row = Mapping[str, Any]
@@ -166,8 +167,8 @@ def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
         account in sign.accounts or Mentions(account).found_in(sign.statement) for sign in read_signs(snapshot.path)
     )
     found[FOLLOW_UPS_FILE] = int(account in (read_follow_ups(snapshot.path) or {}))
-    rows = zip(RULE_FILES, read_rule_rows(snapshot), strict=True)
-    found |= {name: pc.sum(pc.equal(table["account_id"], account)).as_py() or 0 for name, table in rows}
+    files = zip((*RULE_FILES, REMEMBERED_FILE), (*read_rule_rows(snapshot), snapshot.remembered()), strict=True)
+    found |= {name: pc.sum(pc.equal(table["account_id"], account)).as_py() or 0 for name, table in files}
     return {name: rows for name, rows in found.items() if rows}
 
 
@@ -218,6 +219,9 @@ def _file_without(path: Path, snapshot: Snapshot, account: str) -> bytes:
     if path.name in RULE_FILES:
         kept = (one.filter(pc.not_equal(one["account_id"], account)) for one in read_rule_rows(snapshot))
         return rule_files(RuleRows(*kept))[path.name]
+    if path.name == REMEMBERED_FILE:
+        groups = snapshot.remembered()
+        return parquet_bytes(groups.filter(pc.not_equal(groups["account_id"], account)))
     return path.read_bytes()
 
 

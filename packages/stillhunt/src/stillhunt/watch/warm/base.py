@@ -20,7 +20,7 @@ from stillhunt.link.placing import Learned
 from stillhunt.pipeline import HuntedTables
 
 BASE, _UNFINISHED = "base", "base.part"  # names of its folder
-_FACTS, _LEARNED, _LAYOUT = "facts.json", "learned.npz", 2
+_FACTS, _LEARNED, _LAYOUT = "facts.json", "learned.npz", 3
 _TABLES = {"traffic": TRAFFIC, "sliced": SLICED, "candidates": CANDIDATES, "totals": TOTALS, "customers": ACCOUNTS}
 
 
