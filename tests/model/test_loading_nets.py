@@ -165,6 +165,8 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "code of its own": (code_of_its_own, "no causal model"),
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer"),
     "quantised": (lambda folder: change(folder / "config.json", quantization_config={"bits": 4}), "quantised"),
+    "quantised by MLX": (lambda folder: change(folder / "config.json", quantization={"bits": 4}), "quantised"),
+    "quantised by an older tool": (lambda folder: (folder / "quantize_config.json").write_text("{}"), "quantised"),
     "a billion layers": (lambda folder: change(folder / "config.json", num_hidden_layers=10**9), "claims more"),
     "far too wide": (lambda folder: change(folder / "config.json", intermediate_size=10**10), "claims more"),
     "another width": (lambda folder: change(folder / "config.json", hidden_size=16, head_dim=8), "cannot be read"),
@@ -197,6 +199,7 @@ def test_a_broken_folder_is_refused_in_words(folder: Path, name: str) -> None:
     assert re.search(words, refused.value.what)
     assert str(folder) in refused.value.where
     assert refused.value.next_step
+    assert ("name the address of the server" in refused.value.next_step) == (words == "quantised")
 
 
 def test_a_prompt_stands_in_the_frame_of_the_template_which_never_sees_it(folder: Path) -> None:

@@ -15,16 +15,18 @@ import pytest
 pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 import torch
+from safetensors.torch import load_file
 
 from model.marks_scene import MARKS
 from model.model_server import serve_net
-from model.prove_scene import COMPARED, SIZE, fingerprint, prove_scene, thief
+from model.prove_scene import COMPARED, SIZE, copied, fingerprint, prove_scene, thief
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.progress import Silent
 from stillhunt_evidence.packs.proof_file import NO_CONCLUSION, TRAINED
 from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.endpoints.client import Endpoint, chat_text, completion_text
 from stillhunt_model.nets.loading import count_weights, load_net
+from stillhunt_model.nets.net import Net, save_net
 from stillhunt_model.proof.control_answers import DrawnAnswers
 from stillhunt_model.proof.endpoint import EndpointSuspect
 from stillhunt_model.proof.needs import ProofModels, check_memory, free_memory
@@ -32,7 +34,7 @@ from stillhunt_model.proof.own_models import learn_reader, unread_teacher
 from stillhunt_model.proof.proving import CampaignHarvest, ProvenCampaign, prove_training
 from stillhunt_model.proof.replies import sort_out_replies
 from stillhunt_model.proof.standard_tests import ControlAnswersTest, standard_tests
-from stillhunt_model.proof.suspects import LocalSuspect, Suspect
+from stillhunt_model.proof.suspects import LocalSuspect, Suspect, open_suspect
 from stillhunt_model.proof.teachers import DrawSource, FiledDraws, ServedDraws
 from stillhunt_model.proof.trials import TRIALS_FILE, TrialRegister
 from stillhunt_model.training.generating import Sampling, generate
@@ -212,13 +214,17 @@ def test_models_that_do_not_fit_are_refused_before_they_are_opened(tmp_path: Pat
     assert count_weights(tmp_path / "nothing") == 0
 
 
-def test_a_teacher_in_bfloat16_reads_and_draws_as_it_is_served(tmp_path: Path) -> None:
-    net = load_net(prove_scene().folder / "teacher", dtype=torch.bfloat16)
-    assert {one.dtype for one in net.model.parameters()} == {torch.bfloat16}
+def test_folders_in_bfloat16_are_teacher_and_suspect(tmp_path: Path) -> None:
     scene = prove_scene()
-    context = replace(scene.context(queries=300), teacher=net)
-    student = LocalSuspect(scene.student, fingerprint("student"), QueryBudget(300))
-    register = TrialRegister(tmp_path, 4)
-    (found,) = prove_training(student, [scene.harvest()], [ControlAnswersTest()], context, register, NOW)
+    for net in (scene.teacher, scene.student):
+        shorter = Net(copied(net).model.to(torch.bfloat16), net.tokenizer, net.name)
+        save_net(shorter, tmp_path / net.name)
+        stored = load_file(tmp_path / net.name / "model.safetensors")
+        assert {one.dtype for one in stored.values()} == {torch.bfloat16}
+    net = load_net(tmp_path / "teacher", dtype=torch.bfloat16)
+    assert {one.dtype for one in net.model.parameters()} == {torch.bfloat16}
+    suspect = open_suspect(tmp_path / "student", QueryBudget(300))
+    context, register = replace(scene.context(queries=300), teacher=net), TrialRegister(tmp_path, 4)
+    (found,) = prove_training(suspect, [scene.harvest()], [ControlAnswersTest()], context, register, NOW)
     assert found.verdict.verdict == TRAINED, found.results[0]
     assert SIZE.longest == net.longest

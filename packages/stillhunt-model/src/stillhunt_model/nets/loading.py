@@ -104,17 +104,28 @@ def _check_tokenizer_files(folder: Path) -> None:
 def _from_folder(folder: Path, name: str, dtype: Any) -> Net:
     config = _json_of(folder / CONFIG, LARGEST_CONFIG, _without_config(folder))
     _check_tokenizer_files(folder)
-    if "quantization_config" in config:
+    if _is_quantised(folder, config):
         raise InputError(
-            "the weights are quantised, and only a GGUF file may be",
-            where=str(folder / CONFIG),
-            next_step="save the model with plain floats, or use a GGUF file of it",
+            "the weights are quantised, and only those of a GGUF file can be opened here",
+            where=str(folder),
+            next_step="serve the model, for instance with vLLM, and name the address of the server; or name a GGUF "
+            "file of it, or a folder with the plain floats",
         )
     claim = WeightsClaim(0, 0)
     for file in _weight_files(folder):
         claim = claim.plus(read_safetensors_claim(file))
     _check_parts(config, claim, folder / CONFIG)
     return _open_checked_model(folder, name, claim, dtype)
+
+
+def _is_quantised(folder: Path, config: dict[str, Any]) -> bool:
+    """Whether a folder's weights are not plain floats.
+
+    GPTQ, AWQ, bitsandbytes and FP8 say so in the configuration, MLX under a name of its own; older tools write a file.
+    """
+    return any(one in config for one in ("quantization_config", "quantization")) or any(
+        (folder / one).exists() for one in ("quantize_config.json", "quant_config.json")
+    )
 
 
 def _from_gguf(path: Path, name: str, dtype: Any) -> Net:
