@@ -1,6 +1,6 @@
 """What `model damage` says of harvests whose worth is known: where the curve bends, and what honest answers are worth.
 
-    python benchmarks/model/damage.py OUT.jsonl                 all worlds, 3 seeds: some 12 minutes of one core
+    python benchmarks/model/damage.py OUT.jsonl                 all worlds, 3 seeds: some 15 minutes of one core
     python benchmarks/model/damage.py OUT.jsonl --worlds plain --honest 190   fewer students of honest answers
     python benchmarks/model/damage.py OUT.jsonl --small         short trainings, to see that it runs
     python benchmarks/model/damage.py OUT.jsonl --worlds plain --tasks strings --seeds 5 --samples 4096 --steps 2000
@@ -9,14 +9,13 @@ Worlds, each a log with answers and a case whose harvest is known:
 
 - plain: the campaign takes so many different questions of one checkable task; honest customers ask for prose and for
   the other tasks. The loss should stop to fall where right answers stop to become more.
-- worded, formed: as plain, each question in one of the wordings of `rewordings`, or in one of the forms of `copies`.
-  They are what these two are compared with: questions in four wordings are harder, however many were learned.
-- copies: it takes a quarter of the questions, each with near-copies, which count as one sample. Copies add nothing:
-  the curve should be that of a quarter.
-- rewordings: it takes a quarter of the questions, each in four wordings that count as samples of their own. All samples
-  should be worth what a quarter of so many different ones are.
+- copies: it takes a quarter of the questions, each with near-copies, which count as one sample.
+- rewordings: it takes a quarter of the questions, each in four wordings that count as samples of their own.
 - prose: it takes what honest customers take, in the same mixture. It should be worth no more than as many honest
   answers.
+
+In the worlds of copies and rewordings, honest customers ask other questions of the same task, each in one of the forms:
+all students are asked the same, and the harvest should be worth as many honest answers as it has different questions.
 
 Right answers are those that a student gives exactly, steps included. OUT.jsonl gets one line of JSON for each world and
 task as soon as it is finished, and finished students are kept in the folder OUT.students: run again with the same file
@@ -52,12 +51,14 @@ from stillhunt_model.damage.students import StudentSpec, train_students
 from stillhunt_model.tasks.checkable import TASKS, draw_examples
 from stillhunt_model.training.pairs import TextPair
 
-WORLDS = ("plain", "copies", "rewordings", "prose", "worded", "formed")
+WORLDS = ("plain", "copies", "rewordings", "prose")
 CAMPAIGN = "campaign"
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FORMS = (str, str.upper, str.title, lambda text: f"  {text}...")
 WORDINGS = ("{}", "kindly work out: {}", "what comes out of {}", "the next puzzle reads {}")
+EACH = {"copies": FORMS, "rewordings": tuple(one.format for one in WORDINGS)}
+"""World -> in what forms each question is asked there."""
 HELD_OUT = 1.4
 """Times as many questions as are learned from at most: one in four is held out, and some are tied to those."""
 OTHER_SEED = 1000
@@ -74,18 +75,25 @@ def spelt(prompt: str) -> str:
     return " ".join("".join(f" {DIGITS[int(sign)]} " if sign.isdigit() else sign for sign in prompt).split())
 
 
-def harvest(world: str, task: str, count: int, seed: int) -> list[TextPair]:
-    """What the campaign takes."""
+def asked_pairs(world: str, task: str, count: int, seed: int, others: int = 0) -> tuple[list[TextPair], list[TextPair]]:
+    """What the campaign takes, and what honest customers do.
+
+    Args:
+        world: its name.
+        task: of the campaign's questions.
+        count: samples of the campaign.
+        seed: of all draws.
+        others: answers to customers in the plain world; by default twice as many.
+    """
     if world == "prose":
-        return honest(task, count, seed + OTHER_SEED)
+        return honest(task, count, seed + OTHER_SEED), honest(task, 2 * count, seed)
     if world == "plain":
-        return task_pairs(task, count, seed)
-    each = FORMS if world in ("copies", "formed") else tuple(one.format for one in WORDINGS)
-    if world in ("worded", "formed"):
-        pairs = task_pairs(task, count, seed)
-        return [TextPair(each[at % len(each)](one.prompt), one.answer) for at, one in enumerate(pairs)]
-    pairs = task_pairs(task, count // len(each), seed)
-    return [TextPair(form(one.prompt), one.answer) for form in each for one in pairs]
+        return task_pairs(task, count, seed), honest(task, others or 2 * count, seed)
+    forms = EACH[world]
+    few = count // len(forms)
+    pairs = task_pairs(task, few + count, seed)
+    own = [TextPair(form(one.prompt), one.answer) for form in forms for one in pairs[:few]]
+    return own, [TextPair(forms[at % len(forms)](one.prompt), one.answer) for at, one in enumerate(pairs[few:])]
 
 
 def honest(task: str, count: int, seed: int) -> list[TextPair]:
@@ -173,7 +181,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=512)
     parser.add_argument(
-        "--honest", type=int, help="answers to customers in the log, but for prose; else twice the harvest"
+        "--honest", type=int, default=0, help="answers to customers in the plain world; else twice the harvest"
     )
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
@@ -186,8 +194,8 @@ def main() -> None:
     wanted = [(world, task) for world in given.worlds for task in given.tasks[: 1 if world == "prose" else None]]
     for world, task in wanted:
         # Nothing in prose has to be exact.
-        own, others = (replace(spec, steps=spec.steps // 2), None) if world == "prose" else (spec, given.honest)
-        settings = {**asdict(own), "base": None, "honest": others}
+        own, others = replace(spec, steps=spec.steps // (1 + (world == "prose"))), given.honest * (world == "plain")
+        settings = {**asdict(own), "base": None, "honest": others or None}
         if any((row["world"], row["task"], row["settings"]) == (world, task, settings) for row in rows_of(given.out)):
             continue
         begun = time.process_time()
@@ -198,12 +206,11 @@ def main() -> None:
         print(world, task, *row["sentences"], sep="\n  ", flush=True)
 
 
-def measure(world: str, task: str, spec: StudentSpec, others: int | None, out: Path) -> dict[str, Any]:
+def measure(world: str, task: str, spec: StudentSpec, others: int, out: Path) -> dict[str, Any]:
     """Build one world and train its students, except those that are kept beside the file of rows."""
     count = round(spec.samples * HELD_OUT)
     with tempfile.TemporaryDirectory() as scratch:
-        pairs = harvest(world, task, count, spec.seed)
-        source = write_world(Path(scratch), pairs, honest(task, others or 2 * count, spec.seed), spec.seed)
+        source = write_world(Path(scratch), *asked_pairs(world, task, count, spec.seed, others), spec.seed)
         gathered = gather_answers(source, stillhunt.Config(), Silent(), spec.seed)
     held = hold_out(gathered, spec.seed)
     students = train_students(held, spec, Silent(), out.with_suffix(".students") / f"{world}-{task}")

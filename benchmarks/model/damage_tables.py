@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from stillhunt_model.damage.curve import equal_count
-
 Rows = list[dict[str, Any]]
-PLAIN = "plain"
 TRUE = {
-    PLAIN: "{samples:,} different questions; no honest answer is of the task",
-    "copies": "{questions:,} different questions, four near-copies of each: the curve of so many samples of *plain*",
-    "rewordings": "{questions:,} different questions in four wordings: worth what so many samples of *plain* are",
-    "worded": "{samples:,} different questions, each in one of the four wordings",
-    "formed": "{samples:,} different questions, each in one of the four forms of near-copies",
+    "plain": "{samples:,} different questions; no honest answer is of the task",
+    "copies": "{questions:,} different questions, four near-copies of each: worth as many honest answers, which are to "
+    "other questions of the task",
+    "rewordings": "{questions:,} different questions in four wordings: worth as many honest answers, which are to "
+    "other questions of the task",
     "prose": "what honest customers take: worth as many honest answers, an advantage of 0",
 }
 """World -> what is true of it."""
-ALIKE = {"rewordings": "worded", "copies": "formed"}
-"""World -> the one with as different questions in which held-out ones are worded alike."""
 WORLD_TITLES = (
     "world",
     "task",
@@ -29,7 +22,6 @@ WORLD_TITLES = (
     "updates",
     "worth in honest answers",
     "advantage over them, nats a byte",
-    "worth in different questions",
     "bend by loss",
     "bend by right answers",
     "share of the gain at a quarter",
@@ -43,7 +35,7 @@ def world_cells(rows: Rows) -> list[tuple[str, ...]]:
     Args:
         rows: of `damage.py`.
     """
-    return [WORLD_TITLES, *(_world(row, rows) for row in rows)]
+    return [WORLD_TITLES, *map(_world, rows)]
 
 
 def point_cells(rows: Rows) -> list[tuple[str, ...]]:
@@ -55,7 +47,7 @@ def point_cells(rows: Rows) -> list[tuple[str, ...]]:
     return [POINT_TITLES, *(_point(row, one) for row in rows for one in _curve(row, "harvested"))]
 
 
-def _world(row: dict[str, Any], rows: Rows) -> tuple[str, ...]:
+def _world(row: dict[str, Any]) -> tuple[str, ...]:
     reached = [one for one in row["reached"] if one[0] == row["samples"] // 4]
     return (
         row["world"],
@@ -65,7 +57,6 @@ def _world(row: dict[str, Any], rows: Rows) -> tuple[str, ...]:
         f"{row['settings']['steps']:,}",
         _honest_answers(row),
         _bounded(row["advantage"]),
-        _in_plain_samples(row, rows),
         _bend(row["bend"]),
         _bend(row["bend_by_right_answers"]),
         f"{reached[0][1]:.0%} ({reached[0][2]:.0%} to {reached[0][3]:.0%})" if reached else "no certain gain",
@@ -85,51 +76,6 @@ def _honest_answers(row: dict[str, Any]) -> str:
     ends = [shown(worth[name]) for name in ("low", "high")]
     value = shown(worth["value"])
     return value if ends == [value, value] else f"{value} ({ends[0]} to {ends[1]})"
-
-
-def understated(rows: Rows) -> dict[str, str]:
-    """By how much the worth of rewordings and of near-copies lies below that of as many different questions.
-
-    Args:
-        rows: of `damage.py`.
-    """
-    found = {}
-    for row in rows:
-        worth = _plain_worth(row, rows)
-        if worth is not None:
-            less = 1 - worth[0] / row["questions"]
-            found[f"damage {row['task']} {row['world']} understated"] = "not" if less <= 0 else f"by {less:.0%}"
-    return found
-
-
-def _in_plain_samples(row: dict[str, Any], rows: Rows) -> str:
-    """The worth in samples of the plain world, with its interval."""
-    worth = _plain_worth(row, rows)
-    if worth is None:
-        return ""
-    most = _curve(_compared_with(row, rows) or row, "harvested")[-1]
-    value, low, high = (f"{one:,.0f}" if np.isfinite(one) else f"more than {most['count']:,}" for one in worth)
-    return f"{value} ({high} to {low})"  # a lower loss is worth more samples
-
-
-def _plain_worth(row: dict[str, Any], rows: Rows) -> list[float] | None:
-    """Different questions of the same task after which students have the loss that all of this world give."""
-    other = _compared_with(row, rows)
-    if other is None:
-        return None
-    points = _curve(other, "harvested")
-    counts = [one["count"] for one in points]
-    losses = np.array([one["loss_by_byte"][0] for one in points])
-    return [equal_count(loss, losses, counts) for loss in _curve(row, "harvested")[-1]["loss_by_byte"]]
-
-
-def _compared_with(row: dict[str, Any], rows: Rows) -> dict[str, Any] | None:
-    """The world of different questions that are worded alike; the plain one where that was not measured."""
-    for world in (ALIKE.get(row["world"], ""), PLAIN if row["world"] in ALIKE else ""):
-        for one in rows:
-            if (one["world"], one["task"]) == (world, row["task"]):
-                return one
-    return None
 
 
 def _point(row: dict[str, Any], point: dict[str, Any]) -> tuple[str, ...]:

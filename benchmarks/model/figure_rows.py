@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from damage_tables import point_cells, understated, world_cells
+from damage_tables import point_cells, world_cells
 from innocents_tables import changed_log_cells, text_only_cells
 from page import TABLES, is_measured, read_counts, read_table, write_page, write_table
 from prove_tables import BARS, corrected, innocent_cells, power_cells, stopped_by_honest
@@ -199,7 +199,6 @@ def damage_made(rows: Rows) -> Made:
     settings = rows[0]["settings"]
     parameters = " to ".join(f"{one:,}" for one in sorted({row["parameters"] for row in rows}))
     counts = {"damage parameters": parameters, **{f"damage {one}": settings[one] for one in ("batch", "seeds")}}
-    counts |= understated(rows)
     tasks = {row["task"] for row in rows}
     tables = {"damage_worlds": world_cells(rows), "damage_curves": point_cells(rows)}
     return {name: [cells[0], *rows_of_other_tasks(name, tasks), *cells[1:]] for name, cells in tables.items()}, counts

@@ -46,7 +46,9 @@ def result(harvested: list[float], honest: list[float], label: str = "coding") -
     held = HeldOut({HARVESTED: samples(), HONEST: samples()}, samples(), samples(label), samples())
     made = students(harvested, honest)
     curve = learning_curve(made, held, 0)
-    return DamageResult("camp-1", StudentSpec(), curve, 500, 400, 300, 128, 128, ANSWERS, ANSWERS, 20, 3, 1000, 0, 24)
+    return DamageResult(
+        "camp-1", StudentSpec(), curve, 500, 400, 300, 128, 90, 128, ANSWERS, ANSWERS, 20, 3, 1000, 0, 24
+    )
 
 
 def test_equal_count_lies_between_points_on_a_scale_of_doublings() -> None:
@@ -92,6 +94,8 @@ def test_a_harvest_that_teaches_is_worth_more_than_all_honest_answers() -> None:
     assert "128 harvested samples are worth more than 128 honest answers" in words
     assert "128 honest answers are worth fewer than 16 harvested samples" in words
     assert "bends at 64 useful samples" in words
+    assert "Of the 128 useful samples to learn from, 90 are different" in words
+    assert "are different" not in " ".join(damage_sentences(replace(found, different=128)))
     assert "largest gain is in skill 'coding'" in words
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from stillhunt import Config, ConfigError
 from stillhunt.tools import Progress
 from stillhunt_model.damage.curve import LearningCurve, learning_curve
-from stillhunt_model.damage.samples import GatheredAnswers, HarvestSource, gather_answers
+from stillhunt_model.damage.samples import GatheredAnswers, HarvestSource, count_different, gather_answers
 from stillhunt_model.damage.splitting import HARVESTED, HONEST, HeldOut, hold_out
 from stillhunt_model.damage.students import Students, StudentSpec, train_students
 
@@ -36,6 +36,7 @@ class DamageResult:
     requests_read: int
     useful: int | None  # useful samples of the whole campaign as the case counts them; None where it does not
     samples: int
+    different: int  # of these samples, near-copies and rewordings counted once: they share words or an answer
     honest: int  # honest answers that were read, of alike prompts one
     # asked, asked_honest: held-out answers by which students were measured
     asked: int
@@ -87,6 +88,7 @@ def result_of_students(gathered: GatheredAnswers, held: HeldOut, students: Stude
         requests_read=gathered.requests_read,
         useful=gathered.useful,
         samples=len(held.training[HARVESTED]),
+        different=count_different(held.training[HARVESTED]),
         honest=len(held.training[HONEST]),
         asked=len(held.asked),
         asked_honest=len(held.asked_honest),

@@ -38,6 +38,7 @@ def damage_sentences(result: DamageResult) -> list[str]:
     """What was found, in sentences."""
     return [
         _describe_damage_basis(result),
+        *_describe_different_samples(result),
         _describe_sample_worth(result),
         _describe_reached_shares(result),
         _describe_curve_bend(result),
@@ -61,6 +62,13 @@ def _describe_damage_basis(result: DamageResult) -> str:
         updates=plural(result.spec.steps, "update"),
         asked=plural(result.asked, "harvested answer"),
     )
+
+
+def _describe_different_samples(result: DamageResult) -> list[str]:
+    if result.different == result.samples:
+        return []
+    samples = plural(result.samples, "useful sample")
+    return [_FOUND["different"].format(samples=samples, different=count(result.different))]
 
 
 def _describe_sample_worth(result: DamageResult) -> str:

@@ -163,6 +163,11 @@ class GatheredAnswers:
     useful: int | None  # useful samples of the whole campaign, as the case counts them; None where it does not
 
 
+def count_different(samples: Sequence[TakenAnswer]) -> int:
+    """Samples, of which those count once that share words or an answer, directly or through others."""
+    return len(set(_group_rows_by_key([set(one.ties) for one in samples])))
+
+
 def keyed_number(text: str, purpose: str, seed: int) -> int:
     """A number of 64 bits that depends on a text, what it is for, and the seed, and on no order.
 
