@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from third_worlds import honest_spec, hunt_third_world
 from watched import Watched
 
 import stillhunt
@@ -44,6 +45,8 @@ MOSTLY = 0.5
 """Share of a candidate's members that must harvest for it to be a true campaign."""
 GENERATORS = ("first", "second", "texts")
 """Kinds of worlds: of the first generator, of the second, and of the second with real texts."""
+THIRD = "third"
+"""A further kind, of honest worlds alone: of a generator that is not of this repository."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class WorldKind:
         seed: its seed.
         accounts: honest accounts.
         days: length of its log.
-        generator: one of `GENERATORS`.
-        texts: file of real texts, for `texts`.
+        generator: one of `GENERATORS`, or `THIRD`.
+        texts: file of real texts, for `texts`; folder of the generator, for `THIRD`.
     """
 
     rung: int
@@ -105,9 +108,10 @@ def gather(folder: Path, kinds: Sequence[WorldKind], threads: int) -> tuple[pa.T
         threads: worker threads of a hunt; 0 = one per core.
 
     Returns:
-        Candidates (world, generator, rung, seed, accounts, days, requests, bits, true, open, verdict, score, size,
-        persona of most of its honest members, findings as measured as JSON, and for each family a column of its bits
-        against separate customers) and accounts (world, persona, score, harvests, verdict, flagged).
+        Candidates (world, generator, rung, seed, accounts, days, requests, bits, true, open, verdict, score, kind that
+        the case gives it (null where rows are older than this column), size, persona of most of its honest members,
+        findings as measured as JSON, and for each family a column of its bits against separate customers) and
+        accounts (world, persona, score, harvests, verdict, flagged).
     """
     home = folder / source_fingerprint()
     home.mkdir(parents=True, exist_ok=True)
@@ -122,16 +126,24 @@ def gather(folder: Path, kinds: Sequence[WorldKind], threads: int) -> tuple[pa.T
                 beside.replace(path)
             print(f"  {place}/{len(kinds)} {kind.name}: {time.perf_counter() - started:.1f} s", flush=True)
         found.append((pq.read_table(paths[0]), pq.read_table(paths[1])))
-    return pa.concat_tables([c for c, _ in found]), pa.concat_tables([a for _, a in found])
+    return pa.concat_tables([c for c, _ in found], promote_options="default"), pa.concat_tables([a for _, a in found])
 
 
 def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
-    world = kind.build()
-    watched = Watched(world, threads)
-    tables = watched.judged()
-    harvests = dict(
-        zip(world.truth_accounts["account_id"].to_pylist(), world.truth_accounts["campaign"].to_pylist(), strict=True)
-    )
+    if kind.generator == THIRD:
+        if kind.texts is None:
+            raise ValueError(f"{kind.name}: the folder of the generator is missing")
+        spec = honest_spec(kind.texts, kind.seed, kind.accounts, kind.days)
+        tables, truth = hunt_third_world(kind.texts, spec, threads)
+        harvests: dict[str, str] = {}
+        requests = int(pc.sum(tables["accounts"]["requests"]).as_py())
+        names = truth["kind"]
+    else:
+        world = kind.build()
+        tables, truth, requests = Watched(world, threads).judged(), world.truth_accounts, world.requests.num_rows
+        harvests = dict(zip(truth["account_id"].to_pylist(), truth["campaign"].to_pylist(), strict=True))
+        names = truth["persona"]
+    personas = dict(zip(truth["account_id"].to_pylist(), names.to_pylist(), strict=True))
     facts = {
         "world": kind.name,
         "generator": kind.generator,
@@ -139,11 +151,8 @@ def _hunted(kind: WorldKind, threads: int) -> tuple[pa.Table, pa.Table]:
         "seed": kind.seed,
         "accounts": kind.accounts,
         "days": kind.days,
-        "requests": world.requests.num_rows,
+        "requests": requests,
     }
-    personas = dict(
-        zip(world.truth_accounts["account_id"].to_pylist(), world.truth_accounts["persona"].to_pylist(), strict=True)
-    )
     rows = [{**facts, **row} for row in candidate_rows(tables, harvests, personas)]
     accounts = tables["accounts"]
     of_accounts = pa.table(
@@ -183,6 +192,7 @@ def candidate_rows(
             "open": is_open(text),
             "verdict": row["verdict"],
             "score": row["score"],
+            "operation_kind": row["kind"],
             "size": len(members[own]),
             "persona": honest.most_common(1)[0][0] if honest else "",
             "kinds": text,
@@ -265,6 +275,6 @@ def candidate_schema() -> pa.Schema:
     names = {"world": pa.string(), "generator": pa.string()}
     names |= {"rung": pa.int64(), "seed": pa.int64(), "accounts": pa.int64(), "days": pa.int64()}
     names |= {"requests": pa.int64(), "bits": pa.float64(), "true": pa.bool_(), "open": pa.bool_()}
-    names |= {"verdict": pa.string(), "score": pa.float64(), "size": pa.int64()}
+    names |= {"verdict": pa.string(), "score": pa.float64(), "operation_kind": pa.string(), "size": pa.int64()}
     names |= {"persona": pa.string(), "kinds": pa.string()}
     return pa.schema([*names.items(), *((family, pa.float64()) for family in FAMILIES)])

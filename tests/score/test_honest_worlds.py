@@ -13,8 +13,9 @@ import pytest
 sys.path.insert(0, __file__.rsplit("/tests/", 1)[0] + "/benchmarks/quality")
 
 import honest_worlds
-from candidates import WorldKind, candidate_rows, candidate_schema
+from candidates import THIRD, WorldKind, candidate_rows, candidate_schema
 from honest_worlds import SEEDS, report, world_kinds
+from third_worlds import honest_spec, hunt_third_world
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import InputError
@@ -33,7 +34,12 @@ def candidates_of(*rows: tuple[WorldKind, float, bool, str]) -> pa.Table:
         [
             empty
             | {"world": kind.name, "generator": kind.generator, "persona": "class", "kinds": "[]", "true": False}
-            | {"bits": bits, "open": opened, "verdict": verdict}
+            | {
+                "bits": bits,
+                "open": opened,
+                "verdict": verdict,
+                "operation_kind": "relay" if bits == 8.0 else "harvest",
+            }
             for kind, bits, opened, verdict in rows
         ],
         candidate_schema(),
@@ -49,7 +55,7 @@ def accounts_of(*rows: tuple[WorldKind, str, str, bool]) -> pa.Table:
 CANDIDATES = candidates_of(
     (KINDS[0], 3.5, False, "none"),
     (KINDS[1], 9.0, True, "review"),
-    (KINDS[1], 8.0, False, "review"),
+    (KINDS[1], 8.0, False, "review"),  # a relay, of which most members are a class: named wrongly
     (KINDS[2], 1.25, False, "none"),
 )
 ACCOUNTS = accounts_of(
@@ -66,14 +72,56 @@ def test_all_personas_and_generators_are_counted() -> None:
     assert flagged == 0
     assert lines[0].startswith("3 honest worlds, 14 accounts: 0 flagged, at most ")
     assert f"{100 * upper_bound(0, 14):.4f} % (upper 95 % bound)" in lines[0]
-    assert f"2 review cases, {1e6 * 2 / 14 / 2:.1f} per million accounts and week, 5 accounts in them" in lines[0]
+    assert "2 review cases, 0 of them named rightly; 2 others, " in lines[0]
+    assert f"{1e6 * 2 / 14 / 2:.1f} per million accounts and week; 5 accounts in review cases" in lines[0]
+    assert f"| {KINDS[1].name} | relay | class | 1 | 0.000 |" in lines
     # What openly is one customer is never flagged, whatever bits it has.
-    assert "| first | 2 | 10 | 0 | 2 | 5 | 8.0 |" in lines
+    assert "| first | 2 | 10 | 0 | 2 | 0 | 8.0 |" in lines
     assert "| second | 1 | 4 | 0 | 0 | 0 | 1.2 |" in lines
     assert lines[-2:] == [
         f"| class | 8 | 0 | {100 * upper_bound(0, 8):.3f} % | 3 |",
         f"| reseller | 6 | 0 | {100 * upper_bound(0, 6):.3f} % | 2 |",
     ]
+
+
+def test_a_relay_for_review_is_no_error_and_worlds_that_are_not_ours_have_figures_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    third = WorldKind(0, 4, generator=THIRD)
+    own = candidates_of((third, 8.0, False, "review"), (third, 9.0, False, "review"))
+    own = own.set_column(own.column_names.index("persona"), "persona", pa.array(["rented", "rented"]))
+    cases = pa.concat_tables([CANDIDATES, own])
+    accounts = pa.concat_tables([ACCOUNTS, accounts_of(*[(third, "rented", "review", False)] * 4)])
+    kinds = [*KINDS, third]
+    text, _ = report(cases, accounts, kinds)
+    assert "4 review cases, 1 of them named rightly; 3 others" in text, "the other is called a harvest"
+    assert "| third | 1 | 4 | 0 | 2 | 1 | 9.0 |" in text
+    for name in ("FIGURES", "THIRD_FIGURES"):
+        monkeypatch.setattr(honest_worlds, name, tmp_path / name)
+    honest_worlds.write(cases, accounts, kinds)
+    ours, theirs = (json.loads((tmp_path / n).read_text())["figures"] for n in ("FIGURES", "THIRD_FIGURES"))
+    assert (ours["honest-flagged"]["value"], ours["honest-reviews"]["value"]) == ("0 of 14", "2 groups for review")
+    assert theirs["third-honest-review-rate"]["value"].startswith(f"{1e6 / 4 / 2:.1f} per million")
+    assert (theirs["third-honest-named"]["value"], "honest-named" in ours) == ("1", False)
+
+
+def test_a_world_that_is_not_ours_keeps_rented_pools_without_their_operation(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    operations = [{"name": "a", "accounts": 9, "requests": 7}, {"name": "b", "pool": 30, "requests": 7}]
+    for name, more in (("t1", {"operations": operations, "fresh": True}), ("t2", {"operations": []}), ("t2s", {})):
+        (tmp_path / "specs" / f"{name}.json").write_text(json.dumps({"name": name, "seed": 1} | more))
+    assert honest_spec(tmp_path, 4, 60, 7) == {
+        "name": "t1",
+        "seed": 4,
+        "accounts": 60,
+        "days": 7,
+        "fresh": True,
+        "operations": [{"name": "b", "pool": 30, "requests": 0}],
+    }
+    assert honest_spec(tmp_path, 5, 60, 7)["name"] == "t2", "t2s is t2 with fewer accounts"
+    (tmp_path / "world.py").write_text("raise SystemExit('no orjson here')")
+    with pytest.raises(RuntimeError, match="no orjson here"):
+        hunt_third_world(tmp_path, honest_spec(tmp_path, 4, 60, 7), 1)
 
 
 def test_who_was_flagged_is_named_and_gives_the_exit_code(
@@ -92,7 +140,7 @@ def test_who_was_flagged_is_named_and_gives_the_exit_code(
 
 
 def test_seeds_are_taken_from_three_families_in_turn() -> None:
-    kinds = world_kinds([4, 1, 2], None)
+    kinds = world_kinds([4, 1, 2, 3], None)
     assert [(kind.generator, kind.seed) for kind in kinds] == [
         ("first", SEEDS[0]),
         ("first", SEEDS[1]),
@@ -101,8 +149,11 @@ def test_seeds_are_taken_from_three_families_in_turn() -> None:
         ("second", SEEDS[0]),
     ]
     assert all(kind.rung == 0 for kind in kinds)
-    real = world_kinds([0, 0, 2], Path("texts.parquet"))
-    assert [(kind.generator, kind.texts) for kind in real] == [("texts", Path("texts.parquet"))] * 2
+    real = world_kinds([0, 0, 2, 1], Path("texts.parquet"), Path("worlds"))
+    assert [(kind.generator, kind.texts) for kind in real] == [
+        *[("texts", Path("texts.parquet"))] * 2,
+        (THIRD, Path("worlds")),
+    ]
 
 
 def test_only_worlds_of_real_texts_read_the_file_of_texts() -> None:
@@ -123,7 +174,7 @@ def case_tables(stated: list[tuple[str, str, str | None, float, float]]) -> dict
     ]
     evidence.append({**evidence[0], "campaign_id": "c-2"})
     members = [{"campaign_id": c, "account_id": a} for c, own in (("c-1", "abc"), ("c-2", "xyz")) for a in own]
-    campaigns = [{"campaign_id": c, "verdict": "none", "score": 0.25} for c in ("c-1", "c-2")]
+    campaigns = [{"campaign_id": c, "verdict": "none", "score": 0.25, "kind": "harvest"} for c in ("c-1", "c-2")]
     return {
         "evidence": pa.Table.from_pylist([row | {"independent": False} for row in evidence]),
         "members": pa.Table.from_pylist(members),
