@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from actor_scenes import ELSEWHERE, HOSTER, NORTHERN, OTHER, OWN, WAYS, actors, mark_of, result, scene
+from actor_scenes import ELSEWHERE, HASHES, HOSTER, NORTHERN, OTHER, OWN, WAYS, actors, mark_of, result, scene
 from attribution_cases import OWN_TIES, SELLER_TIE
 
 from stillhunt.base.schema_case import CASE_VIEWS
@@ -19,14 +19,14 @@ from wording import assert_plain
 
 KINDS = {
     "own_network": 7.0,
-    "client": 2.0,
-    "country": 1.5,
-    "working_hours": 1.5,
+    "client": 3.0,
+    "country": 3.0,
+    "working_hours": 3.0,
     "phrases": 4.0,
-    "settings": 1.5,
+    "settings": 3.0,
     "skills": 1.0,
-    "email_domain": 1.5,
-    "payment_country": 1.5,
+    "email_domain": 3.0,
+    "payment_country": 3.0,
     "addresses": 3.0,
     "operator_tie": 8.0,
 }
@@ -40,12 +40,29 @@ def test_a_mark_that_covers_all_is_evidence_up_to_its_cap(kind: str) -> None:
     assert mark.costly == (kind in ("own_network", "operator_tie"))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "operator_tie"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("operator_tie", "addresses")])
 def test_a_mark_that_is_absent_is_evidence_against(kind: str) -> None:
     mark = mark_of(result(scene(ELSEWHERE, tie=None)), kind)
     assert mark.known
     assert -MARK_RULES.against_cap <= mark.bits < 0
     assert not mark.costly
+
+
+def test_new_accounts_and_addresses_are_no_evidence_against_who_used_others() -> None:
+    """In cases of known truth, it said 1.3 bits and was worth 0.1."""
+    known = {"campaigns": ["known-1"], "accounts": ["another"], "networks": HASHES}
+    found = result(scene(ELSEWHERE, tie=None), actors(NORTHERN | {"known": known}))
+    for kind in ("accounts", "addresses"):
+        mark = mark_of(found, kind)
+        assert (mark.known, mark.bits, mark.coverage) == (True, 0.0, 0.0)
+
+
+def test_that_marks_may_be_planted_is_charged_once() -> None:
+    """Caps of 1.5 and 2 bits did it again for each kind, so that true actors stood too low."""
+    found = result()
+    bits = {kind: mark_of(found, kind).bits for kind in ("country", "settings", "email_domain", "client")}
+    assert all(number > 1.5 for number in bits.values()), bits
+    assert found.actors[0].weight.cheap == MARK_RULES.cheap_cap
 
 
 def test_a_campaign_is_no_evidence_of_itself() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -45,9 +46,14 @@ def known_campaign_marks(on: ActorOnCampaign) -> Iterator[Mark]:
         return  # known accounts and addresses may be those of this campaign: it cannot confirm itself
     if known.accounts:
         wanted = frozenset(known.accounts)
-        yield ACCOUNTS_USED.weigh(_make_account_measure(wanted), on, on.stated("account"), "")
+        yield _without_absence(ACCOUNTS_USED.weigh(_make_account_measure(wanted), on, on.stated("account"), ""))
     if known.addresses or known.networks:
-        yield ADDRESSES_USED.weigh(addresses_used(on.actor), on, on.stated("address"), "")
+        yield _without_absence(ADDRESSES_USED.weigh(addresses_used(on.actor), on, on.stated("address"), ""))
+
+
+def _without_absence(mark: Mark) -> Mark:
+    """Accounts are banned and addresses rented anew: that none of the old ones is used says nothing."""
+    return replace(mark, bits=max(mark.bits, 0.0))
 
 
 def tie_to(campaign: str, rows: Sequence[Row], known: frozenset[str]) -> tuple[list[Row], str] | None:
