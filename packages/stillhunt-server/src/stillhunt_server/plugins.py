@@ -19,5 +19,6 @@ if TYPE_CHECKING:
     from stillhunt_server.console.messages import done_url
     from stillhunt_server.console.navigation import ConsolePage, MenuEntry, PageRoute
     from stillhunt_server.console.rendering import campaign_url
+    from stillhunt_server.heavy_work import HEAVY_WORK
 else:
     __all__, __getattr__ = offer_names(__file__, __name__)

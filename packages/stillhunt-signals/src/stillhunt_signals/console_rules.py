@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast, get_args
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 
-from stillhunt import CaseError
+from stillhunt import CaseError, Config
 from stillhunt.live import (
     DataFolder,
     Policy,
@@ -18,12 +20,9 @@ from stillhunt.live import (
     read_rule_rows,
     simulate,
 )
-from stillhunt_server.plugins import ConsolePage, MenuEntry, PageRequest, PageRoute, render
+from stillhunt_server.plugins import HEAVY_WORK, ConsolePage, MenuEntry, PageRequest, PageRoute, render
 from stillhunt_signals.rules.known_beside import columns_with_signals
 from stillhunt_signals.rules.saved import ChangeAuthor, RuleLedger
-
-if TYPE_CHECKING:  # as in `_find_persons`
-    from stillhunt_signals.sign_up.free_tiers import FreeTierPerson
 
 _SHOWN_PERSONS = 20
 FIRST_RULE = """name = "shared-card"
@@ -62,7 +61,8 @@ def show_rules_page(request: PageRequest) -> Response:
         "states": get_args(RuleState),
         "columns": list(columns_with_signals(request.console.config).values()),
         "trial": _try_rules(request, folder) if request.given["try"] else None,
-        "persons": _find_persons(request, folder)[:_SHOWN_PERSONS],
+        # in another process: it hashes as hunts do, by libraries of 110 MB, which the console's other pages do without
+        "persons": HEAVY_WORK.call(find_persons, folder.path, request.console.config, request.now),
     }
     return render(request, "rules.html", values)
 
@@ -97,18 +97,25 @@ def _try_rules(request: PageRequest, folder: DataFolder) -> Simulation:
     return simulate(policy_of(folder, config) or Policy(), folder, request.database, config, request.now)
 
 
-def _find_persons(request: PageRequest, folder: DataFolder) -> list[FreeTierPerson]:
-    snapshot, config = latest_snapshot(folder), request.console.config
-    if snapshot is None:
+def find_persons(path: Path, config: Config, now: int) -> list[dict[str, Any]]:
+    """Persons with several free tiers, as the page shows them.
+
+    Args:
+        path: of the data folder.
+        now: microseconds since 1970.
+    """
+    folder = DataFolder(path, make=False)
+    if (snapshot := latest_snapshot(folder)) is None:
         return []
-    # late: it hashes as hunts do, by libraries of 110 MB, which the console's other pages do without
+    # late, as where it is called
     from stillhunt_signals.sign_up.free_tiers import find_free_tiers  # as above
     from stillhunt_signals.sign_up.identifiers import SignUpHasher  # as above
     from stillhunt_signals.sign_up.registered import RegisteredSignUps  # as above
 
     terms = (policy_of(folder, config) or Policy()).sign_up
-    known, hasher = RegisteredSignUps(folder, request.now, keeps=False), SignUpHasher(folder, config)
-    return find_free_tiers(read_rule_rows(snapshot), known, hasher, terms.trial_plans, terms.least_free_tiers)
+    known, hasher = RegisteredSignUps(folder, now, keeps=False), SignUpHasher(folder, config)
+    found = find_free_tiers(read_rule_rows(snapshot), known, hasher, terms.trial_plans, terms.least_free_tiers)
+    return [{**asdict(one), "statement": one.statement} for one in found[:_SHOWN_PERSONS]]
 
 
 RULE_PAGES = ConsolePage(

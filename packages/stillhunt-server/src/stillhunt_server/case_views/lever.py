@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config
+from stillhunt.base.config import Config, ScoreSettings
 from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.families import LIMIT_FAMILIES
 from stillhunt.plugins.groups import EVIDENCE_PLUGINS, plugins_named
 from stillhunt.triage import Case
 from stillhunt.triage.model import CampaignModel
 from stillhunt.triage.score_breakdown import log2_odds_of, margin
+from stillhunt_server.heavy_work import HEAVY_WORK
 
 _SETTINGS = ("score", "resolve")
 
@@ -35,7 +37,7 @@ class WeighedAgain:
 def weigh_without(
     case: Case, campaign: CampaignModel, evidence: pa.Table, members: pa.Table, without: Collection[str]
 ) -> WeighedAgain:
-    """Judge a campaign again without some findings, by the rules that the hunt itself applies.
+    """Judge a campaign again without some findings, by the rules that the hunt itself applies, in another process.
 
     It misleads where a finding is only not known: the rules then take it as never looked for, which is what is asked
     here. Caps and the explanation that fits best follow anew, so that bits need not change by those of the finding.
@@ -48,10 +50,23 @@ def weigh_without(
     Raises:
         CaseError: the case does not say how it was judged, or its verdict does not follow from its evidence.
     """
-    from stillhunt.verdicts import rebuild_verdict  # memory: only those who look at this page need it
-
-    run, kept = case.model.run, pc.invert(pc.is_in(evidence["kind"], value_set=pa.array(sorted(without), pa.string())))
     own = case.accounts.filter(pc.is_in(case.accounts["account_id"], value_set=members["account_id"].combine_chunks()))
+    run = {name: value for name, value in case.model.run.items() if name in ("settings", "budget", "plugins")}
+    settings = campaign.run.settings
+    place = evidence.schema.get_field_index("request_ids")  # most of the table, and nothing weighs it
+    empty = pa.nulls(evidence.num_rows, evidence.schema.field(place).type)
+    tables = evidence.set_column(place, "request_ids", empty), members, own
+    return HEAVY_WORK.call(weigh_tables, run, settings, tables, sorted(without))
+
+
+def weigh_tables(
+    run: Mapping[str, Any], shown: ScoreSettings, tables: Sequence[pa.Table], without: list[str]
+) -> WeighedAgain:
+    """What `weigh_without` does, in the process that is asked; its tables are evidence, members and their accounts."""
+    from stillhunt.verdicts import rebuild_verdict  # memory: only that process needs it
+
+    evidence, members, own = tables
+    kept = pc.invert(pc.is_in(evidence["kind"], value_set=pa.array(without, pa.string())))
     try:
         config = Config(**{name: value for name, value in run["settings"].items() if name in _SETTINGS})
         budget = run["budget"]
@@ -70,7 +85,7 @@ def weigh_without(
         verdict=found.verdict,
         probability=found.score,
         log2_odds=odds,
-        margin=margin(odds, campaign.run.settings),
+        margin=margin(odds, shown),
         families=tuple(found.families),
         flagged=len(found.flagged),
         limits=limits,

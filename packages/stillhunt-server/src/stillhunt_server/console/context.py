@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache, partial
@@ -23,6 +23,7 @@ from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt_server.case_views.account_revenue import read_revenue
 from stillhunt_server.case_views.campaign_profiles import CampaignProfiles, CaseTraits, campaign_profiles, case_traits
 from stillhunt_server.case_views.harvest_rows import HarvestRows
+from stillhunt_server.case_views.lever import WeighedAgain, weigh_without
 from stillhunt_server.case_views.member_traits import MemberTraits, member_traits
 from stillhunt_server.casework.changes import CampaignMember
 from stillhunt_server.casework.changing import campaign_members
@@ -52,6 +53,7 @@ class Derived:
     traits_of: Callable[[str], MemberTraits]  # what the members of a campaign share, by its id; the latest are kept
     # its members as an action would look at them, with the digest of that; the latest are kept
     plan_of: Callable[[str], tuple[tuple[CampaignMember, ...], str]]
+    weighed_of: Callable[[str], WeighedAgain]  # what the rules of the verdict make of all its findings, by its id
     # what accounts pay a month; None where the accounts file does not declare it
     revenue: Callable[[], pa.Table | None]
 
@@ -84,13 +86,21 @@ class Console:
                 plan_of = lru_cache(TRAITS_KEPT)(partial(_plan_of, shown, self.config))
                 rows = HarvestRows(shown.folder)
                 revenue = cache(partial(read_revenue, self.config.watch.accounts))
-                self._derived = made = Derived(shown, self.config, traits, profiles, rows, traits_of, plan_of, revenue)
+                weighed_of = lru_cache(TRAITS_KEPT)(partial(weigh_campaign, shown))
+                parts = shown, self.config, traits, profiles, rows, traits_of, plan_of, weighed_of, revenue
+                self._derived = made = Derived(*parts)
             return made
 
 
 def _plan_of(shown: ShownCase, config: Config, name: str) -> tuple[tuple[CampaignMember, ...], str]:
     members = planned_members(shown, name, config)
     return members, plan_digest(members)
+
+
+def weigh_campaign(shown: ShownCase, name: str, without: Collection[str] = ()) -> WeighedAgain:
+    """A campaign of the case without some kinds of findings; see `weigh_without`."""
+    evidence, members = shown.of_campaign("evidence", name), shown.of_campaign("members", name)
+    return weigh_without(shown.case, shown.campaign(name), evidence, members, without)
 
 
 def _shared_traits(shown: ShownCase, traits: CaseTraits, name: str) -> MemberTraits:

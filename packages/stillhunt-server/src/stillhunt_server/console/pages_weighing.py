@@ -12,10 +12,10 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.families import family_label
 from stillhunt.triage.model import CampaignModel
 from stillhunt.triage.score_breakdown import ScoreSum
-from stillhunt_server.case_views.lever import WeighedAgain, weigh_without
+from stillhunt_server.case_views.lever import WeighedAgain
 from stillhunt_server.case_views.similar import SimilarCampaigns, similar_campaigns
 from stillhunt_server.console.answers import render
-from stillhunt_server.console.context import PageRequest
+from stillhunt_server.console.context import PageRequest, weigh_campaign
 
 OFFERED = 60
 """Other campaigns and groups that a page offers to compare with. Judgement: a list that can be read."""
@@ -31,11 +31,10 @@ def lever(request: PageRequest) -> Response:
     off = frozenset(request.query.choices.get("off", ()))
     families = _list_families(model.total)
     without = {kind for family, _, terms in families for kind, _, _ in terms if kind in off or _ALL + family in off}
-    evidence, members = shown.of_campaign("evidence", name), shown.of_campaign("members", name)
     problem, now, then = "", None, None
     try:
-        then = weigh_without(shown.case, model, evidence, members, frozenset())
-        now = weigh_without(shown.case, model, evidence, members, without) if without else then
+        then = request.derived.weighed_of(name)
+        now = weigh_campaign(shown, name, without) if without else then
     except CaseError as error:
         problem = formatting.sentence(f"{formatting.sentence_case(error.what)}; {error.next_step}")
     values: dict[str, Any] = {
@@ -129,7 +128,16 @@ def _rows_beside(one: CampaignModel, other: CampaignModel) -> list[tuple[str, st
     columns = [_describe_beside(one), _describe_beside(other)]
     labels = list(dict.fromkeys([*columns[0], *columns[1]]))
     found = [(label, *(column.get(label, "") for column in columns)) for label in labels]
-    return [(label, left, right, left != right) for label, left, right in found if left or right]
+    return [
+        (label, left or lacks, right or lacks, left != right and (lacks == "none" or bool(left and right)))
+        for (label, left, right), lacks in zip(found, map(_say_lack, labels), strict=True)
+        if left or right
+    ]
+
+
+def _say_lack(label: str) -> str:
+    """What is said where a group has no such row: the case keeps fewer facts of groups left alone."""
+    return "none" if label.startswith(("Bits", "Strongest", "Other", "Why")) else "not known"
 
 
 def _describe_beside(model: CampaignModel) -> dict[str, str]:

@@ -188,7 +188,8 @@ def _read_findings(
     known |= {kind: trace.family for kind, trace in TRACES.items()}
     weighs = pc.invert(pc.is_in(evidence["family"], value_set=pa.array([PRIOR, OTHERS, *LIMIT_FAMILIES])))
     rows = evidence.filter(weighs)
-    for row in rows.group_by(["kind", "family"]).aggregate([]).to_pylist():
+    pairs = rows.group_by(["kind", "family"]).aggregate([]).to_pylist()
+    for row in pairs:
         stranger = row["kind"] in of_plugins or row["kind"].startswith(OUTSIDE)
         missing = stranger and row["family"] in FAMILY_OF  # of a distribution that is not installed here
         if known.get(row["kind"], row["family"] if missing else None) != row["family"]:
@@ -199,7 +200,7 @@ def _read_findings(
             raise ContractError(f"the finding {row['kind']} is there twice", where="table evidence")
         kinds[row["kind"]] = row
     about = _member_bits(rows.filter(pc.is_valid(rows["account_id"])), names)
-    families = dict(zip(rows["kind"].to_pylist(), rows["family"].to_pylist(), strict=True))
+    families = {row["kind"]: row["family"] for row in pairs}
     strangers = sorted(families.keys() - {*KIND_OF, *TRACES})
     ordered = [kind for kind in (*KIND_OF, *strangers, *TRACES) if kind in families]
     return [(_read_finding(kind, families[kind], kinds.get(kind), about.get(kind)), kind in kinds) for kind in ordered]
@@ -220,9 +221,11 @@ def _member_bits(rows: pa.Table, names: pa.StringArray) -> dict[str, Floats]:
     member, raw = at.to_numpy(), rows["raw_bits"].to_numpy()
     coded = rows["kind"].combine_chunks().dictionary_encode()
     kind = coded.indices.to_numpy()
-    if len(np.unique(kind.astype(np.int64) * max(len(names), 1) + member)) < len(member):
+    table = np.full((len(coded.dictionary), len(names)), np.nan)
+    table[kind, member] = 0.0
+    if np.count_nonzero(table == 0.0) < len(member):
         raise ContractError("a finding speaks of a member twice", where="table evidence")
-    table = np.zeros((len(coded.dictionary), len(names)))
+    table = np.zeros_like(table)
     table[kind, member] = raw
     return dict(zip(coded.dictionary.to_pylist(), table, strict=True))
 

@@ -1,0 +1,47 @@
+"""Work in another process: what it returns and raises comes back, and a process that ended is started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stillhunt.base.errors import CaseError
+from stillhunt_server import heavy_work
+from stillhunt_server.case_views.harvest_rows import HarvestRows
+from stillhunt_server.heavy_work import HeavyWork
+
+
+@pytest.fixture
+def work() -> Iterator[HeavyWork]:
+    work = HeavyWork()
+    yield work
+    work.stop()
+
+
+def test_what_is_done_elsewhere_comes_back_with_its_errors(work: HeavyWork, tmp_path: Path) -> None:
+    child = work.call(os.getpid)
+    assert child != os.getpid()
+    with pytest.raises(CaseError, match="damaged") as refused:
+        work.call(HarvestRows, tmp_path)
+    assert refused.value.next_step == "run the hunt again, or restore the folder"
+    with pytest.raises(RuntimeError, match=r"^ValueError$"):
+        work.call(int, "an account id")
+    assert work.call(print, "not an answer") is None
+    assert work.call(os.getpid) == child
+    os.kill(child, signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(child)])  # it cannot be written to any more
+    assert work.call(os.getpid) != child
+
+
+def test_the_process_ends_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heavy_work, "IDLE_SECONDS", 0.0)
+    begin, end = os.pipe()
+    with os.fdopen(begin, "rb") as orders, os.fdopen(end, "wb"):
+        monkeypatch.setattr(sys, "stdin", type("In", (), {"buffer": orders}))
+        heavy_work.main()
