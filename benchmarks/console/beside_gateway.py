@@ -7,8 +7,9 @@ One `stillhunt serve --only web` has the case as its latest snapshot, and makes 
 is asked at a steady rate, each question timed from when it was due: while nobody reads, while one analyst reads a page
 every two seconds, and while three read without a pause, which is more than people do. The readers are processes of
 their own; all share the machine. An empty page of the same server, asked for by the same readers without a pause, shows
-what their load alone does. At last the memory of both processes is read, and that of a `stillhunt serve --only console`
-after the same pages.
+what their load alone does. Between its questions go as many to a bare server of the same library that looks at nothing
+and makes no pages: what it takes is the machine's own. At last the memory of both processes is read, and that of a
+`stillhunt serve --only console` after the same pages, the lever and the page of rules.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ from served import free_port
 from steady_sender import Sent, send_steadily
 
 RATE = 300
+BARE = """
+import asyncio, sys, uvicorn
+async def answer(scope, receive, send):
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+uvicorn.run(answer, host="127.0.0.1", port=int(sys.argv[1]), access_log=False, lifespan="off", log_level="error")
+"""
 READER = {"x-forwarded-user": "analyst"}
 PAUSE_SECONDS = 2.0
 BODY = b'{"account_id":"account-7","model":"m1"}'
@@ -58,10 +68,12 @@ def main() -> None:
     walk = [page.path for page in pages_of(options.case) if page.path != "/report"]
     with tempfile.TemporaryDirectory(dir=options.case.resolve().parent) as made:
         folder, token = data_folder(Path(made) / "data", options.case)
-        port = free_port()
+        port, bare_port = free_port(), free_port()
         server = serve(folder, port)
+        bare = subprocess.Popen([sys.executable, "-c", BARE, str(bare_port)])
         try:
             wait_for(port)
+            wait_for(bare_port)
             began = time.perf_counter()
             for path in walk:
                 ask(port, path)
@@ -72,16 +84,18 @@ def main() -> None:
                 ("three readers of an empty page, no pause", 3, 0.0, [EMPTY_PAGE]),
                 ("three analysts, no pause", 3, 0.0, walk),
             ):
-                show(name, beside(port, token, options.seconds, (readers, pause, paths)))
+                show(name, beside((port, bare_port), token, options.seconds, (readers, pause, paths)))
             of_pages = sum(memory_of(one) for one in psutil.Process(server.pid).children())
             print(f"memory: {memory_of(server):.0f} MB of what answers gateways, {of_pages:.0f} MB of its console")
         finally:
-            server.terminate()
-            server.wait()
+            for one in (server, bare):
+                one.terminate()
+                one.wait()
         alone = serve(folder, port, "console")
         try:
             wait_for(port)
-            for path in [*walk, *walk]:
+            first = next(path for path in walk if path.endswith("/members")).removesuffix("/members")
+            for path in [*walk, *walk, f"{first}/lever", f"{first}/lever?off=family:queue", "/rules"]:
                 ask(port, path)
             print(f"memory of a console alone: {memory_of(alone):.0f} MB")
         finally:
@@ -137,8 +151,11 @@ def ask(port: int, path: str) -> None:
         raise RuntimeError(f"{path}: {answer.status}")
 
 
-def beside(port: int, token: str, seconds: float, reading: tuple[int, float, list[str]]) -> tuple[Sent, int]:
-    """Questions at a steady rate while some processes read pages; with the pages that were read."""
+def beside(
+    ports: tuple[int, int], token: str, seconds: float, reading: tuple[int, float, list[str]]
+) -> tuple[Sent, Sent, int]:
+    """Questions at a steady rate to a server and a bare one while some processes read pages; with their number."""
+    port = ports[0]
     readers, pause, paths = reading
     context = multiprocessing.get_context("spawn")
     stop, read = context.Event(), context.Value("q", 0)
@@ -152,12 +169,19 @@ def beside(port: int, token: str, seconds: float, reading: tuple[int, float, lis
     request = f"POST /v1/decide HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
     request += f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
     before = read.value
-    sent = asyncio.run(send_steadily(port, request.encode() + BODY, RATE, seconds, b"}"))
+    bare, sent = asyncio.run(ask_both(ports, request.encode() + BODY, seconds))
     pages = read.value - before
     stop.set()
     for one in running:
         one.join()
-    return sent, pages
+    return sent, bare, pages
+
+
+async def ask_both(ports: tuple[int, int], request: bytes, seconds: float) -> list[Sent]:
+    """The same questions, half of them to each server, in turns; of the bare one first."""
+    first = asyncio.ensure_future(send_steadily(ports[0], request, RATE / 2, seconds, b"}"))
+    await asyncio.sleep(1 / RATE)
+    return [await send_steadily(ports[1], request, RATE / 2, seconds, b"}"), await first]
 
 
 def walk_through(port: int, paths: list[str], pause: float, stop: Event, read: Any) -> None:
@@ -172,13 +196,14 @@ def walk_through(port: int, paths: list[str], pause: float, stop: Event, read: A
                 return
 
 
-def show(name: str, measured: tuple[Sent, int]) -> None:
+def show(name: str, measured: tuple[Sent, Sent, int]) -> None:
     """Print one line."""
-    sent, pages = measured
-    p50, p99 = sent.percentiles
+    sent, bare, pages = measured
+    (p50, p99), (_, bare_p99) = sent.percentiles, bare.percentiles
     lost = sum(number for status, number in sent.statuses.items() if status != 200)
     print(
         f"{name:42} {len(sent.took):>7,} answers, p50 {p50:6.2f}, p99 {p99:7.2f}, worst {max(sent.took):6.0f} ms, "
+        f"bare p99 {bare_p99:.2f}, ratio {p99 / bare_p99:.2f}, "
         f"{lost} lost; {pages} pages read"
     )
 
