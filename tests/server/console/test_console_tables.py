@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from stillhunt.base import formatting
 from stillhunt.base.table_files import csv_bytes
-from stillhunt_server.console.request_rows import request_spec, requests_view
+from stillhunt_server.console.request_rows import add_known_facts, request_spec, requests_view
 from stillhunt_server.console.table_query import (
     MOST_CHOICES,
     PAGE_SIZES,
@@ -322,7 +322,10 @@ def test_a_table_has_its_own_order_until_another_is_asked_for() -> None:
 @pytest.mark.parametrize("others", [(), (("account", "a&b=/?"),), (("rows", "requests"),)])
 def test_pages_of_rows_on_disk_keep_what_else_the_page_was_asked(others: tuple[tuple[str, str], ...]) -> None:
     rows = pa.table(
-        {name: [f"{name}-{number}" for number in range(70)] for name in [one.name for one in request_spec("").columns]}
+        {
+            one.name: [f"{one.name}-{number}" for number in range(70)] if one.kind == "id" else [None] * 70
+            for one in request_spec("").columns
+        }
     )
     seen: list[str] = []
     url = "?size=25"
@@ -335,6 +338,15 @@ def test_pages_of_rows_on_disk_keep_what_else_the_page_was_asked(others: tuple[t
     assert seen == rows["request_id"].to_pylist()
     past = requests_view(lambda start, limit: rows.slice(start, limit), 70, TableQuery(page=10**8, size=25))
     assert (past.query.page, past.found, past.last) == (3, 70, 70)
+
+
+def test_harvested_requests_have_what_the_case_keeps_of_those_that_findings_name() -> None:
+    rows = pa.table({"request_id": ["a", "b", "c", "d"], "account_id": ["x", "x", "y", None]})
+    known = {"account_id": ["y", "x", "z"], "request_id": ["c", "b", "a"], "status": [200, 429, 500]}
+    facts = {"timestamp": [3, 2, 1], "model": ["m", "n", "o"], "input_tokens": [1, 2, 3], "output_tokens": [4, 5, None]}
+    told = add_known_facts(rows, pa.table(known | facts))
+    assert told["status"].to_pylist() == [None, 429, 200, None]  # an id is unique within one source only
+    assert told["model"].to_pylist() == [None, "n", "m", None]
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.0", "٣", "²", "1 ", "1" * 10, "1" * 5000, "0x1", "1_0"])

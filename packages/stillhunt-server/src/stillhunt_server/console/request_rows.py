@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from starlette.responses import Response, StreamingResponse
 
@@ -70,13 +71,13 @@ def request_spec(log_link: str) -> TableSpec:
         "requests",
         (
             TableColumn("request_id", "Request", "id", link=lambda row: log_url(log_link, row["request_id"])),
-            TableColumn(
-                "account_id",
-                "Account",
-                "id",
-                link=lambda row: account_url(row["account_id"]) if row["account_id"] else "",
-            ),
-            TableColumn("slice_id", "Slice", "id"),
+            TableColumn("account_id", "Account", "id", link=_account_link),
+            TableColumn("timestamp", "Time", "time"),
+            TableColumn("model", "Model"),
+            TableColumn("status", "Status"),
+            TableColumn("input_tokens", "Input tokens", "figure"),
+            TableColumn("output_tokens", "Output tokens", "figure"),
+            TableColumn("slice_id", "Slice", "id", aside=True),
             TableColumn("campaign_id", "Campaign", "id"),
         ),
         empty="No request is counted as harvested.",
@@ -85,6 +86,19 @@ def request_spec(log_link: str) -> TableSpec:
 
 Pages = Callable[[int, int], pa.Table]
 """Gives the rows from a place on, at most so many."""
+
+
+def add_known_facts(rows: pa.Table, cited: pa.Table) -> pa.Table:
+    """Harvested requests with what the case keeps of those that findings name; of the others, it has the ids alone."""
+    near = cited.filter(pc.is_in(cited["request_id"], value_set=rows["request_id"].combine_chunks()))
+    keys = [pc.binary_join_element_wise(one["account_id"], one["request_id"], "\0") for one in (rows, near)]
+    places = pc.index_in(keys[0], value_set=keys[1].combine_chunks())
+    for name in _FACTS:
+        rows = rows.append_column(name, near[name].take(places))
+    return rows
+
+
+_FACTS = ("timestamp", "model", "status", "input_tokens", "output_tokens")
 
 
 def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any], account: str = "") -> Response:
@@ -110,7 +124,9 @@ def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any]
         return StreamingResponse(content, media_type=MEDIA_TYPES[query.export], headers=headers)
     log_link = request.console.config.console.log_link
     template = "campaign_requests.html" if campaign else "account_requests.html"
-    return render(request, template, {"view": requests_view(page, total, query, log_link), "account": account, **head})
+    cited = request.case.of_campaign("cited", campaign) if campaign else request.case.case.cited
+    view = requests_view(lambda *place: add_known_facts(page(*place), cited), total, query, log_link)
+    return render(request, template, {"view": view, "account": account, **head})
 
 
 def requests_view(page: Pages, total: int, query: TableQuery, log_link: str = "") -> TableView:
