@@ -158,7 +158,7 @@ def test_revenue_is_read_where_the_accounts_file_declares_it(tmp_path: Path) -> 
     missing = str(tmp_path / "none.csv")
     assert [read_revenue(one) for one in (str(file), "", missing, "postgresql://host/db", str(tmp_path))] == [None] * 5
     told = describe_customers(None, "", None, "USD")
-    assert told == "revenue is not known (columns account_id and monthly_revenue of the accounts file)"
+    assert told == "revenue is not known: no accounts file has the columns account_id and monthly_revenue"
     numbers: list[tuple[pa.Array, list[float | None]]] = [
         (pa.array([100 / 3, 1e15, -1.0, float("nan"), float("inf")]), [100 / 3, 1e15, None, None, None]),
         (

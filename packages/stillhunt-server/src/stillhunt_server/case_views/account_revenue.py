@@ -75,7 +75,7 @@ def describe_customers(
     """
     said = [f"{formatting.count(paying[0])} of {formatting.count(paying[1])} have a card" if paying else "", plans]
     if revenue is None:
-        said.append(f"revenue is not known (columns {_ACCOUNT} and {REVENUE_COLUMN} of the accounts file)")
+        said.append(f"revenue is not known: no accounts file has the columns {_ACCOUNT} and {REVENUE_COLUMN}")
     else:
         said.append(f"{formatting.money(revenue[0], currency)} a month, known of {formatting.count(revenue[1])}")
     return "; ".join(filter(None, said)) or "not known"

@@ -93,7 +93,7 @@ def case_panel(request: PageRequest, campaign: str) -> dict[str, Any]:
         ],
         "recommended": recommend_step(model, len(hit), panel["work"].status, another_look),
         "other": "; ".join(one.words for one in model.total.explanations[:1]),
-        "unknown": lacking(model.total) or "every test had enough data",
+        "unknown": lacking(model.total) or "nothing: every test had enough data",
         "another_look": another_look,
     }
 

@@ -139,7 +139,7 @@ DECISIONS_TABLE = TableSpec(
         TableColumn("seq", "Number", "figure"),
         TableColumn("made_at", "Made", "time"),
         TableColumn("account_id", "Account", "id", link=lambda row: account_url(row["account_id"])),
-        TableColumn("kind", "Decided by", "choice"),
+        TableColumn("kind", "Kind", "choice"),
         TableColumn("action", "Action", "choice", shown=lambda row: code_words(row["action"])),
         TableColumn("state", "State", "choice"),
         TableColumn("author", "Author", "choice"),

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
+from stillhunt.base.families import family_label
 from stillhunt.decide.actions import ACTION_MEANINGS, REASON_TEXTS
 from stillhunt.decide.names import storable
-from stillhunt.triage.model import family_name
 from stillhunt.triage.score_breakdown import ScoreSum
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
 from stillhunt_server.appeal_codes import appeal_code
@@ -93,12 +93,20 @@ def account(request: PageRequest) -> Response:
 
 def _list_membership_terms(member: ScoreSum) -> list[tuple[str, str, str, str, str]]:
     """What the probability of being a member is made of, the strongest first, with the prior and the sum."""
-    found = [("prior", "Odds of being a member before any evidence", "", formatting.bits(member.prior_bits), "")]
+    found = [
+        (
+            family_label("prior"),
+            "Odds of being a member before any evidence",
+            "",
+            formatting.bits(member.prior_bits),
+            "",
+        )
+    ]
     for term in (*member.supporting, *member.opposing):
         requests = formatting.count(term.request_count) if term.request_count else ""
         side = "for" if term.bits > 0 else "against"
         said = formatting.sentence_case(term.shown)
-        found.append((family_name(term.family), said, requests, formatting.bits(term.bits), side))
+        found.append((family_label(term.family), said, requests, formatting.bits(term.bits), side))
     total = f"Together: the probability of being a member is {formatting.probability(member.probability)}"
     return [*found, ("", total, "", formatting.bits(member.log2_odds), "")]
 

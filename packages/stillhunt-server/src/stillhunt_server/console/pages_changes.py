@@ -51,7 +51,7 @@ def changes(request: PageRequest) -> Response:
     request.look("changes", "all")
     data = pa.Table.from_pylist(list_changes(request.database), _SCHEMA)
     headline = f"{formatting.plural(data.num_rows, 'change')} by people"
-    meaning = "All that people did about campaigns, accounts and appeals, the latest first. Rules are in the decisions."
+    meaning = "All that people did about campaigns, accounts and appeals, the latest first. What rules did:"
     return answer_list(
         request, CHANGE_LIST, data, "Changes", headline, meaning=meaning, other=("/decisions", "Decisions")
     )

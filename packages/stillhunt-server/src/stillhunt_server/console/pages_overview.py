@@ -135,7 +135,7 @@ def _iterate_health_signs(console: Console, shown: ShownCase | None) -> Iterator
         return
     if (made := shown.facts.get("made_at")) is not None:
         age = (time.time() * 1e6 - made) / 60e6
-        when = f"{formatting.plural(int(age), 'minute')} ago"
+        when = f"{formatting.plural(int(age), 'minute')} ago" if age >= 1 else "just now"
         if age > _RECENT_MINUTES:
             when = f"on {formatting.minute(datetime.fromtimestamp(made / 1e6, UTC))}"
         late = age > _LATE_HUNTS * console.config.watch.every_minutes

@@ -17,6 +17,7 @@ from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.rendering import account_of_path, moment
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
+from stillhunt_server.people.guard import APPEAL_PATH
 
 KEY_USE_LIST = TableSpec(
     "key-use",
@@ -53,6 +54,7 @@ def owner_extract(request: PageRequest) -> Response:
         "requests": requests,
         "seen": formatting.between(min(seen), max(seen)) if seen else "",
         "used": [(label, _join_values(own, column)) for label, column in _USED],
+        "appeal_at": f"{request.console.config.console.url.rstrip('/')}{APPEAL_PATH}",
         "decided": _list_own_decisions(request, name),
         "campaigns": [row["campaign_id"] for row in own] if makes_packs() and request.viewer is not None else [],
     }

@@ -97,15 +97,16 @@
   }
 
   function trend({ axis, series }) {
-    const times = axis("time").values, several = series.length > 1;
+    const times = axis("time").values, several = series.length > 1, ends = series.map((column) => column.values.at(-1) ?? 0);
+    const near = Math.max(...ends) - Math.min(...ends) < 0.08 * Math.max(...series.flatMap((column) => column.values));
     return {
       grid: { left: 56, right: several ? 120 : 8, top: 28, bottom: 26, outerBoundsMode: "none" }, tooltip: tooltip("axis", axis("time"), series),
       xAxis: timeAxis(...spread(times), true), yAxis: valueAxis(series[0], several ? "" : series[0].name),
-      series: series.map((column) => {
+      series: series.map((column, place) => {
         const tint = color(column.tint ?? "for");
-        return { ...still, type: "line", name: column.name, showSymbol: times.length < 2, data: times.map((time, place) => [time, column.values[place]]),
+        return { ...still, type: "line", name: column.name, showSymbol: times.length < 2, data: times.map((time, row) => [time, column.values[row]]),
           itemStyle: { color: tint }, lineStyle: { color: tint, width: 1.5, type: "dash" in column ? "dashed" : "solid" },
-          endLabel: { ...labels, show: several, formatter: "{a}", width: 110, overflow: "truncate" } };
+          endLabel: { ...labels, show: several, formatter: "{a}", width: 110, overflow: "truncate", offset: [0, near ? 14 * (place + 1 - series.length) : 0] } };
       }),
     };
   }

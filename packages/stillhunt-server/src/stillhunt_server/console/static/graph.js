@@ -7,7 +7,7 @@
 (() => {
   const LIBRARY = document.currentScript.dataset.library;
   const STYLE_ID = "__________cytoscape_stylesheet";
-  const LANES = { trait: 0, campaign: 0, group: 1, rest: 1, account: 2 }, PLACES = [0.36, 0.5, 0.76], ROW = 30, EDGE = 24;
+  const LANES = { trait: 0, campaign: 0, group: 1, rest: 1, account: 2 }, ROW = 30, EDGE = 24;
   const STEPS = { groups: "its members in groups", accounts: "accounts", traits: "further traits" };
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
@@ -21,12 +21,15 @@
     place.style.position = "relative";  // all that its style says
   }
 
-  function look(width) {
+  /** Shares of the width: where the lanes are, and how long labels of traits and others are; the third lane may be empty. */
+  const shares = (accounts) => accounts ? { places: [0.36, 0.5, 0.76], trait: 0.31, other: 0.22 } : { places: [0.52, 0.64, 0.9], trait: 0.46, other: 0.32 };
+
+  function look(width, { trait, other }) {
     const text = { label: "data(label)", "font-family": getComputedStyle(document.body).fontFamily, "font-size": 12, color: color("ink"), "text-wrap": "ellipsis",
-      "text-valign": "center", "text-halign": "right", "text-margin-x": 5, "text-max-width": 0.22 * width };
+      "text-valign": "center", "text-halign": "right", "text-margin-x": 5, "text-max-width": other * width };
     return [
       { selector: "node", style: { ...text, "overlay-opacity": 0, width: "data(size)", height: "data(size)", "background-color": color("faint") } },
-      { selector: '[kind = "trait"], [kind = "campaign"]', style: { shape: "round-rectangle", "background-color": color("for"), "text-halign": "left", "text-margin-x": -5, "text-max-width": 0.31 * width } },
+      { selector: '[kind = "trait"], [kind = "campaign"]', style: { shape: "round-rectangle", "background-color": color("for"), "text-halign": "left", "text-margin-x": -5, "text-max-width": trait * width } },
       { selector: '[verdict = "act"]', style: { shape: "diamond", "background-color": color("act") } },
       { selector: '[verdict = "review"]', style: { shape: "triangle", "background-color": color("review") } },
       { selector: '[kind = "rest"]', style: { "background-opacity": 0, "border-width": 1, "border-color": color("faint"), color: color("soft") } },
@@ -57,16 +60,16 @@
     async begin() {
       const [step] = await Promise.all([this.fetch(this.place.dataset.graph), stillhunt.library(LIBRARY)]);
       forbidStyle(this.place);
-      this.cy = cytoscape({ container: this.place, style: look(this.place.clientWidth), userZoomingEnabled: false, userPanningEnabled: false, autoungrabify: true,
+      this.cy = cytoscape({ container: this.place, style: look(this.place.clientWidth, this.shares = shares(false)), userZoomingEnabled: false, userPanningEnabled: false, autoungrabify: true,
         boxSelectionEnabled: false, autounselectify: true, layout: { name: "preset" } });
       this.add(step);
       this.cy.on("tap", "node", ({ target }) => this.choose(target.id()));
       this.list.addEventListener("change", () => this.choose(this.list.value));
-      document.addEventListener("stillhunt:theme", () => this.cy.style(look(this.place.clientWidth)));
+      document.addEventListener("stillhunt:theme", () => this.cy.style(look(this.place.clientWidth, this.shares)));
       let width = this.place.clientWidth;
       new ResizeObserver(() => {
         if (!this.place.isConnected) return this.cy.destroy();
-        if (this.place.clientWidth !== width) { width = this.place.clientWidth; this.cy.style(look(width)); this.arrange(); }
+        if (this.place.clientWidth !== width) { width = this.place.clientWidth; this.arrange(); }
       }).observe(this.place);
       // a finger scrolls the page: Cytoscape would keep every touch to itself, and a tap comes as a click
       this.place.parentElement.addEventListener("touchstart", (event) => this.place.contains(event.target) && event.stopPropagation(), { capture: true, passive: true });
@@ -100,12 +103,14 @@
     arrange() {
       const lanes = [[], [], []];
       for (const id of this.order) lanes[LANES[this.cy.getElementById(id).data("kind")] ?? 1].push(id);
+      this.shares = shares(lanes[2].length);
+      this.cy.style(look(this.place.clientWidth, this.shares));
       const high = Math.max(...lanes.map((lane) => lane.length), 4) * ROW + 2 * EDGE;
       this.place.style.height = `${high}px`;
       this.cy.resize();
       this.cy.viewport({ zoom: 1, pan: { x: 0, y: 0 } });
       lanes.forEach((lane, n) => lane.forEach((id, row) => this.cy.getElementById(id).position({
-        x: PLACES[n] * this.place.clientWidth, y: EDGE + ((row + 0.5) * (high - 2 * EDGE)) / lane.length })));
+        x: this.shares.places[n] * this.place.clientWidth, y: EDGE + ((row + 0.5) * (high - 2 * EDGE)) / lane.length })));
       const options = this.order.map((id) => element("option", `${this.cy.getElementById(id).data("label")}`, { value: id }));
       const before = this.list.value;
       this.list.replaceChildren(...options);
