@@ -61,11 +61,12 @@ def cited_spec(log_link: str) -> TableSpec:
     )
 
 
-def request_spec(log_link: str) -> TableSpec:
+def request_spec(log_link: str, *, of_account: bool = False) -> TableSpec:
     """The table of harvested requests.
 
     Args:
         log_link: address of a request in the reader's own log store; "" for none.
+        of_account: whether they are those of an account, in several campaigns perhaps.
     """
     return TableSpec(
         "requests",
@@ -73,12 +74,12 @@ def request_spec(log_link: str) -> TableSpec:
             TableColumn("request_id", "Request", "id", link=lambda row: log_url(log_link, row["request_id"])),
             TableColumn("account_id", "Account", "id", link=_account_link),
             TableColumn("timestamp", "Time", "time"),
-            TableColumn("model", "Model"),
-            TableColumn("status", "Status"),
+            TableColumn("model", "Model", "choice"),
+            TableColumn("status", "Status", "choice"),
             TableColumn("input_tokens", "Input tokens", "figure"),
             TableColumn("output_tokens", "Output tokens", "figure"),
             TableColumn("slice_id", "Slice", "id", aside=True),
-            TableColumn("campaign_id", "Campaign", "id"),
+            TableColumn("campaign_id", "Campaign", "id", aside=not of_account),
         ),
         empty="No request is counted as harvested.",
     )
@@ -125,13 +126,17 @@ def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any]
     log_link = request.console.config.console.log_link
     template = "campaign_requests.html" if campaign else "account_requests.html"
     cited = request.case.of_campaign("cited", campaign) if campaign else request.case.case.cited
-    view = requests_view(lambda *place: add_known_facts(page(*place), cited), total, query, log_link)
+    view = requests_view(
+        lambda *place: add_known_facts(page(*place), cited), total, query, log_link, of_account=not campaign
+    )
     return render(request, template, {"view": view, "account": account, **head})
 
 
-def requests_view(page: Pages, total: int, query: TableQuery, log_link: str = "") -> TableView:
+def requests_view(
+    page: Pages, total: int, query: TableQuery, log_link: str = "", *, of_account: bool = False
+) -> TableView:
     """One page of rows that are not in memory."""
-    spec, pages = request_spec(log_link), max(1, -(-total // query.size))
+    spec, pages = request_spec(log_link, of_account=of_account), max(1, -(-total // query.size))
     number = min(query.page, pages)
     shown = table_page(spec, page((number - 1) * query.size, query.size), TableQuery(size=250))
     asked_for = TableQuery(page=number, size=query.size, others=query.others)
