@@ -40,7 +40,7 @@ def test_what_is_done_elsewhere_comes_back_with_its_errors(work: HeavyWork, tmp_
 
 
 def test_the_process_ends_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heavy_work, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(heavy_work, "UNASKED_SECONDS", 0.0)
     begin, end = os.pipe()
     with os.fdopen(begin, "rb") as orders, os.fdopen(end, "wb"):
         monkeypatch.setattr(sys, "stdin", type("In", (), {"buffer": orders}))

@@ -6,6 +6,7 @@ process that has loaded them once.
 
 from __future__ import annotations
 
+import atexit
 import pickle
 import select
 import subprocess
@@ -20,7 +21,7 @@ from stillhunt.base.errors import CaseError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-IDLE_SECONDS = 60.0
+UNASKED_SECONDS = 60.0
 """How long the process waits for further work. Judgement: a reader switches findings off one after the other."""
 _TRIES = 2
 """It may end by itself just when it is asked."""
@@ -82,14 +83,15 @@ class HeavyWork:
 
 
 HEAVY_WORK = HeavyWork()
-"""That of this process. It ends with this process, too, whose end closes its stdin."""
+"""That of this process. It ends with this process, too, however that ends: its stdin is closed then."""
+atexit.register(HEAVY_WORK.stop)
 
 
 def main() -> None:
     """Do what stdin asks for, until it ends or is silent for long."""
     orders, answers = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what a library prints would stand in an answer
-    while select.select([orders], [], [], IDLE_SECONDS)[0]:
+    while select.select([orders], [], [], UNASKED_SECONDS)[0]:
         try:
             function, args, kwargs = pickle.load(orders)  # noqa: S301 - written by the process that started this one
         except EOFError:
