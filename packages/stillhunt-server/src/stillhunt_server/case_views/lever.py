@@ -19,6 +19,7 @@ from stillhunt.triage.score_breakdown import log2_odds_of, margin
 from stillhunt_server.heavy_work import HEAVY_WORK
 
 _SETTINGS = ("score", "resolve")
+_WEIGHED = ["campaign_id", "account_id", "family", "kind", "raw_bits", "independent"]
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ def weigh_without(
     own = case.accounts.filter(pc.is_in(case.accounts["account_id"], value_set=members["account_id"].combine_chunks()))
     run = {name: value for name, value in case.model.run.items() if name in ("settings", "budget", "plugins")}
     settings = campaign.run.settings
-    place = evidence.schema.get_field_index("request_ids")  # most of the table, and nothing weighs it
-    empty = pa.nulls(evidence.num_rows, evidence.schema.field(place).type)
-    tables = evidence.set_column(place, "request_ids", empty), members, own
+    # most of a table are sentences and ids of requests, which nobody weighs
+    weighed = evidence.select(_WEIGHED).append_column("request_ids", pa.nulls(evidence.num_rows))
+    tables = weighed, members, own.select(["account_id", "sanctioned"])
     return HEAVY_WORK.call(weigh_tables, run, settings, tables, sorted(without))
 
 
