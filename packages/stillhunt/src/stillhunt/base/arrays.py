@@ -27,6 +27,11 @@ CODE_RANGE = 1 << 32
 """Two codes of 32 bits are one sorted key: `cluster * CODE_RANGE + account`."""
 
 
+def order_of_codes(codes: Ints) -> Ints:
+    """Positions in the order of codes below 2^31, equal ones as they stand; numbers sort faster than places."""
+    return np.sort(codes.astype(np.int64) << 32 | np.arange(len(codes))) & (CODE_RANGE - 1)
+
+
 def ranges(first: Ints, last: Ints) -> Ints:
     """All whole numbers of some half-open ranges, range after range."""
     lengths = last - first

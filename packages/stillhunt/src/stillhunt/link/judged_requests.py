@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import order_of_codes
 from stillhunt.base.coded import is_coded, one_dictionary, plain
 from stillhunt.base.column_files import column_of, mapped_column, mapped_tables, null_rows, release_mapped
 from stillhunt.base.dataset import Dataset
@@ -51,12 +52,13 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
     """
     ranks = one_dictionary(table.column("account_id")).indices.to_numpy() if owner is None else owner
     time = table.column("timestamp").cast(pa.int64()).to_numpy()
-    order = np.lexsort((time, ranks))
+    order = np.argsort(time)
+    order = order[order_of_codes(ranks[order])]
     same = (ranks[order][1:] == ranks[order][:-1]) & (time[order][1:] == time[order][:-1])
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     if len(tied):
         # Few rows share account and time, so only these are sorted by text.
-        rows = order[tied]
+        rows = np.sort(order[tied])
         few = table.select(list(CANONICAL_ORDER[1:])).take(pa.array(rows))
         columns = {name: plain(few.column(name)) for name in few.column_names}
         columns["account_id"] = pa.array(ranks[rows])

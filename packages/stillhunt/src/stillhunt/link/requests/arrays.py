@@ -60,10 +60,10 @@ def numbered(keys: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
 
 
 def counted(keys: Ints) -> tuple[Ints, Ints]:
-    """Distinct keys, ascending, and how often each occurs; a sort would move the many that are equal in vain."""
-    code, names = numbered(keys)
-    order = np.argsort(names)
-    return names[order], np.bincount(code, minlength=len(names))[order]
+    """Distinct keys, ascending, and how often each occurs; numpy sorts faster than a table counts."""
+    ordered = np.sort(keys)
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(keys)])
+    return ordered[first], np.diff(first, append=len(keys))
 
 
 _SUMMED_AT_ONCE = 1 << 22

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from stillhunt.base.arrays import GOLDEN_RATIO
+from stillhunt.base.arrays import GOLDEN_RATIO, order_of_codes
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
@@ -102,7 +102,7 @@ def word_sample(rows: Dataset, grouped: Flags, accounts: int) -> WordSample:
     limit = np.uint64(min(int(_MAX_ACCOUNTS / max(accounts, 1) * 2.0**64), _ALL))
     found = rows.gather(_sample_word_requests, WORD_SAMPLE, (grouped, limit), WORD_SAMPLE_COLUMNS).combine_chunks()
     account = values(found, "account")
-    order = np.argsort(account, kind="stable")
+    order = order_of_codes(account)
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order))
     begins, words = lists(found, "words")

@@ -92,9 +92,8 @@ def find_shared_phrases(log: IndexedLog) -> SharedPhrases:
     recurs &= shared[phrase]
     shared_of = np.full(len(known), -1, np.int32)
     shared_of[shared] = np.arange(int(shared.sum()))
-    account, phrase = account[recurs], shared_of[phrase[recurs]].astype(np.int64)
-    order = np.lexsort((phrase, account))
-    return SharedPhrases(rows, shared_of, int(shared.sum()), account[order], phrase[order], worded, names[known])
+    pair = np.sort(account[recurs] << 32 | shared_of[phrase[recurs]])
+    return SharedPhrases(rows, shared_of, int(shared.sum()), pair >> 32, pair & 0xFFFFFFFF, worded, names[known])
 
 
 def _common_rate(log: IndexedLog, rows: Dataset, account: Ints, phrase: Ints, count: Ints, size: int) -> Floats:

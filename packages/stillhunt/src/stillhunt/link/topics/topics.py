@@ -188,7 +188,7 @@ def _recurring_keys(table: pa.Table, label: Ints, wanted: Flags, limits: tuple[i
     """Label and word as one number, where the word recurs in an account's wanted requests, and in how many accounts."""
     rows = np.flatnonzero(wanted & (values(table, "first_occurrence") > 0))
     key = label[rows] << 32 | values(table, "account")[rows]
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)  # in what order an account's requests stand is of no matter
     key, ordered = key[order], rows[order].astype(np.int32)
     edges = np.append(np.flatnonzero(np.diff(key, prepend=-1)), len(key)).astype(np.int64)
     run, word = recurring_words(ordered, edges, *lists(table, "topic_words"), *limits)

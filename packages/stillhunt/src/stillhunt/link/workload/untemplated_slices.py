@@ -153,7 +153,8 @@ def cut_untemplated(table: pa.Table, grouped: Flags) -> _Cut:
     large = np.bincount(code[counts], minlength=len(own_names)) >= least
     holder, holders = numbered(own_names // width)
     large &= (np.bincount(holder[large], minlength=len(holders)) <= _MAX_CLIENTS)[holder]
-    code, names_of = numbered(np.where(large[code], own, own - client - 1))
+    place, names_of = numbered(np.where(large, own_names, own_names - own_names % width))
+    code = place[code]
     enough = np.bincount(code[counts], minlength=len(names_of)) >= least
     kept = np.sort(names_of[enough])
     rank = np.where(enough, np.searchsorted(kept, names_of), -1)
@@ -166,9 +167,8 @@ def cut_untemplated(table: pa.Table, grouped: Flags) -> _Cut:
 
 def _beside_wording(account: Ints, counts: Flags, unworded: Flags) -> Flags:
     """True for the requests without their account's wording, where it has enough slices with it."""
-    code, names = numbered(account)
-    worded = np.bincount(code[counts & ~unworded], minlength=len(names))
-    found: Flags = unworded & (worded >= SLICE_PARAMETERS.min_untemplated_questions)[code]
+    worded = np.bincount(account[counts & ~unworded], minlength=int(account.max(initial=-1)) + 1)
+    found: Flags = unworded & (worded >= SLICE_PARAMETERS.min_untemplated_questions)[account]
     return found
 
 

@@ -89,13 +89,14 @@ def mixtures(account: Ints, category: Ints, categories: int) -> Mixtures:
         counts = np.bincount(rank * categories + category[bounds[0] : bounds[-1]], minlength=len(sent) * categories)
         share = counts.reshape(len(sent), categories)[sent >= 2].astype(np.float64)
         sent = sent[sent >= 2]
-        own = (share * (share - 1.0)).sum(axis=1) / (sent * (sent - 1.0))
+        # Sums of whole numbers are exact in any order, and large arrays of their parts cost more than the sums.
+        own = (np.einsum("ij,ij->i", share, share) - sent) / (sent * (sent - 1.0))
         share /= sent[:, None]
         weights = (sent - 1.0) / (1.0 + (sent - 1.0) * CORRELATION.weighting)
         weight += [weights.sum(), (weights**2).sum()]
         same += [(weights * own).sum(), (weights**2 * own).sum(), (weights**2 * own**2).sum()]
         mixed += weights @ share
-        squares += float((weights**2 * (share**2).sum(axis=1)).sum())
+        squares += float((weights**2 * np.square(share, out=share).sum(axis=1)).sum())
     return Mixtures(weight, same, mixed, squares)
 
 

@@ -127,10 +127,10 @@ def _weigh_repeats(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
         return None
     accounts, prompts = candidate.row_account[known], prompts[known]
     exact = requests.exact_prompt[candidate.rows[known]]
-    texts, distinct = (kernels.count_shared(one, accounts)[0] for one in (prompts, exact))
+    (texts, _), (distinct, _) = both = [kernels.count_shared(one, accounts) for one in (prompts, exact)]
     other_numbers = (distinct - texts) / max(len(prompts) - texts, 1)
     compared = exact if other_numbers >= _OTHER_NUMBERS else prompts
-    distinct, shared = kernels.count_shared(compared, accounts)
+    distinct, shared = both[compared is exact]
     repeated = shared / distinct
     above = repeated - NO_REPEATS.tolerated_share
     bits, overlap, copies, variant = 0.0, 0.0, 1.0, None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillhunt.base.arrays import GOLDEN_RATIO, Ints, ranges
+from stillhunt.base.arrays import GOLDEN_RATIO, Ints, order_of_codes, ranges
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.held_out import part_of_own
@@ -152,12 +152,14 @@ def _sample_positions(hashes: Ints, account: Ints) -> Ints:
     key = hashes * GOLDEN_RATIO
     over = np.bincount(account)[account] > _REQUESTS_PER_ACCOUNT
     many = np.flatnonzero(over)
-    order = many[np.lexsort((key[many], account[many]))]
+    order = many[np.argsort(key[many])]  # an account sends each of these prompts once, so no two keys of it are equal
+    order = order[order_of_codes(account[order])]
     begins = np.flatnonzero(np.diff(account[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
     over[order[rank < _REQUESTS_PER_ACCOUNT]] = False
     kept: Ints = np.flatnonzero(~over)
     if len(kept) > _MAX_REQUESTS:
+        kept = kept[key[kept] <= np.partition(key[kept], _MAX_REQUESTS - 1)[_MAX_REQUESTS - 1]]
         kept = np.sort(kept[np.argsort(key[kept], kind="stable")[:_MAX_REQUESTS]])
     return kept
 
