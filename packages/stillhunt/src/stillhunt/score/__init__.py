@@ -67,13 +67,18 @@ def score_campaigns(
     else:
         budget = false_alarm_budget(log.accounts.count, log.requests.time, config.score)
     judge_one = _judge_in(log, config, budget, flagged_before)
-    judged: list[Judged] = []
     give_back()  # what came before: each thread takes memory of its own
+    # The smallest alone, so that what all candidates ask of the log is counted once; then the largest, which may hold
+    # most of the log, beside the many small ones.
+    by_size = sorted(range(len(found)), key=lambda place: len(found[place].rows))
+    order = [*by_size[:1], *by_size[1:][-1:], *by_size[1:-1]]
+    judged: list[Judged] = []
     with progress.stage("weighing evidence", len(found), "candidates") as advance, _judging_threads(config) as pool:
-        # The first alone, so that what all candidates ask of the log is counted once.
-        for one in chain(map(judge_one, found[:1]), pool.map(judge_one, found[1:])):
+        each = [found[place] for place in order]
+        for one in chain(map(judge_one, each[:1]), pool.map(judge_one, each[1:])):
             judged.append(one)
             advance(1)
+    judged = [judged[turn] for turn in sorted(range(len(order)), key=order.__getitem__)]
     with progress.stage("settling campaigns", None, "groups") as advance:
         judged = settle_remembered(log, judged, judge_one, config.score)
         judged, splits = split_mixtures(log, judged, judge_one)
