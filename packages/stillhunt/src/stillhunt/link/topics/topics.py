@@ -240,16 +240,11 @@ def _sample_partition(table: pa.Table, context: Any) -> pa.Table:
 
 def _draw_positions(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
     """Positions of the sample, in its order."""
-    if len(keys) > 2 * _SAMPLE:
-        limit = np.partition(keys, _SAMPLE)[_SAMPLE]
-        near = np.flatnonzero(keys <= limit)
-        return near[_drawn_all(keys[near], telling[near], lengths[near])]
-    return _drawn_all(keys, telling, lengths)
-
-
-def _drawn_all(keys: Hashes, telling: Hashes, lengths: Ints) -> Ints:
+    near = np.arange(len(keys))
+    if len(keys) > _SAMPLE:
+        near = np.flatnonzero(keys <= np.partition(keys, _SAMPLE)[_SAMPLE])
     # Requests of the same words have the same key; they differ at most by the template words of their clusters.
-    return np.lexsort((telling, lengths, keys))[:_SAMPLE]
+    return near[np.lexsort((telling[near], lengths[near], keys[near]))[:_SAMPLE]]
 
 
 def _learn_topics(sampled: pa.Table, weight: Ints, seed: int) -> tuple[Ints, Vectors, Vectors]:
