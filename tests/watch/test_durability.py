@@ -224,7 +224,7 @@ def test_a_group_in_a_protobuf_body_is_refused_and_not_half_kept() -> None:
 def test_a_schedule_outlives_a_week_of_failures_and_a_lost_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule_module, "hunt_in_child", lambda _plan, _stop: HuntOutcome(failure="no"))
+    monkeypatch.setattr(schedule_module, "hunt_in_child", lambda *_: HuntOutcome(failure="no"))
 
     def lost(_plan: HuntPlan, _outcome: HuntOutcome, _failures: int) -> None:
         raise OSError(errno.EIO, "Input/output error")

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +29,7 @@ from stillhunt.watch.database.tables import ALERTS, CAMPAIGN_EVENTS
 from stillhunt.watch.folder import HUNT_ROLE, DataFolder
 from stillhunt.watch.following import Arrivals
 from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.prepared import PreparedProcess
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import REMEMBERED_FILE, all_snapshots, latest_snapshot
@@ -118,7 +121,7 @@ def test_two_hunts_in_one_folder_are_refused(folder: DataFolder) -> None:
 def test_the_first_traffic_does_not_wait_for_a_whole_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, now = DataFolder(tmp_path / "data"), [1000.0]
     outcomes = iter([HuntOutcome(), HuntOutcome(sequence=1)])
-    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: next(outcomes))
+    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda *_: next(outcomes))
     schedule = HuntSchedule(HuntPlan(folder, CONFIG), clock=lambda: now[0])
     schedule._run_scheduled_hunt()
     now[0] += 120.0
@@ -134,7 +137,7 @@ def test_hunts_follow_what_arrives_within_their_share_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, outcome = [1000.0], HuntOutcome(sequence=1, cpu_seconds=20.0)
-    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: outcome)
+    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda *_: outcome)
     monkeypatch.setattr("stillhunt.watch.schedule.os.cpu_count", lambda: 2)
     folder = DataFolder(tmp_path / "data")
     schedule = HuntSchedule(HuntPlan(folder, Config()), clock=lambda: now[0])
@@ -184,7 +187,9 @@ def test_a_hunt_that_the_kernel_killed_says_so(
     words = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
     pipe = subprocess.PIPE
     monkeypatch.setattr(
-        child, "_start_hunt_process", lambda _: subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        child,
+        "_start_hunt_process",
+        lambda *_: subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True),
     )
     outcome = child.hunt_in_child(plan(DataFolder(tmp_path / "data")))
     assert said in outcome.failure
@@ -225,21 +230,29 @@ def test_an_order_survives_the_pipe(folder: DataFolder) -> None:
     assert (again.config, again.watched, again.now, again.data.path) == (config, ("logs/*",), 7, folder.path)
 
 
+@pytest.fixture
+def prepared() -> Iterator[PreparedProcess]:
+    with closing(PreparedProcess()) as process:
+        yield process
+
+
 def test_a_child_hunts_and_one_that_takes_too_much_memory_is_ended(
-    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, prepared: PreparedProcess
 ) -> None:
     left = folder.scratch / "stillhunt-join-x"
     left.mkdir(parents=True)
     (left / "calls.parquet").write_bytes(b"a victim's prompt, left by a hunt that was killed")
-    outcome = hunt_in_child(plan(folder))
+    outcome = hunt_in_child(plan(folder), None, prepared)
     assert (outcome.sequence, outcome.failure) == (2, "")
     assert outcome.peak_bytes > 0
+    process = prepared._process
     assert list(folder.scratch.iterdir()) == []
     monkeypatch.setattr(child, "_POLL_SECONDS", 0.02)
     small = Config.load({"watch": {"memory_limit_gb": 0.01}}, environ={})
-    outcome = hunt_in_child(plan(folder, small))
+    outcome = hunt_in_child(plan(folder, small), None, prepared)
     assert "GiB of memory" in outcome.failure
     assert "watch.memory_limit_gb" in outcome.next_step
+    assert prepared._process is process is not None
     assert newest_sequence(_database(folder)) == 2
 
 
@@ -250,7 +263,7 @@ def test_a_schedule_hunts_at_once_then_by_time_by_number_and_when_asked(
     outcomes = iter(
         [HuntOutcome(sequence=1), HuntOutcome(sequence=2), HuntOutcome(failure="x"), *[HuntOutcome(sequence=3)] * 9]
     )
-    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda _plan, _stop: next(outcomes))
+    monkeypatch.setattr("stillhunt.watch.schedule.hunt_in_child", lambda *_: next(outcomes))
     config = Config.load({"watch": {"every_minutes": 10.0, "every_requests": 100}}, environ={})
     schedule = HuntSchedule(
         HuntPlan(DataFolder(tmp_path / "data"), config),

@@ -31,6 +31,7 @@ from stillhunt.watch.child import HuntOutcome, order_of, order_text
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import Arrivals
 from stillhunt.watch.hunting import HuntPlan, _hunt_settings, hunt_now
+from stillhunt.watch.prepared import PreparedProcess
 from stillhunt.watch.retention import kept_state
 from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
@@ -203,8 +204,8 @@ def test_an_old_base_and_other_settings_make_a_hunt_cold(folder: DataFolder, cha
     assert "warm" not in hunt(folder, now, config=Config(watch={"cold_hours": HOURS}, **change)).run
 
 
-def test_nothing_is_kept_for_warm_hunts_unless_somebody_asks_for_them(folder: DataFolder) -> None:
-    assert "warm" not in hunt(folder, LATER, config=Config()).run
+def test_nothing_is_kept_for_warm_hunts_where_every_hunt_searches(folder: DataFolder) -> None:
+    assert "warm" not in hunt(folder, LATER, config=Config(watch={"cold_hours": 0})).run
     assert [path.name for path in folder.state.iterdir() if "base" in path.name] == []
 
 
@@ -262,7 +263,10 @@ def test_a_damaged_base_is_none_that_a_hunt_uses(folder: DataFolder, name: str) 
 def is_refused(folder: DataFolder) -> bool:
     """Whether the base is not what was written."""
     try:
-        return isinstance(read_base(folder.state, _hunt_settings(HuntPlan(folder, CONFIG))), str)
+        base = read_base(folder.state, _hunt_settings(HuntPlan(folder, CONFIG)))
+        return isinstance(base, str) or not [
+            base.tables[name] for name in ("traffic", "sliced", "candidates", "totals")
+        ]
     except (OSError, ValueError):
         return True
 
@@ -317,7 +321,7 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> list[HuntPlan]:
     """What hunts that a schedule starts are told to do; none of them is done."""
     told: list[HuntPlan] = []
 
-    def hunted(plan: HuntPlan, _stop: object) -> HuntOutcome:
+    def hunted(plan: HuntPlan, _stop: object, _prepared: PreparedProcess) -> HuntOutcome:
         told.append(order_of(order_text(plan)))
         return HuntOutcome(sequence=len(told))
 

@@ -50,40 +50,37 @@ def render_report(case: CaseModel, samples: pa.Table, timeline: pa.Table) -> str
     campaigns = campaign_views(case, findings[:CAMPAIGNS_IN_DETAIL], samples, timeline, period)
     style = _read_asset("templates", "report.css")
     scripts = [_read_asset(*place) for place in _SCRIPTS]
-    return (
-        _make_environment()
-        .get_template("report.html")
-        .render(
-            policy=_content_policy(style, *scripts),
-            style=Markup(style),  # noqa: S704 - our own file
-            scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files, and vendored ones with SHA-256
-            chart_data=Markup(_json_for_script(_chart_data(campaigns))),  # noqa: S704 - escaped there
-            campaigns=campaigns,
-            operators=[(one.label, one.words) for one in case.operators[:_OPERATORS_SHOWN]],
-            hidden_operators=max(0, len(case.operators) - _OPERATORS_SHOWN),
-            hidden_campaigns=len(findings) - len(campaigns),
-            headline=case.headline,
-            period=formatting.period(*period) if findings else "",
-            axis=(formatting.day(period[0]), formatting.day(period[1])) if findings else None,
-            figures=case_figures(case),
-            coverage=coverage_parts(run),
-            personal_ids=case.personal_ids,
-            damage=[_bounded_sentence(one) for one in run.get(DAMAGE, [])],
-            sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
-            left_alone=_left_alone(case),
-            rejects=_shown_rejects(case),
-            rejects_total=tables["rejects"].num_rows,
-            set_aside=formatting.sentence_case(set_aside_sentence(run)),
-            changed=changed_values(run, _REASONS_SHOWN),
-            run=_run_facts(run),
-            in_contents=campaigns[:_CAMPAIGNS_IN_CONTENTS],
-            replaced=WHAT_IS_REPLACED,
-        )
+    return report_template().render(
+        policy=_content_policy(style, *scripts),
+        style=Markup(style),  # noqa: S704 - our own file
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own files, and vendored ones with SHA-256
+        chart_data=Markup(_json_for_script(_chart_data(campaigns))),  # noqa: S704 - escaped there
+        campaigns=campaigns,
+        operators=[(one.label, one.words) for one in case.operators[:_OPERATORS_SHOWN]],
+        hidden_operators=max(0, len(case.operators) - _OPERATORS_SHOWN),
+        hidden_campaigns=len(findings) - len(campaigns),
+        headline=case.headline,
+        period=formatting.period(*period) if findings else "",
+        axis=(formatting.day(period[0]), formatting.day(period[1])) if findings else None,
+        figures=case_figures(case),
+        coverage=coverage_parts(run),
+        personal_ids=case.personal_ids,
+        damage=[_bounded_sentence(one) for one in run.get(DAMAGE, [])],
+        sampled=_bounded_sentence(run.get("sampled", {}).get("sentence", "")),
+        left_alone=_left_alone(case),
+        rejects=_shown_rejects(case),
+        rejects_total=tables["rejects"].num_rows,
+        set_aside=formatting.sentence_case(set_aside_sentence(run)),
+        changed=changed_values(run, _REASONS_SHOWN),
+        run=_run_facts(run),
+        in_contents=campaigns[:_CAMPAIGNS_IN_CONTENTS],
+        replaced=WHAT_IS_REPLACED,
     )
 
 
 @cache
-def _make_environment() -> jinja2.Environment:
+def report_template() -> jinja2.Template:
+    """The page, compiled."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stillhunt.triage", "templates"),
         autoescape=True,
@@ -98,7 +95,7 @@ def _make_environment() -> jinja2.Environment:
         "sentence_case": formatting.sentence_case,
     }
     environment.globals |= {"waterfall_width": charts.WATERFALL_WIDTH}
-    return environment
+    return environment.get_template("report.html")
 
 
 @cache

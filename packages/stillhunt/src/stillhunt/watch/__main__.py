@@ -2,18 +2,31 @@
 
 import json
 import os
+import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 
+import pyarrow as pa
+
+from stillhunt.base.config import Config
 from stillhunt.base.errors import StillhuntError
+from stillhunt.base.garbage import search_garbage_rarely
+from stillhunt.base.schema import REQUESTS
+from stillhunt.extract import sketch_requests
+from stillhunt.triage.report import report_template
 from stillhunt.watch.child import HuntOutcome, order_of
 from stillhunt.watch.following import FOLLOW, main_follow
 from stillhunt.watch.hunting import hunt_now
+from stillhunt.watch.prepared import PREPARE, make_hunt_copies
 from stillhunt.watch.spool.checking import damage_said
 from stillhunt.watch.warm.hunting import tell_warm
 
+LATE_IMPORTS = ("pandas", "pyarrow.dataset", "sqlalchemy.dialects.sqlite")
+"""What libraries import when they are first used."""
 PARENT_SECONDS = 1.0
 """How often a hunt looks whether the process that started it is still there. Judgement."""
 
@@ -30,6 +43,16 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=look, name="stillhunt-parent", daemon=True).start()
+
+
+def load_libraries() -> None:
+    """Load what hunts load late, but no plugins: one may start threads, and one may be installed meanwhile."""
+    for name in LATE_IMPORTS:
+        with suppress(ImportError):
+            import_module(name)
+    row = {"request_id": "", "account_id": "", "model": "", "source": "", "timestamp": 0, "origin_file": 0}
+    sketch_requests(pa.Table.from_pylist([{**row, "origin_row": 0}], REQUESTS.arrow), Config())  # it loads kernels
+    report_template()
 
 
 def main() -> None:
@@ -56,8 +79,12 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    search_garbage_rarely()
     if FOLLOW in sys.argv[1:]:
         main_follow()
+    elif PREPARE in sys.argv[1:]:
+        load_libraries()
+        make_hunt_copies(socket.socket(fileno=int(sys.argv[2])), main)
     else:
         if sys.argv[1:]:
             end_with(int(sys.argv[1]))

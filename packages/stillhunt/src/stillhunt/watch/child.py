@@ -18,6 +18,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.container_memory import container_memory, memory_kills
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.prepared import HuntCopy, PreparedProcess
 
 MEMORY_SHARE = 0.75
 """Of the memory of this machine or container, for a hunt without a limit of its own. Judgement: the rest serves."""
@@ -69,11 +70,18 @@ def memory_limit(config: Config) -> int:
     return int(limit * _GIB) if limit else int(MEMORY_SHARE * min(psutil.virtual_memory().total, container_memory()))
 
 
-def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOutcome:
-    """Hunt in a process of its own, and wait; `stop` ends it early, and a later hunt goes on from what it kept."""
+def hunt_in_child(
+    plan: HuntPlan, stop: threading.Event | None = None, prepared: PreparedProcess | None = None
+) -> HuntOutcome:
+    """Hunt in a process of its own, and wait.
+
+    Args:
+        stop: ends it early; a later hunt goes on from what it kept.
+        prepared: what the process is to be a copy of, where it can be one; otherwise it begins anew.
+    """
     began, killed_before = time.monotonic(), memory_kills()
     try:
-        child = _start_hunt_process(plan.data)
+        child = _start_hunt_process(plan.data, prepared)
     except OSError as error:
         return HuntOutcome(
             failure=f"the hunt cannot be started: {error.strerror}", next_step="it is tried again; check free memory"
@@ -88,12 +96,12 @@ def hunt_in_child(plan: HuntPlan, stop: threading.Event | None = None) -> HuntOu
     try:
         found = json.loads(out.splitlines()[-1])
     except (IndexError, ValueError):
-        failure, next_step = _unexpected_end(child.returncode, errors, out_of_memory=memory_kills() > killed_before)
+        failure, next_step = _unexpected_end(child.poll(), errors, out_of_memory=memory_kills() > killed_before)
         return HuntOutcome(failure=failure, next_step=next_step, **used)
     return HuntOutcome(**{**found, **used, "damage": tuple(found["damage"])})
 
 
-def _unexpected_end(code: int, errors: str, *, out_of_memory: bool) -> tuple[str, str]:
+def _unexpected_end(code: int | None, errors: str, *, out_of_memory: bool) -> tuple[str, str]:
     """Why a hunt ended without an outcome, and what can be done about it."""
     if code == -signal.SIGKILL and out_of_memory:
         most = min(psutil.virtual_memory().total, container_memory())
@@ -104,11 +112,13 @@ def _unexpected_end(code: int, errors: str, *, out_of_memory: bool) -> tuple[str
     return f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}", again
 
 
-def _start_hunt_process(folder: DataFolder) -> subprocess.Popen[str]:
+def _start_hunt_process(folder: DataFolder, prepared: PreparedProcess | None) -> subprocess.Popen[str] | HuntCopy:
     """The process; its temporary files are in the data folder, where the next hunt clears what a killed one left."""
     pipe = subprocess.PIPE
     folder.scratch.mkdir(mode=0o700, exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder.scratch)}
+    if prepared is not None and (copy := prepared.start_hunt(environment)) is not None:
+        return copy
     words = [sys.executable, "-m", "stillhunt.watch", str(os.getpid())]
     return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)  # noqa: S603 - our own module
 
@@ -116,7 +126,7 @@ def _start_hunt_process(folder: DataFolder) -> subprocess.Popen[str]:
 class _Watcher(threading.Thread):
     """Ends a child that takes too much memory, or that is no longer wanted."""
 
-    def __init__(self, child: subprocess.Popen[str], limit: int, stop: threading.Event | None) -> None:
+    def __init__(self, child: subprocess.Popen[str] | HuntCopy, limit: int, stop: threading.Event | None) -> None:
         super().__init__(name="stillhunt-memory", daemon=True)
         self._child, self._limit, self._stop_wanted = child, limit, stop
         self._over = threading.Event()

@@ -23,6 +23,7 @@ from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.following import Arrivals
 from stillhunt.watch.hunting import HuntPlan
+from stillhunt.watch.prepared import PreparedProcess
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.retention import Expired, expire
 from stillhunt.watch.service_faults import KeptThread, ServiceFaults
@@ -76,6 +77,7 @@ class HuntSchedule:
         self._lock, self._asked = threading.Lock(), False  # around what asks for a hunt
         self._counted, self._began = 0, clock()
         self._arrived, self._seen = Arrivals(), Arrivals()
+        self._prepared = PreparedProcess()
         self.progress = ScheduleState(next_at=clock() + self._interval)
         self.thread = KeptThread("schedule", self._run_hunts_until_stopped, self._stopping.is_set)
 
@@ -105,10 +107,11 @@ class HuntSchedule:
                 self._wake.set()
 
     def stop(self) -> None:
-        """End the running hunt and the thread."""
+        """End the running hunt, the thread, and the process of which hunts are copies."""
         self._stopping.set()
         self._wake.set()
         self.thread.join()
+        self._prepared.close()
 
     def _run_hunts_until_stopped(self) -> None:
         while not self._stopping.is_set():
@@ -159,7 +162,7 @@ class HuntSchedule:
         self.progress.running_since = began
         plan = replace(self._plan, now=int(began * 1e6), warm=warm)
         try:
-            outcome = hunt_in_child(plan, self._stopping)
+            outcome = hunt_in_child(plan, self._stopping, self._prepared)
         finally:
             self.progress.running_since = None
         if self._stopping.is_set():
