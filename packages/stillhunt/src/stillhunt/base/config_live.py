@@ -13,7 +13,7 @@ class WatchSettings(SettingsGroup):
 
     every_minutes: float = Field(15.0, gt=0, le=10_080)
     every_requests: int = Field(0, ge=0)
-    cold_hours: float = Field(0.0, ge=0, le=8760)
+    cold_hours: float = Field(6.0, ge=0, le=8760)
     early_share: float = Field(0.25, ge=0, le=1)
     window_days: float = Field(14.0, gt=0, le=3650)
     memory_limit_gb: float = Field(0.0, ge=0, le=1e6)

@@ -219,7 +219,7 @@ def campaign_sums(evidence: pa.Table) -> dict[str, ScoreSum]:
     rows = canonical_order("evidence", evidence.filter(pc.is_null(evidence["account_id"])))
     few_ids = pc.list_slice(rows["request_ids"], 0, _IDS_OF_MANY)
     terms: dict[str, list[Term]] = {}
-    for row in rows.set_column(rows.schema.get_field_index("request_ids"), "request_ids", few_ids).to_pylist():
+    for row in rows.select(["campaign_id", *_OF_TERM]).append_column("request_ids", few_ids).to_pylist():
         terms.setdefault(row["campaign_id"], []).append(_term_of_row(row))
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
@@ -248,9 +248,11 @@ def member_sums(evidence: pa.Table, campaign_id: str, account_id: str | None = N
     return {name: ScoreSum(tuple(parts)) for name, parts in terms.items()}
 
 
+_OF_TERM = ("family", "kind", "statement", "bits", "request_count", "raw_bits")  # columns that are fields of it as well
+
+
 def _term_of_row(row: dict[str, Any]) -> Term:
-    same = {name: row[name] for name in ("family", "kind", "statement", "bits", "request_count", "raw_bits")}
-    return Term(**same, request_ids=tuple(row.get("request_ids", ())))
+    return Term(**{name: row[name] for name in _OF_TERM}, request_ids=tuple(row.get("request_ids", ())))
 
 
 _SAID: dict[str, str] = sentences_beside(__file__)["margins"]

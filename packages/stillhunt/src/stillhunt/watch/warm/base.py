@@ -30,14 +30,11 @@ class Base:
 
     sequence: int  # of its snapshot
     made_at: int
+    requests: int  # of TRAFFIC
     inputs: frozenset[str]  # digests of what it read, with all on which their rows depend
-    tables: Mapping[str, pa.Table]  # TRAFFIC, SLICED, CANDIDATES and TOTALS by name; ACCOUNTS where there are customers
+    tables: Mapping[str, pa.Table]  # TRAFFIC, SLICED, CANDIDATES and TOTALS by name; each is checked when it is read
+    customers: pa.Table | None  # ACCOUNTS; None where there are none
     learned: Learned
-
-    @property
-    def customers(self) -> pa.Table | None:
-        """ACCOUNTS; None where there are none."""
-        return self.tables.get("customers")
 
 
 def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, config: Config) -> None:
@@ -58,7 +55,8 @@ def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, c
         with _new_file(folder / _LEARNED) as file:
             np.savez(file, allow_pickle=False, **linked.learned.arrays())
         files = {path.name: _measure_file(path, flush=True) for path in sorted(folder.iterdir())}
-        facts = {"sequence": sequence, "made_at": made_at, "inputs": sorted(hunted.inputs), "files": files}
+        facts = {"sequence": sequence, "made_at": made_at, "requests": linked.traffic.num_rows, "files": files}
+        facts["inputs"] = sorted(hunted.inputs)
         with _new_file(folder / _FACTS) as file:
             file.write(json.dumps({**facts, "settings": _settings_digest(config)}).encode())
             file.flush()
@@ -80,26 +78,44 @@ def remove_base(state: Path) -> None:
 def read_base(state: Path, config: Config) -> Base | str:
     """The base, or why there is none: it is incomplete or damaged, or settings or program have changed since.
 
-    Its tables are mapped into memory, and read as far as somebody needs them. Raises OSError, ValueError, KeyError,
-    TypeError or ArrowException where what it holds is not what was written.
+    Its tables are checked when they are first read, and mapped into memory. That and this raise OSError, ValueError,
+    KeyError, TypeError or ArrowException where what it holds is not what was written.
     """
     folder = state / BASE
     if folder.is_symlink() or not folder.is_dir():
         return "there is no search before it to go on from"
-    found = {path.name: _measure_file(path) for path in sorted(folder.iterdir())}
     facts = json.loads((folder / _FACTS).read_text())
     if facts["settings"] != _settings_digest(config):
         return "settings or the program have changed since the last search"
-    if found != {**facts["files"], _FACTS: found[_FACTS]}:
+    files = facts["files"]
+    if {path.name for path in folder.iterdir()} != {_FACTS, *files}:
         return "what was kept of the last search is damaged"
-    tables = {
-        name: table.check(pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all())
-        for name, table in _TABLES.items()
-        if f"{name}.arrow" in found
-    }
-    with (folder / _LEARNED).open("rb") as file, np.load(file) as arrays:
+    tables = _CheckedTables(folder, files)
+    customers = tables["customers"] if "customers.arrow" in files else None
+    with _checked_path(folder / _LEARNED, files).open("rb") as file, np.load(file) as arrays:
         learned = Learned.of_arrays(arrays)
-    return Base(int(facts["sequence"]), int(facts["made_at"]), frozenset(facts["inputs"]), tables, learned)
+    sequence, made_at, requests = (int(facts[name]) for name in ("sequence", "made_at", "requests"))
+    return Base(sequence, made_at, requests, frozenset(facts["inputs"]), tables, customers, learned)
+
+
+class _CheckedTables(dict[str, pa.Table]):
+    """Tables of a folder by name, each checked and mapped when it is first read: most hunts judge nothing again."""
+
+    def __init__(self, folder: Path, files: Mapping[str, list[int | str]]) -> None:
+        super().__init__()
+        self._folder, self._files = folder, files
+
+    def __missing__(self, name: str) -> pa.Table:
+        path = _checked_path(self._folder / f"{name}.arrow", self._files)
+        self[name] = _TABLES[name].check(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+        return self[name]
+
+
+def _checked_path(path: Path, files: Mapping[str, list[int | str]]) -> Path:
+    """The path of a file that is what was written; a ValueError where it is not."""
+    if _measure_file(path) != files[path.name]:
+        raise ValueError(f"{path.name} is damaged")
+    return path
 
 
 def _new_file(path: Path) -> BinaryIO:

@@ -79,7 +79,7 @@ def hunt_warm(
     Returns:
         The case, or why the hunt has to be cold, in a few words.
     """
-    found = read_new_requests(inputs, config, base.inputs, MOST_NEW * base.tables["traffic"].num_rows)
+    found = read_new_requests(inputs, config, base.inputs, MOST_NEW * base.requests)
     new, customers = found.sketches, found.customers
     if new is None:
         return "much is new"
@@ -97,7 +97,7 @@ def hunt_warm(
     placed = 0
     if judged:
         joined = join_requests(base, own, config.seed)
-        placed = joined.traffic.num_rows - base.tables["traffic"].num_rows
+        placed = joined.traffic.num_rows - base.requests
         tables, views = _judge_again(base, joined, campaigns, judged, config, flagged_before)
     names, harvest = pa.array(judged, pa.string()), case.harvest
     said = WarmHunt(

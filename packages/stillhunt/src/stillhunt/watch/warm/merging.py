@@ -57,6 +57,8 @@ def _shown_ids(tables: Mapping[str, pa.Table]) -> pa.Array:
 
 def _replace_rows(before: pa.Table, again: pa.Table, own: pa.Array, column: str = "campaign_id") -> pa.Table:
     """Rows of others as they were, and those of some campaigns or accounts as they are now."""
+    if not len(own):
+        return before
     others = before.filter(pc.invert(pc.is_in(before[column], own)))
     return pa.concat_tables([others, again.filter(pc.is_in(again[column], own))])
 
