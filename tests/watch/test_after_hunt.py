@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from stillhunt.base.config_live import ServeSettings
+from stillhunt.base.schema import REMEMBERED
 from stillhunt.watch import hunting
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
@@ -82,7 +83,8 @@ def test_a_hunt_records_alerts_with_its_findings(
     folder: DataFolder, store: WatchDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part(folder, 0)
-    found = hunting._Found(CASE, no_signatures(0), {}, [], [], {}, {}, RuleRows(*[HOUR_ROWS.empty_table()] * 3))
+    rows = RuleRows(*[HOUR_ROWS.empty_table()] * 3)
+    found = hunting._Found(CASE, no_signatures(0), {}, [], [], {}, {}, rows, REMEMBERED.empty_table())
     monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: found)
     first: Any = iter([(event("born"),)])
     monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))
