@@ -84,7 +84,7 @@ def test_a_hunt_records_alerts_with_its_findings(
 ) -> None:
     part(folder, 0)
     rows = RuleRows(*[HOUR_ROWS.empty_table()] * 3)
-    found = hunting._Found(CASE, no_signatures(0), {}, [], [], {}, {}, rows, REMEMBERED.empty_table())
+    found = hunting._Found(CASE, no_signatures(0), {}, [], [], {}, {}, rows, REMEMBERED.empty())
     monkeypatch.setattr(hunting, "_signing_hunt", lambda *_: found)
     first: Any = iter([(event("born"),)])
     monkeypatch.setattr(hunting, "settle", lambda *_: Settled({}, {}, next(first, ())))
