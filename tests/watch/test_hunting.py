@@ -21,6 +21,7 @@ import stillhunt
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema import CANDIDATES
+from stillhunt.base.table_files import parquet_bytes
 from stillhunt.triage import Case
 from stillhunt.watch import child
 from stillhunt.watch.child import HuntOutcome, hunt_in_child, order_of, order_text
@@ -103,8 +104,10 @@ def test_the_next_hunt_has_the_next_number_and_what_its_search_misses(
     assert after.campaigns["campaign_id"].to_pylist() == before.campaigns["campaign_id"].to_pylist()
     assert after.accounts["flagged"].equals(before.accounts["flagged"])
     assert snapshot.remembered().equals(remembered)
-    (snapshot.path / REMEMBERED_FILE).write_bytes(b"PAR1")
-    assert snapshot.remembered().num_rows == 0  # damaged: the next hunt has what it finds alone
+    path = snapshot.path / REMEMBERED_FILE
+    for damaged in (b"PAR1", path.read_bytes().replace(b"missed", b"mis\xf3ed"), parquet_bytes(remembered.slice(1))):
+        path.write_bytes(damaged)
+        assert snapshot.remembered().num_rows == 0  # the next hunt has what it finds alone
 
 
 def test_an_empty_folder_is_no_error(tmp_path: Path) -> None:

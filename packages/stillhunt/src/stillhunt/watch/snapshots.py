@@ -5,6 +5,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,12 @@ class Snapshot:
         return content
 
     def remembered(self) -> pa.Table:
-        """REMEMBERED; nothing where it cannot be read: the next hunt then has what it finds alone."""
-        try:
-            return REMEMBERED.check(table_of_parquet((self.path / REMEMBERED_FILE).read_bytes()))
-        except (OSError, pa.ArrowException, ContractError):
-            return REMEMBERED.empty()
+        """REMEMBERED; nothing where it is not as it was written: the next hunt then has what it finds alone."""
+        with suppress(OSError, pa.ArrowException, CaseError, ContractError):
+            content = (self.path / REMEMBERED_FILE).read_bytes()
+            if hashlib.sha256(content).hexdigest() == checksums_of(self).get(REMEMBERED_FILE):
+                return REMEMBERED.check(table_of_parquet(content))
+        return REMEMBERED.empty()
 
     def damaged(self, name: str = "") -> CaseError:
         """The error for a snapshot that cannot be read; `name` is the file at fault, "" for the whole."""
