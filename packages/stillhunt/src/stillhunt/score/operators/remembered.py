@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from stillhunt.base.arrays import CODE_RANGE, Ints
+from stillhunt.base.arrays import CODE_RANGE
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate
@@ -26,10 +26,12 @@ def settle_remembered(
 ) -> list[Judged]:
     """The judged candidates with each group once; a remembered one that has no verdict today is gone."""
     groups = [one for one in judged if not one.candidate.remembered]
+    again = [one for one in judged if one.candidate.remembered]
     number = max((one.candidate.number for one in judged), default=-1)
-    for one in (one for one in judged if one.candidate.remembered):
-        own = _slices_of(one.candidate)
-        parts = [group for group in groups if _is_same_group(_slices_of(group.candidate), own)]
+    slices = {one.candidate.number: _slices_of(one.candidate) for one in judged if again}
+    for one in again:
+        own = slices[one.candidate.number]
+        parts = [group for group in groups if _is_same_group(slices[group.candidate.number], own)]
         options, joined = [one], one.candidate
         for part in parts:
             if part.verdict != "none":  # what is left alone today would bring strangers
@@ -37,6 +39,7 @@ def settle_remembered(
                 joined = join_candidates(log, number, part.candidate, joined)
         if len(joined.slice_cluster) > len(own):
             options.append(judge_one(joined))
+            slices[number] = _slices_of(joined)
         # Of equals, what was found today stands.
         likely = [parts, *([option] for option in options if option.verdict != "none")]
         best = max(likely, key=partial(_weight_of, settings))
@@ -53,9 +56,10 @@ def _weight_of(settings: ScoreSettings, groups: Sequence[Judged]) -> tuple[int, 
     return gravest, *(len(set().union(*(own.tolist() for own in accounts))) for accounts in (flagged, shown))
 
 
-def _slices_of(candidate: Candidate) -> Ints:
-    return candidate.slice_cluster.astype(np.int64) * CODE_RANGE + candidate.accounts[candidate.slice_account]
+def _slices_of(candidate: Candidate) -> frozenset[int]:
+    keys = candidate.slice_cluster.astype(np.int64) * CODE_RANGE + candidate.accounts[candidate.slice_account]
+    return frozenset(keys.tolist())
 
 
-def _is_same_group(one: Ints, other: Ints) -> bool:
-    return bool(np.isin(one, other).sum() >= _COMMON_SHARE * min(len(one), len(other)))
+def _is_same_group(one: frozenset[int], other: frozenset[int]) -> bool:
+    return len(one & other) >= _COMMON_SHARE * min(len(one), len(other))
