@@ -96,7 +96,7 @@ def read_candidates(candidates: pa.Table, log: ScoredLog) -> list[Candidate]:
         found.append(
             replace(
                 candidate_of(log, int(number[own[0]]), *slices),
-                untemplated=bool(untemplated[own].any()),
+                untemplated=bool(untemplated[own].all()),
                 searched=int(searched[own].max()),
                 style=bool(style[own].all()),
                 remembered=bool(remembered[own].any()),
