@@ -40,6 +40,7 @@ def test_each_account_is_read_up_to_a_number_of_requests_chosen_by_hash() -> Non
     rng = np.random.default_rng(4)
     owner = np.sort(rng.integers(0, 12, 400) ** 2 // 12)
     hashes = rng.integers(0, 1 << 63, 400).astype(np.uint64)
+    hashes[::3] = 7  # forms of one exercise
     keys, plain = (hashes * GOLDEN_RATIO).tolist(), list[int]()
     for account in range(12):
         own = sorted(np.flatnonzero(owner == account).tolist(), key=keys.__getitem__)

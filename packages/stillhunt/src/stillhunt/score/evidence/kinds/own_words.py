@@ -152,7 +152,7 @@ def _sample_positions(hashes: Ints, account: Ints) -> Ints:
     key = hashes * GOLDEN_RATIO
     over = np.bincount(account)[account] > _REQUESTS_PER_ACCOUNT
     many = np.flatnonzero(over)
-    order = many[np.argsort(key[many])]  # an account sends each of these prompts once, so no two keys of it are equal
+    order = many[np.argsort(key[many], kind="stable")]  # forms of one exercise have one hash
     order = order[order_of_codes(account[order])]
     begins = np.flatnonzero(np.diff(account[order], prepend=-1))
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
