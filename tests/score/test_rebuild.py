@@ -309,6 +309,10 @@ def test_a_kind_whose_plugin_is_missing_counts_by_its_row_where_the_hunt_names_i
     evidence = with_value(tables["evidence"], "kind", finding, "luck")
     rest = (tables["members"], tables["accounts"], config, 260, 10.0)
     known = rebuild_verdict(tables["evidence"], *rest)
+    member = of_kind("act", "topic_mixture", member=True)
+    two = with_value(evidence, "kind", member, "luck")
+    with pytest.raises(ContractError, match="no kind of evidence luck in"):
+        rebuild_verdict(two, *rest, frozenset({"luck"}))
     again = rebuild_verdict(evidence, *rest, frozenset({"luck"}))
     assert again.score == pytest.approx(known.score)
     assert "luck" in again.kinds

@@ -192,7 +192,7 @@ def _read_findings(
     for row in pairs:
         stranger = row["kind"] in of_plugins or row["kind"].startswith(OUTSIDE)
         missing = stranger and row["family"] in FAMILY_OF  # of a distribution that is not installed here
-        if known.get(row["kind"], row["family"] if missing else None) != row["family"]:
+        if known.setdefault(row["kind"], row["family"] if missing else "") != row["family"]:
             raise ContractError(f"no kind of evidence {row['kind']} in {row['family']}", where="table evidence")
     kinds: dict[str, dict[str, Any]] = {}
     for row in _of_campaign(rows).drop_columns(["request_ids"]).to_pylist():
