@@ -94,7 +94,7 @@ def test_a_harvest_that_teaches_is_worth_more_than_all_honest_answers() -> None:
     assert "128 harvested samples are worth more than 128 honest answers" in words
     assert "128 honest answers are worth fewer than 16 harvested samples" in words
     assert "bends at 64 useful samples" in words
-    assert "Of the 128 useful samples to learn from, 90 are different" in words
+    assert "Of the 128 useful samples to learn from, at least 90 are different" in words
     assert "are different" not in " ".join(damage_sentences(replace(found, different=128)))
     assert "largest gain is in skill 'coding'" in words
 

@@ -36,7 +36,7 @@ class DamageResult:
     requests_read: int
     useful: int | None  # useful samples of the whole campaign as the case counts them; None where it does not
     samples: int
-    different: int  # of these samples, near-copies and rewordings counted once: they share words or an answer
+    different: int  # of these samples, those with the same words or the same answer counted once
     honest: int  # honest answers that were read, of alike prompts one
     # asked, asked_honest: held-out answers by which students were measured
     asked: int

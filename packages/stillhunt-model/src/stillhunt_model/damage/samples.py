@@ -164,7 +164,7 @@ class GatheredAnswers:
 
 
 def count_different(samples: Sequence[TakenAnswer]) -> int:
-    """Samples, of which those count once that share words or an answer, directly or through others."""
+    """Samples, of which those with the same words or answer count once, also where they asked different things."""
     return len(set(_group_rows_by_key([set(one.ties) for one in samples])))
 
 
