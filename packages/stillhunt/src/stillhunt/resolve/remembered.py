@@ -87,11 +87,13 @@ def _find_slices(slices: Ints, marks: Ints, remembered: pa.Table) -> Iterator[tu
     `slices`, `marks`: of today's requests of the accounts, by account and time.
     """
     by_slice, by_mark = np.argsort(slices, kind="stable"), np.argsort(marks, kind="stable")
-    place_in_slice = np.argsort(by_slice, kind="stable")
-    for number in pc.unique(remembered["group"]).sort().to_pylist() if len(marks) else ():
-        group = remembered.filter(pc.equal(remembered["group"], number))
+    place_in_slice, ordered = np.argsort(by_slice, kind="stable"), marks[by_mark]
+    number = remembered["group"].to_numpy()
+    by_group = np.argsort(number, kind="stable")
+    for rows in np.split(by_group, np.flatnonzero(np.diff(number[by_group])) + 1) if len(marks) else ():
+        group = remembered.take(pa.array(rows))
         wanted = group["request"].to_numpy().view(np.int64)
-        at = by_mark[np.minimum(np.searchsorted(marks[by_mark], wanted), len(marks) - 1)]
+        at = by_mark[np.minimum(np.searchsorted(ordered, wanted), len(marks) - 1)]
         here = np.flatnonzero(marks[at] == wanted)
         here = here[np.argsort(place_in_slice[at[here]], kind="stable")]
         place = place_in_slice[at[here]]
