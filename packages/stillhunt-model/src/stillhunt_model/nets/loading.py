@@ -123,7 +123,7 @@ def _is_quantised(folder: Path, config: dict[str, Any]) -> bool:
 
     GPTQ, AWQ, bitsandbytes and FP8 say so in the configuration, MLX under a name of its own; older tools write a file.
     """
-    return any(one in config for one in ("quantization_config", "quantization")) or any(
+    return any(config.get(one) is not None for one in ("quantization_config", "quantization")) or any(
         (folder / one).exists() for one in ("quantize_config.json", "quant_config.json")
     )
 
