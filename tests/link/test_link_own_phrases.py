@@ -36,8 +36,11 @@ def prompts(stock: bool = True, item_copies: bool = False) -> list[dict[str, Any
     return rows
 
 
-def marked(sketches: pa.Table, partitions: int = 3, untemplated: bool = True) -> list[int | None]:
-    """Own phrases of each request, in the order of the traffic; the members are one candidate."""
+def marked(sketches: pa.Table, partitions: int = 3, untemplated: bool = True, remembered: int = 0) -> list[int | None]:
+    """Own phrases of each request, in the order of the traffic.
+
+    The members are one candidate, or so many of them are only in one of all members that an earlier look found.
+    """
     traffic = sketches.select(list(TRAFFIC.names)).cast(TRAFFIC.arrow)
     accounts = traffic["account_id"].cast(pa.string()).to_pylist()
     names = sorted(set(accounts))
@@ -48,11 +51,12 @@ def marked(sketches: pa.Table, partitions: int = 3, untemplated: bool = True) ->
         matched=zeros, fold=zeros, topic=zeros, first_occurrence=zeros == 0, request_style=zeros,
         client_fingerprint=zeros,
     )  # fmt: skip
-    many = np.zeros(len(inside), np.int64)
+    held = [*inside[remembered:], *(inside if remembered else ())]
+    many, again = np.zeros(len(held), np.int64), np.arange(len(held)) >= len(inside) - remembered
     candidates = CANDIDATES.build(
-        candidate=many + 3, cluster=many + LABEL, account_id=inside, formed=many, content_microbits=many,
-        queue_microbits=many, untemplated=[untemplated] * len(inside), searched=many, style=many.astype(bool),
-        remembered=many > 0,
+        candidate=many + 3 + again, cluster=many + LABEL, account_id=held, formed=many, content_microbits=many,
+        queue_microbits=many, untemplated=[untemplated] * len(held), searched=many, style=many.astype(bool),
+        remembered=again,
     )  # fmt: skip
     size = len(names)
     totals = TOTALS.build(
@@ -97,3 +101,10 @@ def test_groups_with_a_template_are_not_looked_at() -> None:
     sketches = sketches_of(prompts())
     assert set(marked(sketches, untemplated=False)) == {None}
     assert isinstance(parted(sketches, 2), LocalDataset)
+
+
+def test_what_a_remembered_group_has_more_than_a_group_of_today_is_not_looked_at_alone() -> None:
+    """Two accounts share no stock of sentences, and would be refuted as members of the whole."""
+    sketches = sketches_of(prompts())
+    looked_at = [one is not None for one in marked(sketches, remembered=2)]
+    assert looked_at == [False] * 2 * EACH + [True] * (MEMBERS - 2) * EACH + [False] * OTHERS * EACH

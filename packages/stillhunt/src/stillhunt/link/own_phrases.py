@@ -82,6 +82,10 @@ def _sample_candidates(
     keys, number = keys[order], own["candidate"].to_numpy()[order]
     if not len(keys):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    # Of a remembered group, what another candidate leaves over is no group, and would refute those who are in it.
+    again = own["remembered"].to_numpy()[order] & (np.diff(keys, prepend=-1) == 0)
+    whole = ~np.isin(number, number[again])
+    keys, number = keys[whole], number[whole]
     sought = sliced["cluster"].to_numpy().astype(np.int64) * CODE_RANGE + account
     place = np.minimum(np.searchsorted(keys, sought), len(keys) - 1)
     hashes = traffic["prompt_hash"].to_numpy()
