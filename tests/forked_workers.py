@@ -151,8 +151,9 @@ class _Watch:
             for worker in workers:
                 selector.register(worker.said, selectors.EVENT_READ, worker)
             while selector.get_map():
-                all_told = self._finished == len(self._session.items)
-                for key, _ in (ready := selector.select(LEAVING_SECONDS if all_told else None)):
+                stopped = self._session.shouldfail or self._session.shouldstop
+                none_left = not self._running and (stopped or self._finished == len(self._session.items))
+                for key, _ in (ready := selector.select(LEAVING_SECONDS if none_left else None)):
                     if not self._hear(key.data):
                         selector.unregister(key.fd)
                         self._bury(key.data)
@@ -192,7 +193,7 @@ class _Watch:
         return bool(data)
 
     def _end(self, worker: _Worker) -> None:
-        """End a worker that stays after all tests: they count, and its threads say on the screen what they wait for."""
+        """End a worker that stays after its tests: they count, and its threads say on the screen what they wait for."""
         terminal: Any = self._session.config.pluginmanager.getplugin("terminalreporter")
         words = (
             f"worker {worker.pid} did not end within {LEAVING_SECONDS:g} s of the last test. What its threads wait for:"

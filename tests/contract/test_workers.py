@@ -79,12 +79,21 @@ def test_what_a_worker_takes_with_it_is_a_failure(tmp_path: Path) -> None:
     assert "1 failed, 2 passed" in told
 
 
+STOPPING = """
+def test_fails(): assert 0
+def test_comes_later(): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "other", "ended"), [((), "def test_other(): pass", (0, "2 passed")), (("-x",), STOPPING, (1, "1 passed"))]
+)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_worker_that_does_not_end_says_where_it_waits_and_holds_up_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], other: str, ended: tuple[int, str]
 ) -> None:
-    monkeypatch.setenv("STILLHUNT_TEST_LEAVING_SECONDS", "2")
-    code, told = run(tmp_path, test_a=STAYING, test_b="def test_other(): pass")
-    assert (code, "2 passed" in told) == (0, True), told
-    assert "did not end within 2 s of the last test" in told
+    monkeypatch.setenv("STILLHUNT_TEST_LEAVING_SECONDS", "0.5")
+    code, told = run(tmp_path, *words, test_a=STAYING, test_b=other)
+    assert (code, ended[1] in told) == (ended[0], True), told
+    assert "did not end within 0.5 s of the last test" in told
     assert "in wait_for_ever" in told
