@@ -11,7 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stillhunt.base.errors import CaseError
+from stillhunt.base.config import Config
+from stillhunt.base.errors import CaseError, ConfigError, OutputError
+from stillhunt.decide.running import policy_of
+from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt_server import heavy_work
 from stillhunt_server.case_views.harvest_rows import HarvestRows
 from stillhunt_server.heavy_work import HeavyWork
@@ -30,6 +33,13 @@ def test_what_is_done_elsewhere_comes_back_with_its_errors(work: HeavyWork, tmp_
     with pytest.raises(CaseError, match="damaged") as refused:
         work.call(HarvestRows, tmp_path)
     assert refused.value.next_step == "run the hunt again, or restore the folder"
+    folder = DataFolder(tmp_path / "data")
+    (folder.path / POLICY_FILE).write_text("a policy with a slip")
+    with pytest.raises(ConfigError, match="next: ") as slip:
+        work.call(policy_of, folder, Config())
+    assert slip.value.where.startswith(str(folder.path / POLICY_FILE))
+    with pytest.raises(OutputError):
+        work.call(exec, "from stillhunt.watch.shared.lease import LeaseLostError; raise LeaseLostError()")
     with pytest.raises(RuntimeError, match=r"^ValueError$"):
         work.call(int, "an account id")
     assert work.call(print, "not an answer") is None
@@ -37,6 +47,12 @@ def test_what_is_done_elsewhere_comes_back_with_its_errors(work: HeavyWork, tmp_
     os.kill(child, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(child)])  # it cannot be written to any more
     assert work.call(os.getpid) != child
+
+
+def test_a_process_that_ends_within_an_answer_is_started_again(work: HeavyWork) -> None:
+    with pytest.raises(CaseError, match="the process that weighs again ended"):
+        work.call(exec, "import os, pickle; os.write(1, pickle.dumps('long' * 99)[:-9]); os._exit(1)")
+    assert work.call(os.getpid) != os.getpid()
 
 
 def test_the_process_ends_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -325,7 +325,7 @@ def test_bytes_that_are_no_text_do_no_harm(scene: Scene, raw: bytes) -> None:
 def test_a_form_of_too_many_fields_or_none_changes_nothing(scene: Scene) -> None:
     anna, before = scene.reader("anna"), unaudited(scene)
     many = {f"f{number}": "x" for number in range(1_000)}
-    assert "Choose fewer rows." in anna.post(f"{PAGE}/case/comment", many).text
+    assert "Write less, or choose fewer rows." in anna.post(f"{PAGE}/case/comment", many).text
     assert anna.post(f"{PAGE}/case/comment", {"form_token": ""}).status_code == 403
     body = b"form_token=" + anna.token.encode() + b"\r\n"
     for kind in ("multipart/form-data; boundary=x", "application/json", "text/plain", ""):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
-from stillhunt.base.errors import CaseError
+from stillhunt.base.errors import CaseError, StillhuntError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,13 +38,13 @@ class HeavyWork:
         """What a function of a module returns there; arguments and result are pickled.
 
         Raises:
-            CaseError: as the function does, or the process ended.
+            StillhuntError: as the function does; a CaseError where the process ended.
             RuntimeError: the function failed by a fault of ours.
         """
         order, answer = pickle.dumps((function, args, kwargs)), None
         with self._lock:
             for _ in range(_TRIES):
-                with suppress(OSError, EOFError):
+                with suppress(OSError, EOFError, pickle.UnpicklingError):  # the last: it ended within an answer
                     answer = self._ask(order)
                     break
                 self._end()
@@ -55,7 +55,7 @@ class HeavyWork:
         if unexpected:
             raise RuntimeError(unexpected)
         if error:
-            raise CaseError(error[0], where=error[1], next_step=error[2])
+            raise error[0](error[1], where=error[2], next_step=error[3])
         return found
 
     def stop(self) -> None:
@@ -101,11 +101,13 @@ def main() -> None:
 
 
 def _answer_order(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-    """The result, pickled; the error of a case as its texts; the kind of an unexpected error, which quotes nothing."""
+    """The result, pickled; an error of ours as kind and texts; of an unexpected one the kind, which quotes nothing."""
     try:
         return pickle.dumps((function(*args, **kwargs), None, ""))
-    except CaseError as error:
-        return pickle.dumps((None, (error.what, error.where, error.next_step), ""))
+    except StillhuntError as error:
+        # the kind that base/errors.py has: others are made of other arguments
+        kind = next(one for one in type(error).__mro__ if one.__module__ == StillhuntError.__module__)
+        return pickle.dumps((None, (kind, error.what, error.where, error.next_step), ""))
     except Exception as error:  # the next order is answered
         return pickle.dumps((None, None, type(error).__name__))
 

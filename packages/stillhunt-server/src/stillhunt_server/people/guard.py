@@ -179,7 +179,8 @@ class Guard:
             most = MOST_APPEAL_BYTES if request.url.path == APPEAL_PATH else MOST_STRANGER_BYTES
             body = await read_body(receive, most if viewer is None else MOST_FORM_BYTES)
             if body is None or body.count(b"&") >= _MOST_FIELDS:  # in a value it is sent as %26
-                return self._problem(request, 413, "That is too much to be sent at once. Choose fewer rows."), receive
+                text = "That is too much to be sent at once. Write less, or choose fewer rows."
+                return self._problem(request, 413, text), receive
             request.state.form = form_fields(request.headers.get("content-type", ""), body)
             receive = replayed(body, receive)
             if viewer is not None and needed is not None and not _has_token(request, viewer):
