@@ -276,7 +276,10 @@ def test_a_base_that_cannot_be_read_makes_a_hunt_cold_and_run_json_says_why(fold
     path.write_text(path.read_text()[:-64])
     found = hunt(folder, LATER)
     assert "warm" not in found.run
-    assert found.run["cold"] == "what was kept of the last search cannot be used (JSONDecodeError)"
+    why = "what was kept of the last search cannot be used (JSONDecodeError)"
+    latest = latest_snapshot(folder)
+    assert latest is not None
+    assert (found.run["cold"], tell_warm(latest.facts())) == (why, f"cold: {why}")
     again = hunt(folder, LATER + 1)
     assert "warm" in again.run  # the cold one left another base
     assert "cold" not in again.run

@@ -29,7 +29,7 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.schedule import ScheduleState
 from stillhunt.watch.service_faults import ServiceFaults
-from stillhunt.watch.snapshots import WATCH_FILE, latest_snapshot
+from stillhunt.watch.snapshots import WATCH_FILE, latest_snapshot, name_of, write_snapshot
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.server_news import news_of, news_text, read_news
@@ -162,8 +162,11 @@ def test_the_first_snapshot_is_shown_as_soon_as_it_is_there(empty: Scene, publis
     assert vera.get("/campaigns").status_code == 404
     folder = empty.console.folder
     assert folder is not None
-    publish(folder, published.shown.case, 1)
+    facts = facts_of_watch(1, warm={"base_at": 1_772_600_000_000_000})
+    write_snapshot(folder, 1, published.shown.case, {WATCH_FILE: facts})
+    folder.switch_latest(name_of(1))
     assert ACT in page_of(vera.get("/campaigns")).text
+    assert "New ones were last searched for on 2026-03-04 04:53 UTC." in page_of(vera.get("/")).text
 
 
 DAMAGE: dict[str, Callable[[Path], Any]] = {

@@ -139,7 +139,11 @@ def _iterate_health_signs(console: Console, shown: ShownCase | None) -> Iterator
         if age > _RECENT_MINUTES:
             when = f"on {formatting.minute(datetime.fromtimestamp(made / 1e6, UTC))}"
         late = age > _LATE_HUNTS * console.config.watch.every_minutes
-        yield Health("bad" if late else "good", f"The latest hunt was made {when}.", _LATE if late else "")
+        search = ""
+        if warm := shown.facts.get("warm"):
+            at = formatting.minute(datetime.fromtimestamp(warm["base_at"] / 1e6, UTC))
+            search = f"It judged known campaigns by what is new. New ones were last searched for on {at}."
+        yield Health("bad" if late else "good", f"The latest hunt was made {when}.", _LATE if late else search)
     missing = [part["family"] for part in shown.model.run.get("coverage", []) if not part.get("available")]
     if missing:
         words = formatting.join_words([formatting.shorten(str(name), 24) for name in missing])

@@ -111,7 +111,7 @@ class Screen:
 
     def _show_findings(self, outcome: HuntOutcome, folder: DataFolder) -> None:
         if outcome.sequence is not None and not outcome.failure:
-            said = {"warm": outcome.warm} if outcome.warm else {}
+            said = {outcome.warm.partition(":")[0]: outcome.warm} if outcome.warm else {}
             self._tell("hunted", snapshot=outcome.sequence, seconds=outcome.seconds, **said, **verdicts(folder))
 
     def recovered(self, parts: Sequence[Recovered]) -> None:

@@ -318,7 +318,7 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     spent = ledger(looks, row["made_at"], plan.config.score.false_campaigns_per_month)
     kept = {
         **row,
-        WARM: case.run.get(WARM),
+        **{name: case.run.get(name) for name in (WARM, COLD)},
         "window_start": start,
         "budget": asdict(spent),
         DAMAGE: list(results.damage),

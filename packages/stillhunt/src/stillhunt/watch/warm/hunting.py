@@ -38,7 +38,7 @@ WARM = "warm"
 """Field of run.json and of the facts of a snapshot: what a warm hunt did, as `WarmHunt` has it."""
 
 COLD = "cold"
-"""Field of run.json: why a hunt that might have been warm was not."""
+"""Field of the same: why a hunt that might have been warm was not."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ class WarmHunt:
 
 
 def tell_warm(facts: Mapping[str, Any]) -> str:
-    """What a warm hunt did, in a few words, from the facts of its snapshot; empty for a cold one."""
+    """What a warm hunt did, or why one was cold that might have been warm, from the facts of its snapshot."""
     said = facts.get(WARM)
     if not said:
-        return ""
+        return f"{COLD}: {facts[COLD]}" if facts.get(COLD) else ""
     judged, waiting = formatting.plural(len(said["judged"]), "campaign"), len(said["waiting"])
     new = formatting.plural(said["new_requests"], "new request")
     waits = f", {formatting.count(waiting)} to wait for a search" if waiting else ""
