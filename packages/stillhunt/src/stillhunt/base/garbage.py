@@ -1,4 +1,4 @@
-"""How often Python searches for objects that only refer to each other, in a process that is short."""
+"""How often Python searches for objects that only refer to each other."""
 
 import atexit
 import gc

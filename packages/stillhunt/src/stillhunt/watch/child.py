@@ -40,7 +40,7 @@ class HuntOutcome:
     cpu_seconds: float = 0.0  # of its process; 0 where it was ended
     peak_bytes: int = 0
     damage: tuple[str, ...] = ()  # what is missing or damaged of what was acknowledged, in sentences
-    warm: str = ""  # what a warm hunt did, in a few words; empty for a cold one
+    warm: str = ""  # what a warm hunt did, or why it was cold, in a few words; empty where it was to be cold
 
 
 def order_text(plan: HuntPlan) -> str:
@@ -81,7 +81,7 @@ def hunt_in_child(
     """
     began, killed_before = time.monotonic(), memory_kills()
     try:
-        child = _start_hunt_process(plan.data, prepared)
+        child = _start_hunt_process(plan.data, prepared, stop)
     except OSError as error:
         return HuntOutcome(
             failure=f"the hunt cannot be started: {error.strerror}", next_step="it is tried again; check free memory"
@@ -112,12 +112,14 @@ def _unexpected_end(code: int | None, errors: str, *, out_of_memory: bool) -> tu
     return f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}", again
 
 
-def _start_hunt_process(folder: DataFolder, prepared: PreparedProcess | None) -> subprocess.Popen[str] | HuntCopy:
+def _start_hunt_process(
+    folder: DataFolder, prepared: PreparedProcess | None, stop: threading.Event | None
+) -> subprocess.Popen[str] | HuntCopy:
     """The process; its temporary files are in the data folder, where the next hunt clears what a killed one left."""
     pipe = subprocess.PIPE
     folder.scratch.mkdir(mode=0o700, exist_ok=True)
     environment = {**os.environ, "TMPDIR": str(folder.scratch)}
-    if prepared is not None and (copy := prepared.start_hunt(environment)) is not None:
+    if prepared is not None and (copy := prepared.start_hunt(environment, stop)) is not None:
         return copy
     words = [sys.executable, "-m", "stillhunt.watch", str(os.getpid())]
     return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)  # noqa: S603 - our own module

@@ -31,7 +31,6 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.hunting import HuntPlan, signatures_in_force
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.links import enter_links
-from stillhunt.watch.prepared import ENDING_SECONDS
 from stillhunt.watch.recurring_texts import RecurringTexts
 from stillhunt.watch.service_faults import STEADY_SECONDS, KeptThread, ServiceFaults
 from stillhunt.watch.signatures.matcher import LinkedAccount, Matcher
@@ -148,6 +147,8 @@ RESTART_SECONDS = 5.0
 DEATHS = 3
 """Deaths of a follower one after the other that are a fault. Judgement: one is a kill, or a database that starts."""
 FOLLOW_FAULT = "following"
+ENDING_SECONDS = 5.0
+"""Time that a follower has to end by itself; then it is killed, which costs nothing. Judgement."""
 
 
 class Arrivals(NamedTuple):

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 PREPARE = "prepare"  # word behind `python -m stillhunt.watch` for this process
-ENDING_SECONDS = 5.0
-"""Time that a process of a watch has to end by itself; then it is killed, which costs nothing. Judgement."""
+LOOK_SECONDS = 0.5
+"""How often it is asked whether a copy is still wanted that has not begun. Judgement: a stop may take so long."""
 _CAN_COPY = sys.platform == "linux"  # elsewhere, system libraries do not bear that a process with them is copied
 _NUMBER = struct.Struct("q")  # on the channel: the id of a process, then its exit code
 
@@ -22,16 +22,25 @@ _NUMBER = struct.Struct("q")  # on the channel: the id of a process, then its ex
 class HuntCopy:
     """A hunt in a copy of the prepared process, with the parts of `subprocess.Popen` that `hunt_in_child` needs.
 
-    Raises OSError: the prepared process has died, or there is no memory for a copy.
+    Args:
+        given_up: whether to wait no longer for its begin; a copy without a parent holds the channel open.
+
+    Raises OSError: the prepared process has died, there is no memory for a copy, or it was given up.
     """
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, given_up: Callable[[], bool] = lambda: False) -> None:
         self._channel, self._ended = channel, threading.Event()
         self.returncode: int | None = None
-        self._said = [os.memfd_create(name) for name in ("outcome", "errors")]
         order, self._order = os.pipe()
+        self._said: list[int] = []
         try:
+            self._said += (os.memfd_create(name) for name in ("outcome", "errors"))
             socket.send_fds(channel, [b"\0"], [order, *self._said])
+            heard = select.poll()  # `select` knows no descriptor beyond 1,023
+            heard.register(channel, select.POLLIN)
+            while not heard.poll(LOOK_SECONDS * 1000):
+                if given_up():
+                    raise OSError("no copy has begun")
             self.pid = _receive_number(channel)
         except OSError:
             self._close_files()
@@ -80,14 +89,17 @@ class PreparedProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
+        self._copy: HuntCopy | None = None
 
-    def start_hunt(self, environment: Mapping[str, str]) -> HuntCopy | None:
+    def start_hunt(self, environment: Mapping[str, str], stop: threading.Event | None = None) -> HuntCopy | None:
         """A copy that waits for its order; None where none can be made, on another system or for want of memory.
 
-        `environment`: of the process, where it has to begin.
+        `environment`: of the process, where it has to begin. `stop`: wait for no begin once it is set.
         """
-        if not _CAN_COPY:
+        if not _CAN_COPY or not hasattr(os, "memfd_create"):  # a Python for older systems lacks it
             return None
+        if self._copy is not None and self._copy.poll() is None:
+            self.close()  # nobody waited for its end, which would be taken for a word about the next one
         try:
             if self._channel is None or self._process is None or self._process.poll() is not None:
                 self.close()
@@ -105,22 +117,21 @@ class PreparedProcess:
                         stdout=nowhere,
                         stderr=nowhere,
                     )
-            return HuntCopy(self._channel)
+            died = self._process.poll
+            self._copy = HuntCopy(self._channel, lambda: died() is not None or (stop is not None and stop.is_set()))
+            return self._copy
         except OSError:
             self.close()
             return None
 
     def close(self) -> None:
-        """End the process, which has no hunt now."""
+        """End the process, which holds nothing that would be lost, and a copy that is left."""
         if self._channel is not None:
             self._channel.close()
         if self._process is not None:
-            try:
-                self._process.wait(ENDING_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        self._channel = self._process = None
+            self._process.kill()
+            self._process.wait()
+        self._channel = self._process = self._copy = None
 
 
 def make_hunt_copies(channel: socket.socket, hunt: Callable[[], None]) -> None:
@@ -141,7 +152,8 @@ def make_hunt_copies(channel: socket.socket, hunt: Callable[[], None]) -> None:
 
 def _end_with(channel: socket.socket) -> None:
     """End this copy when the process that asked for it is gone, which sends nothing while there is a hunt."""
-    select.select([channel], [], [])
+    with suppress(OSError):
+        channel.recv(1, socket.MSG_PEEK)
     os._exit(1)
 
 
