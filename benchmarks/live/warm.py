@@ -110,7 +110,7 @@ def splits(name: str, accounts: int, seed: int) -> Iterator[list[object]]:
         watched.mkdir()
         now, last = time.time_ns() // 1000, end - 24 * HOUR
         pq.write_table(world.requests.filter(pa.array(times <= last)), watched / "base.parquet")
-        hunt_in(folder / "data", watched, folder / "accounts.parquet", now, warm=False)
+        hunt_in(folder / "data", watched, folder / "accounts.parquet", now, warm=True)
         shutil.copytree(folder / "data", folder / "beside", symlinks=True)
         for hours in HOURS:
             until = end - (24 - hours) * HOUR

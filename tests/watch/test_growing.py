@@ -48,6 +48,7 @@ def hunted(folder: DataFolder, watched: str) -> int:
     snapshot = hunt_now(HuntPlan(folder, Config(), (watched,), time.time_ns() // 1000))
     assert snapshot is not None
     assert snapshot.facts()["rejected"] == 0
+    assert not (folder.state / "base").exists()  # no hunt over logs in place is warm
     return int(snapshot.facts()["requests"])
 
 

@@ -152,7 +152,7 @@ class HuntPlan:
     watched: tuple[str, ...] = ()  # logs that are read where they lie, besides the spool
     now: int = 0  # time of the hunt, microseconds since 1970; the window ends here
     term: int | None = None  # of the lease under which it hunts; None where none is needed
-    warm: bool = False  # whether it may be warm, where a base is young enough
+    warm: bool = False  # whether it may be warm, where a base is young enough; over logs in place, none is kept without
 
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
@@ -295,7 +295,7 @@ def _signing_hunt(
             senders=member_sender_bits(sketches, tables, signatures),
             rule_rows=add_columns_beside(rule_rows, settings, customers),
             remembered=remember_groups(hunted.linked.traffic, hunted.sliced, hunted.candidates, shown, before.groups),
-            hunted=hunted if settings.state and settings.watch.cold_hours else None,
+            hunted=hunted if settings.state and settings.watch.cold_hours and (plan.warm or not plan.watched) else None,
         )
         made.append(found)
 
