@@ -17,6 +17,7 @@ import stillhunt
 from stillhunt import score
 from stillhunt.base.config import Config
 from stillhunt.base.families import LIMIT_FAMILIES, OTHERS, PRIOR, SIGN_KINDS
+from stillhunt.base.schema_case import HARVEST_FACTS
 from stillhunt.score import rebuild_verdict, verdict_differences
 from stillhunt.score.context.log import ScoredLog, read_log
 from stillhunt.score.verdict.explanations import EXPLANATIONS
@@ -198,13 +199,16 @@ def test_every_harvested_request_belongs_to_its_slice_and_account(
     judged: tuple[Tables, Config], stages: Stages
 ) -> None:
     tables, _ = judged
-    owner = dict(zip(*(stages.traffic[c].to_pylist() for c in ("request_id", "account_id")), strict=True))
+    columns = ["request_id", "account_id", *HARVEST_FACTS]
+    sent = {row["request_id"]: row for row in rows_of(stages.traffic.select(columns))}
     slices = {row["slice_id"]: row for row in rows_of(tables["slices"])}
     members = set(zip(*(tables["members"][c].to_pylist() for c in ("account_id", "campaign_id")), strict=True))
     assert len(slices) == tables["slices"].num_rows
     for row in rows_of(tables["harvest"]):
         own = slices[row["slice_id"]]
-        assert own["account_id"] == owner[row["request_id"]]
+        assert own["account_id"] == sent[row["request_id"]]["account_id"]
+        for name in HARVEST_FACTS:
+            assert row[name] == sent[row["request_id"]][name], name
         assert own["campaign_id"] == row["campaign_id"]
         assert (own["account_id"], row["campaign_id"]) in members
     listed = tables["harvest"]["request_id"].to_pylist()

@@ -375,7 +375,15 @@ def _add_member(rows: Any, story: dict[str, Any], index: int, campaign: float, r
         }
     )
     rows["harvest"] += [
-        {"request_id": f"req-{account_id}-{number:03d}", "slice_id": slice_id, "campaign_id": campaign_id}
+        {
+            "request_id": f"req-{account_id}-{number:03d}",
+            "slice_id": slice_id,
+            "campaign_id": campaign_id,
+            "timestamp": START + timedelta(seconds=10 * number),
+            "model": "onyx-large",
+            "status": 200,
+            "input_tokens": number,
+        }
         for number in range(requests)
     ]
     return requests

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -284,18 +285,26 @@ def test_long_harvest_is_ordered_across_row_groups(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(folder, "_ROW_GROUP", 1000)
     numbers = random.Random(3)
     rows = [
-        {"request_id": f"r{numbers.randrange(10**9)}", "slice_id": f"s{n % 7}", "campaign_id": f"c{n % 3}"}
+        {
+            "request_id": f"r{numbers.randrange(10**9)}",
+            "slice_id": f"s{n % 7}",
+            "campaign_id": f"c{n % 3}",
+            "timestamp": datetime(2026, 3, 1, minute=numbers.randrange(60), tzinfo=UTC),
+        }
         for n in range(5000)
     ]
     tables = {name: table.empty() for name, table in CASE_TABLES.items()} | {"harvest": build("harvest", rows)}
     written = Case(tables).tables["harvest"]
     folder._write_table(tmp_path / "harvest.parquet", "harvest", written)
     keys = [
-        (r["campaign_id"], r["slice_id"], r["request_id"])
+        (r["campaign_id"], r["timestamp"], r["request_id"])
         for r in pq.read_table(tmp_path / "harvest.parquet").to_pylist()
     ]
-    assert keys == sorted((r["campaign_id"], r["slice_id"], r["request_id"]) for r in rows)
+    assert keys == sorted((r["campaign_id"], r["timestamp"], r["request_id"]) for r in rows)
     assert pq.ParquetFile(tmp_path / "harvest.parquet").num_row_groups == 5
+    numbers.shuffle(rows)
+    folder._write_table(tmp_path / "again.parquet", "harvest", build("harvest", rows))
+    assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "harvest.parquet").read_bytes()
 
 
 def test_notebook_table_is_escaped(case: Case) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillhunt.base.errors import CaseError
-from stillhunt.base.schema_case import HARVEST, SLICES
+from stillhunt.base.schema_case import HARVEST, HARVEST_FACTS, SLICES
 from stillhunt.triage import folder as case_folder
 from stillhunt.triage.folder import canonical_order
 from stillhunt_server.case_views.harvest_rows import MOST_ROWS_OF_A_PAGE, HarvestRows
 
-from .fixtures import build, demo_case
+from .fixtures import START, build, demo_case
 
+DATA = Path(__file__).parents[1] / "data" / "cases"
 Row = dict[str, Any]
 
 
@@ -34,10 +37,10 @@ def tables(seed: int = 1) -> tuple[pa.Table, pa.Table]:
             name = f"{account}/{campaign}"
             requests = drawn.randint(0, 9)
             slices.append(slice_row(name, account, campaign, requests))
-            harvest += [
-                {"request_id": f"r-{drawn.getrandbits(40):010x}", "slice_id": name, "campaign_id": campaign}
-                for _ in range(requests)
-            ]
+            for number in range(requests):
+                facts = {"timestamp": START + timedelta(seconds=drawn.randrange(50)), "model": drawn.choice("ab")}
+                ids = {"request_id": f"r-{drawn.getrandbits(40):010x}", "slice_id": name, "campaign_id": campaign}
+                harvest.append({**ids, **facts, "status": 200, "input_tokens": number})
     return canonical_order("harvest", build("harvest", harvest)), canonical_order("slices", build("slices", slices))
 
 
@@ -65,7 +68,7 @@ def test_pages_of_campaigns_and_accounts_are_those_of_the_whole_table(tmp_path: 
         for offset in range(0, len(own) + 3, 5):
             assert rows.page(campaign, offset, 5).to_pylist() == own[offset : offset + 5]
     for account in sorted(set(owner.values())):
-        own = [row for row in everything if row["account_id"] == account]
+        own = sorted((row for row in everything if row["account_id"] == account), key=itemgetter("timestamp"))
         assert rows.account_count(account) == len(own)
         assert rows.account_page(account, 1, 4).to_pylist() == own[1:5]
         in_one = [row for row in own if row["campaign_id"] == "c-2"]
@@ -92,9 +95,11 @@ def test_a_written_case_can_be_paged_and_stays_readable_when_it_is_removed(tmp_p
     shutil.rmtree(tmp_path / "case")
     page = rows.page("hunt-c41d08be", 60, 2)
     assert rows.count("hunt-c41d08be") == case.campaigns["requests"].to_pylist()[1]
-    own = sorted(row["request_id"] for row in case.harvest.to_pylist() if row["campaign_id"] == "hunt-c41d08be")
-    assert page["request_id"].to_pylist() == own[60:62]
-    assert page["account_id"].to_pylist() == [request[4:-4] for request in own[60:62]]
+    own = [row for row in case.harvest.to_pylist() if row["campaign_id"] == "hunt-c41d08be"]
+    own.sort(key=itemgetter("timestamp", "request_id"))
+    for name in ("request_id", *HARVEST_FACTS):
+        assert page[name].to_pylist() == [row[name] for row in own[60:62]]
+    assert page["account_id"].to_pylist() == [row["request_id"][4:-4] for row in own[60:62]]
     rows.close()
 
 
@@ -111,10 +116,11 @@ def test_offsets_and_limits_out_of_range_are_harmless(tmp_path: Path) -> None:
     rows = written(tmp_path, harvest, slices)
     assert rows.page("c-1", -5, 3).equals(rows.page("c-1", 0, 3))
     assert rows.page("c-1", 10**12).num_rows == rows.page("c-1", 0, -1).num_rows == 0
-    assert rows.page("nobody").column_names == ["request_id", "slice_id", "account_id", "campaign_id"]
+    assert rows.page("nobody").column_names[:4] == ["request_id", "slice_id", "account_id", "campaign_id"]
     assert rows.account_page("nobody").num_rows == rows.slices_of("").num_rows == 0
     assert MOST_ROWS_OF_A_PAGE == 10_000
-    many = build("harvest", [{**harvest.to_pylist()[0], "request_id": f"{n:06d}"} for n in range(10_005)])
+    (one,) = harvest.slice(0, 1).to_pylist()
+    many = build("harvest", [{**one, "request_id": f"{n:06d}"} for n in range(10_005)])
     assert written(tmp_path / "b", many, slices, 4096).page("c-1", 0, 10**9).num_rows == 10_000
 
 
@@ -135,6 +141,19 @@ def test_texts_too_long_for_bounds_are_found_all_the_same(tmp_path: Path) -> Non
     rows = written(tmp_path, both, own)
     assert rows.count(long) == rows.account_count("a") == 1
     assert rows.account_page("a")["request_id"].to_pylist() == ["r"]
+
+
+def test_a_case_of_an_earlier_version_is_paged_as_it_was() -> None:
+    old = DATA / "version_8"
+    stored = pq.read_table(old / "harvest.parquet").filter(pa.compute.field("campaign_id") == "hunt-7f3a91c2")
+    rows = HarvestRows(old)
+    page = rows.page("hunt-7f3a91c2", 5, 300)
+    assert page["request_id"].to_pylist() == stored["request_id"].to_pylist()[5:305]
+    assert [page[name].null_count for name in HARVEST_FACTS] == [300] * len(HARVEST_FACTS)
+    account = page["account_id"][0].as_py()
+    own = stored.filter(pa.compute.field("slice_id") == f"slice-{account}")
+    assert rows.account_page(account, 0, 1000)["request_id"].to_pylist() == own["request_id"].to_pylist()
+    rows.close()
 
 
 def test_damage_is_an_error_that_names_the_file(tmp_path: Path) -> None:

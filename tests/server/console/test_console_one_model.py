@@ -252,7 +252,7 @@ def test_requests_are_the_harvested_ones_of_the_case(published: Published, readi
     while link is not None:
         answer = vera.get(link)
         page = page_of(answer)
-        seen += [row[0] for row in page.rows[1:]]
+        seen += [row[1] for row in page.rows[1:]]
         following = [one["href"] for _, one in page.elements if one.get("rel") == "next"]
         link = f"/accounts/{account}{following[0]}" if following else None
     own = [row for row in exported.to_pylist() if row["account_id"] == account]

@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base import formatting
+from stillhunt.base.schema_case import HARVEST
+from stillhunt.base.shape import TIMESTAMP
 from stillhunt.base.table_files import csv_bytes
 from stillhunt_server.console.request_rows import add_known_facts, request_spec, requests_view
 from stillhunt_server.console.table_query import (
@@ -332,7 +334,7 @@ def test_pages_of_rows_on_disk_keep_what_else_the_page_was_asked(others: tuple[t
     for _ in range(3):
         query = TableQuery(**{**query_for(parse_qsl(url[1:]), request_spec("").columns).__dict__, "others": others})
         view = requests_view(lambda start, limit: rows.slice(start, limit), 70, query)
-        seen += ids(view)
+        seen += [cells[1].text for _, cells in view.rows]
         url = view.query.url(page=view.query.page + 1)
         assert parse_qsl(url[1:])[: len(others)] == list(others)
     assert seen == rows["request_id"].to_pylist()
@@ -341,9 +343,15 @@ def test_pages_of_rows_on_disk_keep_what_else_the_page_was_asked(others: tuple[t
 
 
 def test_harvested_requests_have_what_the_case_keeps_of_those_that_findings_name() -> None:
-    rows = pa.table({"request_id": ["a", "b", "c", "d"], "account_id": ["x", "x", "y", None]})
+    rows = HARVEST.build(request_id=list("abcd"), slice_id=list("abcd"), campaign_id=list("abcd"))
+    rows = rows.append_column("account_id", pa.array(["x", "x", "y", None]))
     known = {"account_id": ["y", "x", "z"], "request_id": ["c", "b", "a"], "status": [200, 429, 500]}
-    facts = {"timestamp": [3, 2, 1], "model": ["m", "n", "o"], "input_tokens": [1, 2, 3], "output_tokens": [4, 5, None]}
+    facts = {
+        "timestamp": pa.array([3, 2, 1], TIMESTAMP),
+        "model": ["m", "n", "o"],
+        "input_tokens": [1, 2, 3],
+        "output_tokens": [4, 5, None],
+    }
     told = add_known_facts(rows, pa.table(known | facts))
     assert told["status"].to_pylist() == [None, 429, 200, None]  # an id is unique within one source only
     assert told["model"].to_pylist() == [None, "n", "m", None]

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from stillhunt.base.clients import OTHER, UNKNOWN
     from stillhunt.base.families import BUDGET, NO_SKILL, PRIOR, SKILLS, family_label, stays_here
     from stillhunt.base.schema import FAMILIES
-    from stillhunt.base.schema_case import ADDRESS_KINDS, CASE_TABLES, CASE_VERSION, CASE_VIEWS, HARVEST_OPERATION
+    from stillhunt.base.schema_case import (
+        ADDRESS_KINDS,
+        CASE_TABLES,
+        CASE_VERSION,
+        CASE_VIEWS,
+        DERIVABLE_VERSIONS,
+        HARVEST_OPERATION,
+    )
     from stillhunt.triage import excerpt
     from stillhunt.triage.alike_prompts import BUCKETS_OF_WORDS, sample_keys
     from stillhunt.triage.alike_prompts import P as ALIKE

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from securesystemslib.signer import CryptoSigner
 
 from stillhunt import CaseError, Config, ContractError, OutputError, __version__
-from stillhunt.case import CASE_VERSION, REPORT_FILE, RUN_FILE, Case
+from stillhunt.case import DERIVABLE_VERSIONS, REPORT_FILE, RUN_FILE, Case
 from stillhunt.plugins import OWNER_ONLY, PACKS
 from stillhunt.tools import UNSAFE, parquet_bytes, redacted, write_whole
 from stillhunt.verdicts import (
@@ -97,7 +97,7 @@ def check_case(case: Case, where: str) -> None:
     Raises:
         CaseError: the case was changed or damaged, or another version of stillhunt with other parameters wrote it.
     """
-    if (version := case.run.get("case_version")) != CASE_VERSION:
+    if (version := case.run.get("case_version")) not in DERIVABLE_VERSIONS:
         raise CaseError(
             f"the case has version {version!r:.20}, and its verdict cannot be derived by the rules of this version",
             where=where,

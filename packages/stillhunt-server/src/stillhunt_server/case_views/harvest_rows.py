@@ -15,27 +15,30 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillhunt.base.errors import CaseError, ContractError
-from stillhunt.base.schema_case import HARVEST, SLICES
+from stillhunt.base.schema_case import HARVEST, HARVEST_FACTS, SLICES, add_missing_facts
 from stillhunt.base.shape import Table
 
 T = TypeVar("T")
 
 MOST_ROWS_OF_A_PAGE = 10_000
-_ACCOUNTS_KEPT = 64
-"""Accounts whose places are remembered: a reader counts the requests of one, and turns their pages. Judgement."""
-_COLUMNS = ("request_id", "slice_id", "account_id", "campaign_id")
+_PLACES_KEPT = 1 << 20
+"""Requests of accounts whose places are remembered, 16 bytes each: a reader counts those of one account, and turns
+their pages. Judgement."""
+_COLUMNS = ("request_id", "slice_id", "account_id", "campaign_id", *HARVEST_FACTS)
 
 _Span = tuple[int, int, int]
 """Row group, first row in it, and the row after the last."""
+_Places = npt.NDArray[np.int64]
+"""Row group and row in it, one line a request."""
 
 
 class HarvestRows:
     """Pages of `harvest.parquet` and `slices.parquet`, one row group in memory at a time.
 
-    harvest.parquet is sorted by campaign, slice and request, and its row groups record the least and the greatest value
-    of each column, so that a page needs one or two of them, at any offset. The files stay open: a case folder that is
-    replaced on disk stays readable. May be used by several threads at once. It misleads for a file that was not written
-    by us in that order: rows would be missing.
+    harvest.parquet is sorted by campaign and time, and its row groups record the least and the greatest value of each
+    column, so that a page of a campaign needs one or two of them, at any offset; one of an account needs those that
+    hold its requests. The files stay open: a case folder that is replaced on disk stays readable. May be used by
+    several threads at once. A case before version 9 is sorted by campaign, slice and request, and has no more than ids.
 
     Raises:
         CaseError: a file is missing, is no Parquet, or has other columns than declared; from each method, where it is
@@ -52,32 +55,41 @@ class HarvestRows:
         self._accounts: pa.DictionaryArray | None = None
         self._lock = Lock()
         self._of_campaign: dict[str, list[_Span]] = {}
-        self._of_account: dict[tuple[str, str | None], list[_Span]] = {}
+        self._of_account: dict[tuple[str, str | None], _Places] = {}
 
     def count(self, campaign_id: str) -> int:
         """Harvested requests of a campaign."""
         return sum(end - begin for _, begin, end in self._campaign_spans(campaign_id))
 
     def page(self, campaign_id: str, offset: int = 0, limit: int = 100) -> pa.Table:
-        """Some harvested requests of a campaign, by slice and request.
+        """Some harvested requests of a campaign, by time.
 
         Args:
             limit: most requests; more than 10,000 count as 10,000.
 
         Returns:
-            Columns request_id, slice_id, account_id (null where slices.parquet lacks the slice) and campaign_id.
+            Columns request_id, slice_id, account_id (null where slices.parquet lacks the slice), campaign_id and
+            `HARVEST_FACTS`.
         """
-        return self._read_span_rows(self._campaign_spans(campaign_id), offset, limit)
+        left, skip = min(max(limit, 0), MOST_ROWS_OF_A_PAGE), max(offset, 0)
+        places = [np.zeros((0, 2), np.int64)]
+        for group, begin, end in self._campaign_spans(campaign_id):
+            first = min(begin + skip, end)
+            last = min(first + left, end)
+            skip, left = skip - (first - begin), left - (last - first)
+            places.append(_places_of(group, np.arange(first, last)))
+        return self._read_places(np.concatenate(places))
 
     def account_count(self, account_id: str, campaign_id: str | None = None) -> int:
         """Harvested requests of an account."""
-        return sum(end - begin for _, begin, end in self._account_spans(account_id, campaign_id))
+        return len(self._account_places(account_id, campaign_id))
 
     def account_page(
         self, account_id: str, offset: int = 0, limit: int = 100, campaign_id: str | None = None
     ) -> pa.Table:
-        """Some harvested requests of an account, by campaign, slice and request."""
-        return self._read_span_rows(self._account_spans(account_id, campaign_id), offset, limit)
+        """Some harvested requests of an account, by time; columns and limits as of `page`."""
+        begin, most = max(offset, 0), min(max(limit, 0), MOST_ROWS_OF_A_PAGE)
+        return self._read_places(self._account_places(account_id, campaign_id)[begin : begin + most])
 
     def slices_of(self, account_id: str) -> pa.Table:
         """The slices of an account."""
@@ -111,54 +123,48 @@ class HarvestRows:
             self._of_campaign[campaign_id] = spans
         return self._of_campaign[campaign_id]
 
-    def _account_spans(self, account_id: str, campaign_id: str | None) -> list[_Span]:
-        """Where an account's rows are; the latest are remembered, for their count and for further pages."""
+    def _account_places(self, account_id: str, campaign_id: str | None) -> _Places:
+        """Where an account's rows are, by time; the latest are remembered, for their count and for further pages."""
         wanted = account_id, campaign_id
         found = self._of_account.get(wanted)
         if found is None:
             found = self._find_account(account_id, campaign_id)
             with self._lock:
-                if len(self._of_account) >= _ACCOUNTS_KEPT:
-                    del self._of_account[next(iter(self._of_account))]
                 self._of_account[wanted] = found
+                # one that has none costs a line, too: a reader could ask for any number of them
+                while sum(len(own) + 1 for own in self._of_account.values()) > _PLACES_KEPT:
+                    del self._of_account[next(iter(self._of_account))]
         return found
 
-    def _find_account(self, account_id: str, campaign_id: str | None) -> list[_Span]:
+    def _find_account(self, account_id: str, campaign_id: str | None) -> _Places:
         own = self.slices_of(account_id).filter(pc.field("campaign_id").is_valid())
         slices = own["slice_id"]
         campaigns = own["campaign_id"].unique().to_pylist() if campaign_id is None else [campaign_id]
-        spans: list[_Span] = []
+        places, times = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
         for group in self._harvest.groups_with(campaign_id=campaigns, slice_id=slices.to_pylist()):
-            rows = self._harvest.group(group, ["slice_id", "campaign_id"])
+            rows = self._harvest.group(group, ["slice_id", "campaign_id", "timestamp"])
             wanted = pc.is_in(rows["slice_id"].cast(pa.string()), value_set=slices.combine_chunks())
             if campaign_id is not None:
                 wanted = pc.and_(wanted, pc.equal(rows["campaign_id"], campaign_id))
-            spans += _find_runs(group, np.asarray(wanted))
-        return spans
+            found = np.flatnonzero(np.asarray(wanted))
+            places.append(_places_of(group, found))
+            times.append(rows["timestamp"].take(pa.array(found)).cast(pa.int64()).fill_null(0).to_numpy())
+        return np.concatenate(places)[np.argsort(np.concatenate(times), kind="stable")]
 
-    def _read_span_rows(self, spans: list[_Span], offset: int, limit: int) -> pa.Table:
-        """The rows of some spans from an offset on, with the account of each."""
-        left, skip = min(max(limit, 0), MOST_ROWS_OF_A_PAGE), max(offset, 0)
-        wanted: dict[int, list[tuple[int, int]]] = {}
-        for group, begin, end in spans:
-            passed = min(skip, end - begin)
-            taken = min(left, end - begin - passed)
-            skip, left = skip - passed, left - taken
-            if taken:
-                wanted.setdefault(group, []).append((begin + passed, taken))
-            if not left:
-                break
+    def _read_places(self, places: _Places) -> pa.Table:
+        """The rows at some places, in that order, with the account of each."""
         parts = [HARVEST.empty()]
-        for group, pieces in wanted.items():
-            parts.append(
-                self._harvest.group(group, list(HARVEST.names)).take(_rows_of_runs(pieces)).cast(HARVEST.arrow)
-            )
-        page = pa.concat_tables(parts).combine_chunks()
-        del parts  # the row groups
+        for group in np.unique(places[:, 0]).tolist():
+            rows = self._harvest.group(group, list(HARVEST.names))
+            parts.append(rows.take(pa.array(places[places[:, 0] == group, 1])).cast(HARVEST.arrow))
+            del rows  # the row group
+        order = np.argsort(np.argsort(places[:, 0], kind="stable"))
+        page = pa.concat_tables(parts).combine_chunks().take(pa.array(order))
         pa.default_memory_pool().release_unused()  # or each thread of a server would keep the room of a row group
         owners = self._owners_of(pc.unique(page["slice_id"]))
         place = pc.index_in(page["slice_id"], value_set=owners["slice_id"])
-        return page.append_column("account_id", owners["account_id"].take(place)).select(list(_COLUMNS))
+        page = page.append_column("account_id", owners["account_id"].take(place)).select(list(_COLUMNS))
+        return page.set_column(_COLUMNS.index("model"), "model", page["model"].cast(pa.string()))
 
     def _owners_of(self, slices: pa.Array) -> pa.Table:
         """Slice and account of each of these slices that slices.parquet has; it is sorted by them."""
@@ -184,7 +190,7 @@ class _SortedFile:
     """A Parquet file of the case folder with what its row groups record of their values."""
 
     def __init__(self, path: Path, table: Table, coded: list[str]) -> None:
-        self._path, self._coded = path, coded
+        self._path, self._table, self._coded = path, table, coded
         self._one_at_a_time = Lock()
         self._source = self._guard_file_access(lambda: pa.OSFile(str(path)))
         try:
@@ -194,7 +200,7 @@ class _SortedFile:
             raise
         self._bounds: dict[str, list[tuple[str, str] | None]] = {
             name: [self._bounds_of(group, place) for group in range(self._metadata.num_row_groups)]
-            for place, name in enumerate(table.names)
+            for place, name in enumerate(self._metadata.schema.names)
         }
 
     def groups_with(self, **values: list[str]) -> Iterable[int]:
@@ -219,9 +225,14 @@ class _SortedFile:
             first += self.rows(group)
 
     def group(self, group: int, columns: list[str]) -> pa.Table:
-        return self._guard_file_access(
-            lambda: self._read_validated_table(lambda file: file.read_row_group(group, columns, use_threads=False))
-        )
+        def read(file: pq.ParquetFile) -> pa.Table:
+            rows = file.read_row_group(group, columns, use_threads=False)
+            for column in self._table.columns:  # what an earlier version did not write
+                if column.name in columns and column.name not in rows.column_names:
+                    rows = rows.append_column(column.name, pa.nulls(rows.num_rows, column.type))
+            return rows.select(columns)
+
+        return self._guard_file_access(lambda: self._read_validated_table(read))
 
     def whole(self, columns: list[str]) -> pa.Table:
         return self._guard_file_access(
@@ -241,7 +252,7 @@ class _SortedFile:
     def _make_metadata_reader(self, table: Table) -> Callable[[], pq.FileMetaData]:
         def read() -> pq.FileMetaData:
             file = pq.ParquetFile(self._source)
-            table.check(file.schema_arrow.empty_table())
+            table.check(add_missing_facts(file.schema_arrow.empty_table()))
             return file.metadata
 
         return read
@@ -269,9 +280,8 @@ class _SortedFile:
             ) from error
 
 
-def _rows_of_runs(pieces: list[tuple[int, int]]) -> pa.Array:
-    """Row numbers of some runs, each given by its first row and its length."""
-    return pa.array(np.concatenate([np.arange(begin, begin + length) for begin, length in pieces]))
+def _places_of(group: int, rows: npt.NDArray[np.integer[Any]]) -> _Places:
+    return np.stack([np.full(len(rows), group), rows], axis=1)
 
 
 def _find_runs(group: int, wanted: npt.NDArray[Any]) -> list[_Span]:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from starlette.responses import Response, StreamingResponse
 
+from stillhunt.base.schema_case import HARVEST_FACTS
 from stillhunt.base.table_files import csv_bytes
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import PageRequest
@@ -71,9 +72,9 @@ def request_spec(log_link: str, *, of_account: bool = False) -> TableSpec:
     return TableSpec(
         "requests",
         (
+            TableColumn("timestamp", "Time", "time"),
             TableColumn("request_id", "Request", "id", link=lambda row: log_url(log_link, row["request_id"])),
             TableColumn("account_id", "Account", "id", link=_account_link),
-            TableColumn("timestamp", "Time", "time"),
             TableColumn("model", "Model", "choice"),
             TableColumn("status", "Status", "choice"),
             TableColumn("input_tokens", "Input tokens", "figure"),
@@ -90,16 +91,19 @@ Pages = Callable[[int, int], pa.Table]
 
 
 def add_known_facts(rows: pa.Table, cited: pa.Table) -> pa.Table:
-    """Harvested requests with what the case keeps of those that findings name; of the others, it has the ids alone."""
+    """Harvested requests of a case before version 9, with what it has of those that findings name.
+
+    Of the others, it has the ids alone. Rows that have their facts stay as they are.
+    """
+    if not rows["timestamp"].null_count:
+        return rows
     near = cited.filter(pc.is_in(cited["request_id"], value_set=rows["request_id"].combine_chunks()))
     keys = [pc.binary_join_element_wise(one["account_id"], one["request_id"], "\0") for one in (rows, near)]
     places = pc.index_in(keys[0], value_set=keys[1].combine_chunks())
-    for name in _FACTS:
-        rows = rows.append_column(name, near[name].take(places))
+    for name in HARVEST_FACTS:
+        told = pc.coalesce(rows[name], near[name].take(places).cast(rows[name].type))
+        rows = rows.set_column(rows.column_names.index(name), name, told)
     return rows
-
-
-_FACTS = ("timestamp", "model", "status", "input_tokens", "output_tokens")
 
 
 def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any], account: str = "") -> Response:
@@ -129,7 +133,8 @@ def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any]
     view = requests_view(
         lambda *place: add_known_facts(page(*place), cited), total, query, log_link, of_account=not campaign
     )
-    return render(request, template, {"view": view, "account": account, **head})
+    ids_only = bool(page(0, 1)["timestamp"].null_count)  # an earlier version wrote it
+    return render(request, template, {"view": view, "account": account, "ids_only": ids_only, **head})
 
 
 def requests_view(

@@ -3,12 +3,17 @@
 Columns, types and meanings are in `tables_of_case.toml`; the rest of the program takes the tables from `schema.py`.
 """
 
+import pyarrow as pa
+
 from stillhunt.base.shape import Table, read_tables
 
-CASE_VERSION = 8
+CASE_VERSION = 9
 """Version of the case folder, written to run.json; raised whenever a table, a column or what a value means changes."""
-READABLE_VERSIONS = (7, CASE_VERSION)
-"""Versions of cases that are read, and shown as they were: version 7 has no explanations beside a harvest."""
+READABLE_VERSIONS = (7, 8, CASE_VERSION)
+"""Versions of cases that are read, and shown as they were: version 7 has no explanations beside a harvest, and of
+harvested requests versions 7 and 8 have ids alone, by slice."""
+DERIVABLE_VERSIONS = READABLE_VERSIONS[1:]
+"""Versions whose verdicts follow by the rules of this one, so that packs are made of them, and rebuilt."""
 VERDICTS = ("act", "review", "none")
 ROLES = ("dedicated", "mixed", "pool", "victim", "unknown")
 """It only harvests; it sends cover of its own, too; customers of a reseller use it, too; its customer's key was taken;
@@ -23,6 +28,8 @@ CASE_ACCOUNTS = _TABLES["case_accounts"]
 MEMBERS = _TABLES["members"]
 SLICES = _TABLES["slices"]
 HARVEST = _TABLES["harvest"]
+HARVEST_FACTS = HARVEST.names[3:]
+"""What version 9 tells of each harvested request."""
 CAMPAIGNS = _TABLES["campaigns"]
 EVIDENCE = _TABLES["evidence"]
 SAMPLES = _TABLES["samples"]
@@ -63,3 +70,12 @@ CASE_VIEWS: dict[str, Table] = {
     "phrases": PHRASE_HASHES,
 }
 """File stem in the case folder -> table that only readers need; no finding depends on it."""
+
+
+def add_missing_facts(harvest: pa.Table) -> pa.Table:
+    """Harvested requests as an earlier version wrote them, in the shape of today: what it did not tell is null."""
+    if tuple(harvest.column_names) != HARVEST.names[:3]:
+        return harvest
+    for column in HARVEST.columns[3:]:
+        harvest = harvest.append_column(column.name, pa.nulls(harvest.num_rows, column.type))
+    return harvest

@@ -21,7 +21,7 @@ from stillhunt.base.case_folder import CASE_FILES, REPORT_FILE, RUN_FILE, case_f
 from stillhunt.base.config import is_secret
 from stillhunt.base.errors import CaseError, ContractError, OutputError
 from stillhunt.base.forced_end import RENAMING, remove_at_forced_end
-from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS, READABLE_VERSIONS
+from stillhunt.base.schema_case import CASE_TABLES, CASE_VERSION, CASE_VIEWS, READABLE_VERSIONS, add_missing_facts
 from stillhunt.base.shape import Table
 
 _SHOWN_NAMES = 3
@@ -112,7 +112,7 @@ _ORDER = {
     "accounts": "account_id",
     "members": "campaign_id account_id",
     "slices": "slice_id account_id",
-    "harvest": "campaign_id slice_id request_id",
+    "harvest": "campaign_id timestamp request_id slice_id",
     "campaigns": "-score -requests campaign_id",
     "evidence": "campaign_id of_account account_id -bits family kind statement -request_count cited",
     "operators": "relation operator_id campaign_id",
@@ -146,21 +146,9 @@ def _order_indices(name: str, table: pa.Table) -> pa.Array | None:
         # rows on the whole campaign come first; joined ids break ties between rows that are otherwise equal
         table = table.append_column("of_account", pc.cast(pc.is_valid(table["account_id"]), pa.int8()))
         table = table.append_column("cited", pc.binary_join(table["request_ids"], " "))
-    columns = table.select([column for column, _ in keys])
-    if table.num_rows < 2 or (name == "harvest" and _is_ascending(columns)):
+    if table.num_rows < 2:
         return None
-    return pc.sort_indices(columns, sort_keys=keys)
-
-
-def _is_ascending(columns: pa.Table) -> bool:
-    """True if rows ascend by all columns, left to right; far cheaper than the sort that it may replace."""
-    before, after = columns.slice(0, columns.num_rows - 1), columns.slice(1)
-    rising: Any = False
-    for name in reversed(columns.column_names):
-        equal = pc.equal(before[name], after[name])
-        later = pc.and_(equal, rising) if rising is not False else equal
-        rising = pc.or_(pc.less(before[name], after[name]), later)
-    return bool(pc.all(rising).as_py())
+    return pc.sort_indices(table.select([column for column, _ in keys]), sort_keys=keys)
 
 
 def write_folder(
@@ -316,7 +304,7 @@ class StoredTables(Mapping[str, pa.Table]):
 
     def _open_stored_table(self, name: str) -> pq.ParquetFile:
         file = pq.ParquetFile(self._folder / f"{name}.parquet", pre_buffer=False)
-        TABLES[name].check(file.schema_arrow.empty_table())
+        TABLES[name].check(add_missing_facts(file.schema_arrow.empty_table()))
         return file
 
     def read_again(self, name: str) -> pa.Table:
@@ -325,7 +313,7 @@ class StoredTables(Mapping[str, pa.Table]):
 
     def _read_checked(self, name: str) -> pa.Table:
         # without threads: each would keep room for what it decoded, 50 MB for a case of 50,000 accounts
-        table = TABLES[name].check(self._files[name].read(use_threads=name in _LATE_TABLES))
+        table = TABLES[name].check(add_missing_facts(self._files[name].read(use_threads=name in _LATE_TABLES)))
         table.validate(full=True)  # text that is not UTF-8 would fail later, far from its cause
         return table
 

@@ -19,6 +19,7 @@ from stillhunt.base.schema_case import (
     CAMPAIGNS,
     CASE_ACCOUNTS,
     HARVEST,
+    HARVEST_FACTS,
     HARVEST_OPERATION,
     MEMBERS,
     OPERATION_KINDS,
@@ -230,8 +231,9 @@ def _harvest_table(log: ScoredLog, shown: list[Judged], names: list[str], rows: 
     before = np.cumsum([0, *(len(one.slice_cluster) for _, one in parts)])
     row_slice = np.concatenate([one.row_slice + begin for (_, one), begin in zip(parts, before[:-1], strict=True)])
     campaign = np.repeat([number for number, _ in parts], [len(one.rows) for _, one in parts])
+    facts = log.requests.table.select(["request_id", *HARVEST_FACTS]).take(pa.array(rows))
     return HARVEST.build(
-        request_id=log.requests.table.column("request_id").take(pa.array(rows)).combine_chunks(),
+        **{name: facts[name].combine_chunks() for name in facts.column_names},
         slice_id=_slice_ids(log, account, cluster).take(pa.array(row_slice)),
         campaign_id=pa.array(names).take(pa.array(campaign)),
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 from stillhunt._version import __version__
 from stillhunt.base.config import Config
 from stillhunt.base.schema import ACCOUNTS, CANDIDATES, SLICED, TOTALS, TRAFFIC
+from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.placing import Learned
 from stillhunt.pipeline import HuntedTables
@@ -134,6 +135,6 @@ def _settings_digest(config: Config) -> str:
     """Of all on which findings depend besides the log."""
     said: dict[str, Any] = {
         **config.model_dump(mode="json", exclude={"state"}),
-        "version": [__version__, SKETCH_VERSION, _LAYOUT],
+        "version": [__version__, SKETCH_VERSION, CASE_VERSION, _LAYOUT],
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
