@@ -79,7 +79,7 @@ def test_pages_of_campaigns_and_accounts_are_those_of_the_whole_table(tmp_path: 
 
 def test_only_the_row_groups_of_a_page_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     harvest, slices = tables()
-    rows, read = written(tmp_path, harvest, slices), list[int]()
+    rows, read = written(tmp_path, harvest, slices, 30), list[int]()
     rows.page("c-2")  # where the campaign begins and ends is remembered
     one = pq.ParquetFile.read_row_group
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda *a, **k: (read.append(a[1]), one(*a, **k))[1])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 from urllib.parse import quote
@@ -18,7 +19,6 @@ from stillhunt.live import (
     latest_snapshot,
     policy_of,
     read_rule_rows,
-    simulate,
 )
 from stillhunt_server.plugins import HEAVY_WORK, ConsolePage, MenuEntry, PageRequest, PageRoute, render
 from stillhunt_signals.rules.known_beside import columns_with_signals
@@ -60,8 +60,10 @@ def show_rules_page(request: PageRequest) -> Response:
         "content": shown.content if shown is not None else FIRST_RULE,
         "states": get_args(RuleState),
         "columns": list(columns_with_signals(request.console.config).values()),
-        "trial": _try_rules(request, folder) if request.given["try"] else None,
-        # in another process: it hashes as hunts do, by libraries of 110 MB, which the console's other pages do without
+        # in another process: these read as hunts do, by libraries of 110 MB, which the console's other pages do without
+        "trial": HEAVY_WORK.call(try_rules, folder.path, request.console.config, request.now)
+        if request.given["try"]
+        else None,
         "persons": HEAVY_WORK.call(find_persons, folder.path, request.console.config, request.now),
     }
     return render(request, "rules.html", values)
@@ -92,9 +94,19 @@ def _folder_of(request: PageRequest) -> DataFolder:
     return request.console.folder
 
 
-def _try_rules(request: PageRequest, folder: DataFolder) -> Simulation:
-    config = request.console.config
-    return simulate(policy_of(folder, config) or Policy(), folder, request.database, config, request.now)
+def try_rules(path: Path, config: Config, now: int) -> Simulation:
+    """What the policy and each rule alone would have done at the snapshots that are kept, without the entries.
+
+    Args:
+        path: of the data folder.
+        now: microseconds since 1970.
+    """
+    from stillhunt.live import open_database, simulate  # late, as where it is called
+
+    folder = DataFolder(path, make=False)
+    with closing(open_database(path, config.watch.database)) as database:
+        tried = simulate(policy_of(folder, config) or Policy(), folder, database, config, now)
+    return replace(tried, log=[])
 
 
 def find_persons(path: Path, config: Config, now: int) -> list[dict[str, Any]]:

@@ -138,18 +138,22 @@ class HarvestRows:
 
     def _find_account(self, account_id: str, campaign_id: str | None) -> _Places:
         own = self.slices_of(account_id).filter(pc.field("campaign_id").is_valid())
-        slices = own["slice_id"]
+        slices = own["slice_id"].combine_chunks()
         campaigns = own["campaign_id"].unique().to_pylist() if campaign_id is None else [campaign_id]
         places, times = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
         for group in self._harvest.groups_with(campaign_id=campaigns, slice_id=slices.to_pylist()):
-            rows = self._harvest.group(group, ["slice_id", "campaign_id", "timestamp"])
-            wanted = pc.is_in(rows["slice_id"].cast(pa.string()), value_set=slices.combine_chunks())
-            if campaign_id is not None:
-                wanted = pc.and_(wanted, pc.equal(rows["campaign_id"], campaign_id))
-            found = np.flatnonzero(np.asarray(wanted))
+            rows = self._harvest.group(group, ["slice_id", "timestamp" if campaign_id is None else "campaign_id"])
+            wanted = [np.zeros(0, bool)]
+            for chunk in rows["slice_id"].chunks:  # each slice is looked up once
+                wanted.append(np.asarray(pc.is_in(chunk.dictionary, value_set=slices))[np.asarray(chunk.indices)])
+            found = np.flatnonzero(np.concatenate(wanted))
+            if campaign_id is None:
+                times.append(rows["timestamp"].take(pa.array(found)).cast(pa.int64()).fill_null(0).to_numpy())
+            else:
+                found = found[np.asarray(pc.equal(rows["campaign_id"], campaign_id))[found]]
             places.append(_places_of(group, found))
-            times.append(rows["timestamp"].take(pa.array(found)).cast(pa.int64()).fill_null(0).to_numpy())
-        return np.concatenate(places)[np.argsort(np.concatenate(times), kind="stable")]
+        whole = np.concatenate(places)
+        return whole[np.argsort(np.concatenate(times), kind="stable")] if campaign_id is None else whole
 
     def _read_places(self, places: _Places) -> pa.Table:
         """The rows at some places, in that order, with the account of each."""
