@@ -143,10 +143,11 @@ class HarvestRows:
         places, times = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
         for group in self._harvest.groups_with(campaign_id=campaigns, slice_id=slices.to_pylist()):
             rows = self._harvest.group(group, ["slice_id", "timestamp" if campaign_id is None else "campaign_id"])
-            wanted = [np.zeros(0, bool)]
-            for chunk in rows["slice_id"].chunks:  # each slice is looked up once
-                wanted.append(np.asarray(pc.is_in(chunk.dictionary, value_set=slices))[np.asarray(chunk.indices)])
-            found = np.flatnonzero(np.concatenate(wanted))
+            wanted = (  # each slice is looked up once
+                np.asarray(pc.is_in(chunk.dictionary, value_set=slices))[np.asarray(chunk.indices)]
+                for chunk in rows["slice_id"].chunks
+            )
+            found = np.flatnonzero(np.concatenate([np.zeros(0, bool), *wanted]))
             if campaign_id is None:
                 times.append(rows["timestamp"].take(pa.array(found)).cast(pa.int64()).fill_null(0).to_numpy())
             else:
