@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,8 +18,10 @@ from evidence.hunted import FULL, SHORT, campaigns, hunted_case, keys, one_pack,
 from stillhunt.base.case_folder import RUN_FILE
 from stillhunt.base.errors import PackError
 from stillhunt.base.table_files import parquet_bytes
+from stillhunt.triage import Case
 from stillhunt_evidence.keys.signing import read_signer
 from stillhunt_evidence.packs.archive import archive_parts
+from stillhunt_evidence.packs.contents import digest_of_ids
 from stillhunt_evidence.packs.manifest import ENVELOPE_FILE, make_manifest, sign_statement, statement_of
 from stillhunt_evidence.packs.rebuilding import Rebuilt, hunt_differences, rebuild_pack, settings_again
 from stillhunt_evidence.packs.verifying import Trust, VerifiedPack, verify_pack
@@ -216,6 +219,15 @@ def test_the_logs_say_the_same_on_another_layout(tmp_path: Path) -> None:
     assert config.threads == 1
     again = stillhunt.hunt(folder, accounts, config)
     assert hunt_differences(pack, again, SHORT) == []  # without accounts there are: see the command's tests
+    own = again.harvest.filter(pc.equal(again.harvest["campaign_id"], campaigns()[0]))
+    for keys_of_rows, differences in (("slice_id", "request_id"), 0), (("slice_id", "timestamp"), 1):
+        ids = own.sort_by([(key, "ascending") for key in keys_of_rows])["request_id"]
+        header = {**pack.manifest.header, "harvest": digest_of_ids([ids])}  # as of version 8, and of no version
+        before = opened(dict(one_pack().files), tmp_path, header)
+        assert len(hunt_differences(before, again, SHORT)) == differences
+    version_8 = Case(hunted_case().tables, run={**hunted_case().run, "case_version": 8}, **hunted_case().views)
+    made = packed(folder=version_8.write(tmp_path / "case"))
+    assert rebuild_pack(opened(dict(made.files), tmp_path, made.manifest.header)).differences == []
 
 
 def test_other_allowed_programmes_are_another_hunt(tmp_path: Path) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
+import io
 import json
 import re
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import insert, update
 
+from server.console.conftest import Published
 from server.console.console_html import page_of
-from server.console.console_scenes import ACCUSED, ACT, Scene
+from server.console.console_scenes import ACCUSED, ACT, Scene, open_scene
 from stillhunt.decide.case_work import read_work
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
@@ -20,6 +25,7 @@ from stillhunt_server.case_views.narrative_draft import split_sources
 from stillhunt_server.casework.history import work_events
 from stillhunt_server.console.investigations import narrative_of
 from stillhunt_server.console.request_rows import log_url
+from stillhunt_server.console.snapshot import FixedSource
 
 _OF = f"/campaigns/{ACT}"
 
@@ -114,6 +120,28 @@ def test_requests_that_findings_name_are_shown_in_order_and_a_finding_opens_its_
     assert times == sorted(times)
     for href in hrefs(vera.page(f"{_OF}/evidence?size=250"), "finding=")[:3]:
         assert vera.get(href).status_code == 200
+
+
+def test_harvested_requests_are_told_in_order(reading: Scene) -> None:
+    vera = reading.reader("vera")
+    exported = list(csv.DictReader(io.StringIO(vera.get(f"{_OF}/requests?as=csv").text)))
+    assert [row["timestamp"] for row in exported] == sorted(row["timestamp"] for row in exported)
+    assert {(row["model"], row["status"]) for row in exported} == {("onyx-large", "200")}
+    page = page_of(vera.get(f"{_OF}/requests"))
+    assert "They stand by time." in page.text
+    assert [row[1] for row in page.rows[1:]] == [row["request_id"] for row in exported[: len(page.rows) - 1]]
+    assert page.rows[1][3:5] == ["onyx-large", "200"]
+
+
+def test_an_old_case_says_of_which_requests_it_knows_more(
+    published: Published, tmp_path: Path, runner: asyncio.Runner
+) -> None:
+    old = Path(__file__).parents[2] / "data" / "cases" / "version_8"
+    opened = open_scene(tmp_path / "data", published.folder.database, FixedSource(old), runner)
+    page = page_of(opened.reader("vera").get(f"{_OF}/requests"))
+    assert "They stand by slice and id. The case has time, model, status and tokens of those" in page.text
+    assert [row[1] for row in page.rows[1:]] == sorted(row[1] for row in page.rows[1:])
+    opened.database.close()
 
 
 def test_a_link_into_the_log_store_is_quoted() -> None:
