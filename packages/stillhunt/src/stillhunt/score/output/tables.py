@@ -231,9 +231,10 @@ def _harvest_table(log: ScoredLog, shown: list[Judged], names: list[str], rows: 
     before = np.cumsum([0, *(len(one.slice_cluster) for _, one in parts)])
     row_slice = np.concatenate([one.row_slice + begin for (_, one), begin in zip(parts, before[:-1], strict=True)])
     campaign = np.repeat([number for number, _ in parts], [len(one.rows) for _, one in parts])
-    facts = log.requests.table.select(["request_id", *HARVEST_FACTS]).take(pa.array(rows))
+    place = pa.array(rows)
     return HARVEST.build(
-        **{name: facts[name].combine_chunks() for name in facts.column_names},
+        # column by column, so that only one of them is in memory twice
+        **{name: log.requests.table[name].take(place).combine_chunks() for name in ("request_id", *HARVEST_FACTS)},
         slice_id=_slice_ids(log, account, cluster).take(pa.array(row_slice)),
         campaign_id=pa.array(names).take(pa.array(campaign)),
     )
