@@ -259,12 +259,12 @@ def _hunt_warm(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampa
             return "the last search is too old"
         if (latest.facts().get(WARM) or {"base": latest.sequence})["base"] != base.sequence:
             return "another machine has searched since"
-        before = Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence))
+        searched = Case.read(Snapshot(base.sequence, plan.data.snapshots / name_of(base.sequence)).case)
         flagged = {account for campaign in known for account in campaign.flagged}
-        case = hunt_warm(base, Case.read(before.case), inputs, settings, flagged)
-        if isinstance(case, str):
-            return case
-        rule_rows = with_findings(read_rule_rows(latest), case.tables["accounts"], base.customers)
+        if isinstance(warm := hunt_warm(base, searched, inputs, settings, flagged), str):
+            return warm
+        case, customers = warm
+        rule_rows = with_findings(read_rule_rows(latest), case.tables["accounts"], customers)
         signatures, later = signatures_at(latest, settings.seed), read_follow_ups(latest.path) or {}
         return _Found(case, signatures, {}, (), read_signs(latest.path), later, {}, rule_rows, latest.remembered())
     except Exception as error:  # what is no fault of the base fails the cold hunt as well

@@ -11,18 +11,19 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 
 from stillhunt._version import __version__
 from stillhunt.base.config import Config
-from stillhunt.base.schema import ACCOUNTS, CANDIDATES, SLICED, TOTALS, TRAFFIC
+from stillhunt.base.schema import CANDIDATES, SLICED, TOTALS, TRAFFIC
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.placing import Learned
 from stillhunt.pipeline import HuntedTables
 
 BASE, _UNFINISHED = "base", "base.part"  # names of its folder
-_FACTS, _LEARNED, _LAYOUT = "facts.json", "learned.npz", 3
-_TABLES = {"traffic": TRAFFIC, "sliced": SLICED, "candidates": CANDIDATES, "totals": TOTALS, "customers": ACCOUNTS}
+_FACTS, _LEARNED, _LAYOUT = "facts.json", "learned.npz", 4
+_TABLES = {"traffic": TRAFFIC, "sliced": SLICED, "candidates": CANDIDATES, "totals": TOTALS}
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Base:
     requests: int  # of TRAFFIC
     inputs: frozenset[str]  # digests of what it read, with all on which their rows depend
     tables: Mapping[str, pa.Table]  # TRAFFIC, SLICED, CANDIDATES and TOTALS by name; each is checked when it is read
-    customers: pa.Table | None  # ACCOUNTS; None where there are none
+    accounts: str  # `digest_accounts` of what it read
     learned: Learned
 
 
@@ -49,15 +50,14 @@ def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, c
     tables = {"traffic": linked.traffic, "sliced": hunted.sliced, "totals": linked.totals}
     try:
         folder.mkdir(mode=0o700)
-        for name, table in {**tables, "candidates": hunted.candidates, "customers": hunted.customers}.items():
-            if table is not None:
-                with _new_file(folder / f"{name}.arrow") as file, pa.ipc.new_file(file, table.schema) as writer:
-                    writer.write_table(table)
+        for name, table in {**tables, "candidates": hunted.candidates}.items():
+            with _new_file(folder / f"{name}.arrow") as file, pa.ipc.new_file(file, table.schema) as writer:
+                writer.write_table(table)
         with _new_file(folder / _LEARNED) as file:
             np.savez(file, allow_pickle=False, **linked.learned.arrays())
         files = {path.name: _measure_file(path, flush=True) for path in sorted(folder.iterdir())}
         facts = {"sequence": sequence, "made_at": made_at, "requests": linked.traffic.num_rows, "files": files}
-        facts["inputs"] = sorted(hunted.inputs)
+        facts |= {"inputs": sorted(hunted.inputs), "accounts": digest_accounts(hunted.customers)}
         with _new_file(folder / _FACTS) as file:
             file.write(json.dumps({**facts, "settings": _settings_digest(config)}).encode())
             file.flush()
@@ -92,11 +92,22 @@ def read_base(state: Path, config: Config) -> Base | str:
     if {path.name for path in folder.iterdir()} != {_FACTS, *files}:
         return "what was kept of the last search is damaged"
     tables = _CheckedTables(folder, files)
-    customers = tables["customers"] if "customers.arrow" in files else None
     with _checked_path(folder / _LEARNED, files).open("rb") as file, np.load(file) as arrays:
         learned = Learned.of_arrays(arrays)
     sequence, made_at, requests = (int(facts[name]) for name in ("sequence", "made_at", "requests"))
-    return Base(sequence, made_at, requests, frozenset(facts["inputs"]), tables, customers, learned)
+    return Base(sequence, made_at, requests, frozenset(facts["inputs"]), tables, facts["accounts"], learned)
+
+
+def digest_accounts(customers: pa.Table | None) -> str:
+    """SHA-256 of the values of an accounts table, row by row; "" where there is none.
+
+    The table itself is not kept: people's names and notes may stand in it, and the next hunt reads it anyway.
+    """
+    if customers is None:
+        return ""
+    with pa.BufferOutputStream() as written:
+        pa_csv.write_csv(customers, written)
+        return hashlib.sha256(written.getvalue()).hexdigest()
 
 
 class _CheckedTables(dict[str, pa.Table]):

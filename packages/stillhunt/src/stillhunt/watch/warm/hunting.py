@@ -28,7 +28,7 @@ from stillhunt.score import judge_campaigns_again, prepare_evidence
 from stillhunt.triage import Case
 from stillhunt.triage.excerpts import campaign_views
 from stillhunt.triage.samples import Rereading
-from stillhunt.watch.warm.base import Base
+from stillhunt.watch.warm.base import Base, digest_accounts
 from stillhunt.watch.warm.joining import JoinedTraffic, account_codes, join_requests
 from stillhunt.watch.warm.merging import merge_tables, merge_views
 
@@ -67,7 +67,7 @@ def tell_warm(facts: Mapping[str, Any]) -> str:
 
 def hunt_warm(
     base: Base, case: Case, inputs: Sequence[Any], config: Config, flagged_before: Collection[str]
-) -> Case | str:
+) -> tuple[Case, pa.Table | None] | str:
     """Judge again what later requests touch.
 
     Args:
@@ -77,13 +77,13 @@ def hunt_warm(
         flagged_before: accounts that the hunt before flagged.
 
     Returns:
-        The case, or why the hunt has to be cold, in a few words.
+        The case and the accounts table as it is now, or why the hunt has to be cold, in a few words.
     """
     found = read_new_requests(inputs, config, base.inputs, MOST_NEW * base.requests)
     new, customers = found.sketches, found.customers
     if new is None:
         return "much is new"
-    if not (customers is None if base.customers is None else base.customers.equals(customers)):
+    if digest_accounts(customers) != base.accounts:
         return "the accounts table has changed"
     campaigns = _Campaigns.of(base, case)
     inside = pc.is_in(new["account_id"].cast(pa.string()), campaigns.accounts)
@@ -98,7 +98,7 @@ def hunt_warm(
     if judged:
         joined = join_requests(base, own, config.seed)
         placed = joined.traffic.num_rows - base.requests
-        tables, views = _judge_again(base, joined, campaigns, judged, config, flagged_before)
+        tables, views = _judge_again(joined, customers, campaigns, judged, config, flagged_before)
     names, harvest = pa.array(judged, pa.string()), case.harvest
     said = WarmHunt(
         base=base.sequence,
@@ -112,12 +112,12 @@ def hunt_warm(
     more = pa.Table.from_struct_array(pc.value_counts(new["account_id"].cast(pa.string())))
     merged = {**merge_tables(case, tables, judged, more), "rejects": found.rejects}
     views = merge_views(case, views, judged, merged)
-    return Case(merged, run=_record_warm(case, merged, base, found, config, said), **views)
+    return Case(merged, run=_record_warm(case, merged, base, found, config, said), **views), customers
 
 
 def _judge_again(
-    base: Base,
     joined: JoinedTraffic,
+    customers: pa.Table | None,
     campaigns: "_Campaigns",
     judged: Sequence[str],
     config: Config,
@@ -125,15 +125,15 @@ def _judge_again(
 ) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
     """Case tables and views of some campaigns alone."""
     traffic, sliced, totals = joined
-    config = prepare_evidence(config, base.customers)
+    config = prepare_evidence(config, customers)
     candidates = campaigns.table_of(judged)
     tables, harvested = judge_campaigns_again(
-        traffic, sliced, candidates, base.customers, config, totals, flagged_before, judged
+        traffic, sliced, candidates, customers, config, totals, flagged_before, judged
     )
     quiet = config.model_copy(update={"report": config.report.model_copy(update={"excerpts": False})})
     traffic = traffic.append_column("topic", sliced["topic"])
     rereading = Rereading(lambda rows: [None] * rows.num_rows, languages_of, word_buckets)
-    return tables, campaign_views(traffic, tables, harvested, base.customers, rereading, quiet, totals)
+    return tables, campaign_views(traffic, tables, harvested, customers, rereading, quiet, totals)
 
 
 def _record_warm(
