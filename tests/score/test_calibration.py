@@ -99,7 +99,16 @@ def test_the_page_is_written_from_rows_alone() -> None:
         true = number % 8 == 0
         row = dict.fromkeys(names, 0.0) | {"world": f"w{number % 2}", "rung": 3 * int(true), "seed": 1}
         row |= {"generator": ("first", "second")[number // 8 % 2], "persona": "class"}
-        row |= {"accounts": 2_000, "days": 14, "requests": 9, "verdict": "none", "size": 6, "open": False, "true": true}
+        row |= {
+            "accounts": 2_000,
+            "days": 14,
+            "requests": 9,
+            "verdict": "none",
+            "size": 6,
+            "open": False,
+            "true": true,
+            "operation_kind": "",
+        }
         row |= {"content": rng.normal(2.0), "queue": rng.normal(1.0 + 12 * true)}
         kinds = [("content", "phrase_mixture", row["content"], False), ("queue", "topic_mixture", row["queue"], False)]
         rows.append(row | {"bits": row["content"] + row["queue"], "kinds": json.dumps(kinds)})

@@ -31,7 +31,14 @@ def candidate(generator: str = "first", *, true: bool = False, opened: bool = Fa
     """A row with one kind of evidence a family, of so many bits as measured."""
     row = dict.fromkeys(candidate_schema().names, 0.0)
     row |= dict.fromkeys(("rung", "seed", "accounts", "days", "requests"), 1)
-    row |= {"world": f"w-{generator}", "generator": generator, "verdict": "none", "size": 23, "persona": "class"}
+    row |= {
+        "world": f"w-{generator}",
+        "generator": generator,
+        "verdict": "none",
+        "operation_kind": "",
+        "size": 23,
+        "persona": "class",
+    }
     listed = [(family, f"{family}_kind", bits, False) for family, bits in kinds.items()]
     return row | {"true": true, "open": opened, "kinds": json.dumps(listed)}
 

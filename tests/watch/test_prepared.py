@@ -115,7 +115,7 @@ def test_a_copy_that_does_not_begin_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool, stopped: bool
 ) -> None:
     """The process is killed just after it made a copy, which holds the channel; or a stop comes while it loads."""
-    monkeypatch.setattr(prepared, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(prepared, "PARENT_LOOK_SECONDS", 0.01)
     body = f"if {dies}: os.fork() and os._exit(1)\nwhile channel.recv(1): pass"
     monkeypatch.setattr(sys, "executable", program(tmp_path, body))
     stop = threading.Event()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 PREPARE = "prepare"  # word behind `python -m stillhunt.watch` for this process
-LOOK_SECONDS = 0.5
+PARENT_LOOK_SECONDS = 0.5
 """How often it is asked whether a copy is still wanted that has not begun. Judgement: a stop may take so long."""
 _CAN_COPY = sys.platform == "linux"  # elsewhere, system libraries do not bear that a process with them is copied
 _NUMBER = struct.Struct("q")  # on the channel: the id of a process, then its exit code
@@ -38,7 +38,7 @@ class HuntCopy:
             socket.send_fds(channel, [b"\0"], [order, *self._said])
             heard = select.poll()  # `select` knows no descriptor beyond 1,023
             heard.register(channel, select.POLLIN)
-            while not heard.poll(LOOK_SECONDS * 1000):
+            while not heard.poll(PARENT_LOOK_SECONDS * 1000):
                 if given_up():
                     raise OSError("no copy has begun")
             self.pid = _receive_number(channel)
