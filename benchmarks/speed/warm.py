@@ -32,11 +32,17 @@ COLUMNS = ("campaign_id", "verdict", "accounts", "requests")
 
 
 def measure_hunt(
-    data: DataFolder, watched: Path, accounts: Path | None, warm: bool, prepared: PreparedProcess
+    data: DataFolder,
+    watched: Path,
+    accounts: Path | None,
+    warm: bool,
+    prepared: PreparedProcess,
+    *,
+    first: bool = False,
 ) -> tuple[HuntOutcome, Case]:
-    """One hunt as the watch starts it, and its case."""
+    """One hunt as the watch starts it, and its case; the `first` may be warm and has no base, so that it leaves one."""
     config = Config.load({"watch": {"accounts": str(accounts or "")}}, environ={})
-    plan = HuntPlan(data, config, (str(watched),), time.time_ns() // 1000, warm=warm)
+    plan = HuntPlan(data, config, (str(watched),), time.time_ns() // 1000, warm=warm or first)
     outcome, snapshot = hunt_in_child(plan, None, prepared), latest_snapshot(data)
     if outcome.failure or snapshot is None:
         raise SystemExit(f"nothing was hunted: {outcome.failure}")
@@ -60,7 +66,7 @@ def main() -> int:
         before, new = split_minutes(parts[-1], arguments.minutes, scratch)
         for path in (*parts[:-1], before):
             shutil.copy(path, watched / path.name)
-        base, _ = measure_hunt(data, watched, accounts, False, prepared)
+        base, _ = measure_hunt(data, watched, accounts, False, prepared, first=True)
         kept = sum(path.stat().st_size for path in (data.state / "base").iterdir())
         shutil.copy(new, watched / new.name)
         warm, found = measure_hunt(data, watched, accounts, True, prepared)
