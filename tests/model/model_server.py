@@ -52,7 +52,7 @@ def serve(*routes: tuple[str, Handler]) -> Iterator[Served]:
     Args:
         routes: path, and what answers a POST to it.
     """
-    # asyncio sends at once only on sockets that say they are of TCP: each answer took 40 ms, its body waited for an ACK.
+    # asyncio sends at once only on sockets that say they are of TCP: each answer waited 40 ms for an ACK.
     listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen()  # or who asks before the server has begun is refused
