@@ -13,7 +13,7 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from stillhunt_lab.second_worlds.build import build_second_world
 from stillhunt_lab.second_worlds.spec import SecondSpec
 from stillhunt_lab.worlds.build import World, build_world, spec_for_rung
 
+Rows = Iterable[Sequence[object]]
 WORLDS = ("first-1", "first-3", "first-5", "first-7", "second-3", "second-6")
 HOURS = (1, 12, 24)
 COLUMNS = ("world", "hours", "new", "placed", "in slices", "judged", "act", "members", "flagged", "truth flagged",
@@ -129,18 +130,26 @@ def splits(name: str, accounts: int, seed: int) -> Iterator[list[object]]:
             yield [name, hours, *figures, *compare(warm, cold, truth)]
 
 
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", nargs="+", default=WORLDS)
+def print_rows(
+    described: str | None, worlds: Sequence[str], columns: Sequence[str], measure: Callable[[str, int, int], Rows]
+) -> None:
+    """Print a table, row by row, of the worlds that the command line names.
+
+    Args:
+        described: what `--help` says.
+        worlds: unless others are named.
+        measure: rows of a world, by its name, accounts and seed.
+    """
+    parser = argparse.ArgumentParser(description=described, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worlds", nargs="+", default=worlds)
     parser.add_argument("--accounts", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=3)
     arguments = parser.parse_args()
-    print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
     for name in arguments.worlds:
-        for row in splits(name, arguments.accounts, arguments.seed):
+        for row in measure(name, arguments.accounts, arguments.seed):
             print("| " + " | ".join(map(str, row)) + " |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    print_rows(__doc__, WORLDS, COLUMNS, splits)

@@ -10,7 +10,6 @@ only what is new since the base is searched. It is supposed that what is found s
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from warm import build
+from warm import build, print_rows
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
@@ -117,17 +116,5 @@ def measure(name: str, accounts: int, seed: int) -> list[object]:
     return [name, len(signs), each, *bounded, "not in 48 h" if new is None else new]
 
 
-def main() -> None:
-    """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", nargs="+", default=WORLDS)
-    parser.add_argument("--accounts", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=3)
-    arguments = parser.parse_args()
-    print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS), flush=True)
-    for name in arguments.worlds:
-        print("| " + " | ".join(map(str, measure(name, arguments.accounts, arguments.seed))) + " |", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    print_rows(__doc__, WORLDS, COLUMNS, lambda *named: [measure(*named)])

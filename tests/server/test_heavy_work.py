@@ -50,7 +50,7 @@ def test_what_is_done_elsewhere_comes_back_with_its_errors(work: HeavyWork, tmp_
 
 
 def test_a_process_that_ends_within_an_answer_is_started_again(work: HeavyWork) -> None:
-    with pytest.raises(CaseError, match="the process that weighs again ended"):
+    with pytest.raises(CaseError, match="the process that works this page out has ended"):
         work.call(exec, "import os, pickle; os.write(1, pickle.dumps('long' * 99)[:-9]); os._exit(1)")
     assert work.call(os.getpid) != os.getpid()
 

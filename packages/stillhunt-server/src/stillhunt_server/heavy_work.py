@@ -49,7 +49,9 @@ class HeavyWork:
                     break
                 self._end()
         if answer is None:
-            raise CaseError("the process that weighs again ended", where="this page", next_step="load the page again")
+            raise CaseError(
+                "the process that works this page out has ended", where="this page", next_step="load the page again"
+            )
         found: T
         found, error, unexpected = answer
         if unexpected:

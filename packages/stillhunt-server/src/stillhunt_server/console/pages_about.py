@@ -64,7 +64,7 @@ def programmes(request: PageRequest) -> Response:
     declared, organisations = len(config.sanctioned.accounts), len(config.sanctioned.organizations)
     headline = f"{formatting.plural(accounts.num_rows, 'account')} of declared programmes"
     meaning = (
-        f"The settings declare {formatting.plural(declared, 'account')} and "
+        f"The settings in force now declare {formatting.plural(declared, 'account')} and "
         f"{formatting.plural(organisations, 'organisation')}. Their accounts are never flagged and no rule touches "
         "them; what would be said about them is still shown, so that you notice a programme that does more than "
         "agreed."
