@@ -48,7 +48,7 @@ class Served:
 
     def call(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> bytes:
         """The answer to one request; raises where it is no success."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
