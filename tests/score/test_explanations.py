@@ -223,6 +223,7 @@ def test_separate_people_take_over_nobodys_work(kind: str) -> None:
         ("company", POSING, 3.0),
         ("company", "unlinked_customers", 3.0),
         ("reseller", POSING, -1.3),
+        ("reseller", "other_work", -4.0),
         ("chance", "few_accounts", -2.0),
         ("company", "own_mail_domain", -7.0),
     ],

@@ -24,6 +24,7 @@ from stillhunt.score.evidence.kinds.account_holders import (
     DOMAIN_KIND,
     FEW_KIND,
     HOLDER_KINDS,
+    OTHER_WORK_KIND,
     OWN_TEMPLATE,
     TEMPLATE_KIND,
 )
@@ -86,7 +87,7 @@ MANY = int(_SHARED_SHARE * MEMBERS)
 
 
 def test_the_signs_are_the_kinds_that_count_by_being_found() -> None:
-    assert {kind.name for kind in (*HOLDER_KINDS, FEW_KIND, DOMAIN_KIND)} == SIGN_KINDS
+    assert {kind.name for kind in (*HOLDER_KINDS, FEW_KIND, DOMAIN_KIND, OTHER_WORK_KIND)} == SIGN_KINDS
 
 
 @pytest.mark.parametrize("key", ["payment_fingerprint", "signup_prefix"])
@@ -321,3 +322,41 @@ def test_a_template_of_a_part_of_a_whole_counts_by_that_part(users: int, bits: f
     assert found is not None
     assert found.bits == pytest.approx(bits)
     assert found.statement.startswith(f"{users} accounts that one operator pays for or opened use one template 4,001")
+
+
+def other_work(work: int = 12, programs: int = 5, cards: int = 1, **own: Any) -> Finding | None:
+    """Four requests of each account are the group's; the others are of several programs, in turn."""
+    owner = np.repeat(np.arange(MEMBERS + OTHERS), 4 + work)
+    turn = np.tile(np.arange(4 + work), MEMBERS + OTHERS)
+    group = turn < 4
+    sent = {"temperature": np.where(group, 0.0, turn % programs / 10.0), "client_prefix": np.uint64(7) + 0 * turn} | {
+        name: np.where(group, *values).tolist() for name, values in own.items()
+    }
+    columns = customers(payment_fingerprint=shared(MEMBERS, values=cards))
+    log = log_of_rows(owner, np.arange(len(owner)), customers=columns, cluster=np.where(group, 0, -1), **sent)
+    return finding_of(OTHER_WORK_KIND, log, group_of(log, MEMBERS))
+
+
+def test_one_operators_accounts_that_mostly_do_the_work_of_others_are_said_to() -> None:
+    """As a reseller's, of whose customers one has a job on them."""
+    found = other_work()
+    assert found is not None
+    assert (found.bits, found.member_bits, found.count) == (0.0, None, 12 * MEMBERS)
+    assert "75 % of what the median account sends is outside of the group, in 5 settings that come" in found.statement
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"work": 11},
+        {"programs": 4},
+        {"programs": 12},
+        {"cards": MEMBERS},
+        {"client_prefix": (np.uint64(9), np.uint64(7))},
+        {"user_agent": ("curl", "app")},
+    ],
+    ids=["cover traffic", "few programs", "settings of one request", "nobody poses", "elsewhere", "another client"],
+)
+def test_a_little_other_work_or_that_of_few_or_from_elsewhere_is_no_sign(changed: dict[str, Any]) -> None:
+    """Cover traffic is a part or of one program, and who uses stolen keys sends from elsewhere than their owners."""
+    assert other_work(**changed) is None

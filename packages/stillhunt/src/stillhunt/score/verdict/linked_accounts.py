@@ -9,14 +9,12 @@ verdict review, and nothing of it is counted as harvested.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
 from stillhunt.base.arrays import Flags, Ints
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.families import SIGN_KINDS
-from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.base.wording import fill
 from stillhunt.score.context.candidate import Candidate
@@ -24,6 +22,7 @@ from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.gather import within_sample
+from stillhunt.score.evidence.kinds.account_holders import LINKED, count_programs
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 from stillhunt.score.verdict.rules import (
     LIKELY_MEMBER,
@@ -56,17 +55,6 @@ _MOST_KEY_BITS = 4.0  # Most bits of one key (half of what a family may earn, so
 # Accounts between their first and last request at one time, on average, that are used in turn (who uses up credits
 # opens the next account; classes attend together)
 _MOST_AT_ONCE = 2.0
-
-
-class LinkedParameters(NamedTuple):
-    """Parameters of the search for linked accounts."""
-
-    key_bits: float
-    programs: float
-    trace_bits: float
-
-
-P = read_parameters(LinkedParameters, "score.linked_accounts")
 
 
 @dataclass(frozen=True)
@@ -140,7 +128,7 @@ def _judge_group(case: CandidateCase, key: str, settings: ScoreSettings) -> Judg
         if kind.family in ("network", "identity") and kind.name != key and kind.name not in SIGN_KINDS
     ]
     shared = [finding for kind in kinds if (finding := kind.weigh(kind, case)) is not None]
-    strong = {finding.kind for finding in shared if finding.bits >= P.key_bits and not finding.insufficient}
+    strong = {finding.kind for finding in shared if finding.bits >= LINKED.key_bits and not finding.insufficient}
     traces = _traces_of(case)
     if _FINGERPRINT not in strong or len(strong) < 2 or not traces:
         return None
@@ -160,14 +148,12 @@ def _traces_of(case: CandidateCase) -> dict[str, Finding]:
     np.minimum.at(first, candidate.row_account, requests.time[candidate.rows])
     np.maximum.at(last, candidate.row_account, requests.time[candidate.rows])
     at_once = float((last - first).sum() / max(int(last.max() - first.min()), 1))
-    pairs = candidate.row_account * (1 << 32) + requests.settings[candidate.rows] + 1
-    pair, times = np.unique(pairs, return_counts=True)
-    programs = float(np.median(np.bincount((pair >> 32)[times > 1], minlength=accounts)))
-    if programs >= P.programs:
+    programs = count_programs(requests, candidate.rows, candidate.row_account, accounts)
+    if programs >= LINKED.programs:
         kind, statement = "many_programs", fill(_PROGRAMS, settings=programs)
     elif at_once <= _MOST_AT_ONCE:
         kind, statement = "used_in_turn", fill(_IN_TURN, accounts=accounts, at_once=at_once)
     else:
         return {}
     trace = TRACES[kind]
-    return {trace.operation: Finding(trace.family, kind, statement, P.trace_bits, count=len(candidate.rows))}
+    return {trace.operation: Finding(trace.family, kind, statement, LINKED.trace_bits, count=len(candidate.rows))}

@@ -9,9 +9,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.arrays import Ints
 from stillhunt.base.parameters import read_parameters
+from stillhunt.score.context.requests import Requests
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer, one_country
@@ -20,6 +23,8 @@ from stillhunt.score.evidence.kinds.shared_customer_keys import address_sharing,
 
 _FEWEST_SHARING = 3  # Accounts with one value from which it is shared (two may be one family)
 _RARE_OUTSIDE = 2.0  # times the members with a value: others who have it, up to which it is the group's
+POSING_KINDS = ("posing_customers", "partly_posing")
+"""Kinds of the findings that one operator's accounts pose as separate customers, all of them or a part."""
 _LINKING_COLUMNS = ("payment_fingerprint", "signup_prefix", "email_domain")
 # share: members who share cards, sign-up networks or addresses, from which the group has one holder or one place (half)
 _SHARED_SHARE = 0.5
@@ -35,6 +40,12 @@ _FEW_ACCOUNTS = 10
 TEMPLATE_LIFT = 30.0  # times: how much more often members use a template than others, from which it is their own
 # accounts: members for each bit of a template of its own (one customer of a reseller has one on a few of its accounts)
 ACCOUNTS_PER_BIT = 4.0
+# share: requests of the median account outside of the group, from which they are other work (three quarters; seen:
+# customers' jobs of resellers .83 to .94, an operation on a rented pool .23)
+_OTHER_WORK_SHARE = 0.75
+# share: requests of the group whose client and network its accounts' other requests have, too, from which one operator
+# sends both (who works with stolen keys sends from elsewhere than their owners)
+_SAME_MACHINES_SHARE = 0.8
 
 
 class TemplateParameters(NamedTuple):
@@ -44,7 +55,16 @@ class TemplateParameters(NamedTuple):
     cap_bits: float
 
 
+class LinkedParameters(NamedTuple):
+    """Parameters of the search for linked accounts, and of the programs behind an account."""
+
+    key_bits: float
+    programs: float
+    trace_bits: float
+
+
 OWN_TEMPLATE = read_parameters(TemplateParameters, "score.own_template")
+LINKED = read_parameters(LinkedParameters, "score.linked_accounts")
 
 
 def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
@@ -127,7 +147,7 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     a template that nobody else has unless they do one job.
     """
     candidate = case.candidate
-    if candidate.untemplated or _get_holders_kind(case) not in ("posing_customers", "partly_posing"):
+    if candidate.untemplated or _get_holders_kind(case) not in POSING_KINDS:
         return None
     lift = template_lift(case.log, candidate, case.min_slice_requests)
     if lift < TEMPLATE_LIFT:
@@ -141,6 +161,45 @@ def _weigh_template(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     return replace(found, count=len(candidate.rows))
 
 
+def count_programs(requests: Requests, rows: Ints, owner: Ints, accounts: int) -> float:
+    """Settings that come back in the median account: about how many programs stand behind it.
+
+    Args:
+        rows: requests of the accounts.
+        owner: position of the account of each of them, below `accounts`.
+    """
+    pair, times = np.unique(owner * (1 << 32) + requests.settings[rows] + 1, return_counts=True)
+    return float(np.median(np.bincount((pair >> 32)[times > 1], minlength=accounts)))
+
+
+def _weigh_other_work(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    """One operator's accounts that mostly do the work of many others, as a reseller's do.
+
+    A customer of a reseller whose job some of the accounts carry looks like an operation on them: all that ties the
+    accounts is the reseller's. Misleads: an operation that hides in a reseller's traffic shows the same.
+    """
+    if _get_holders_kind(case) not in POSING_KINDS:
+        return None
+    requests, candidate = case.log.requests, case.candidate
+    rows, owner = requests.of_accounts(candidate.accounts), requests.owners(candidate.accounts)
+    outside = np.ones(len(rows), bool)
+    outside[np.searchsorted(rows, candidate.rows)] = False
+    share = float(np.median(1.0 - candidate.volumes / np.bincount(owner)))
+    rows, owner = rows[outside], owner[outside]
+    if share < _OTHER_WORK_SHARE or not _from_same_machines(requests, candidate.rows, rows):
+        return None
+    programs = count_programs(requests, rows, owner, len(candidate.accounts))
+    figures = {"share": share, "settings": round(programs)}
+    return kind.finding(0.0, figures, count=len(rows)) if programs >= LINKED.programs else None
+
+
+def _from_same_machines(requests: Requests, own: Ints, other: Ints) -> bool:
+    """Whether nearly all of a group's own requests come from clients and networks of the others; unknown is alike."""
+    client, network = requests.client_fingerprint, requests.table.column("client_prefix")
+    same = [np.isin(client[own], client[other]), pc.is_in(network.take(own), value_set=network.take(other)).to_numpy()]
+    return min(float(found.mean()) for found in same) >= _SAME_MACHINES_SHARE
+
+
 def _weigh_size(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     accounts = len(case.candidate.accounts)
     return kind.finding(0.0, {"accounts": accounts}) if accounts < _FEW_ACCOUNTS else None
@@ -148,9 +207,10 @@ def _weigh_size(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 HOLDER_KINDS = tuple(
     declared_kind(name, _weigh_holders, most_bits=0.0, least_bits=0.0)
-    for name in ("posing_customers", "partly_posing", "one_place", "unlinked_customers")
+    for name in (*POSING_KINDS, "one_place", "unlinked_customers")
 )
 TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=OWN_TEMPLATE.cap_bits, least_bits=0.0)
 FEW_KIND = declared_kind("few_accounts", _weigh_size, most_bits=0.0, least_bits=0.0)
 DOMAIN_KIND = declared_kind("own_mail_domain", _weigh_domain, most_bits=0.0, least_bits=0.0)
-KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND, DOMAIN_KIND)
+OTHER_WORK_KIND = declared_kind("other_work", _weigh_other_work, most_bits=0.0, least_bits=0.0)
+KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND, DOMAIN_KIND, OTHER_WORK_KIND)
