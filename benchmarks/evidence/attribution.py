@@ -70,13 +70,12 @@ AFTER_FLAGS = """
 A perfect false flag must win: its marks are those of the actor. The answer then says what the false flag would have
 needed, and that no log shows the difference. Where marks are planted and nobody is named, the target may still be
 likeliest, and with a high probability: the bits know no planting, and the decision does not rest on them alone."""
-CALIBRATION = """Probabilities are what the prior and the printed bits give, and nothing else. They understate the
-actors of the file, since base rates and caps hold bits back, and so overstate somebody else; where the stated share of
-strangers is wrong, they keep that error. Before 30 November 2026 the ECE was 0.118, 0.171, 0.082 and 0.067 by row: that
-marks may be planted was charged for each kind and once more for all, and new addresses counted against whoever had used
-others. A temperature of 0.7 and an offset of 1.5 bits, fitted to other seeds, once gave 0.024, 0.024, 0.123 and 0.019,
-but also more than its prior to an actor of whom nothing was known, and near certainty for a single mark that is cheap
-to plant. So they were dropped: an error towards nobody does less harm."""
+CALIBRATION = """Probabilities are what the prior and the printed bits give, and nothing else. The prior is learned
+from the other campaigns of a case: how many are by actors of the file, and how few the marks of each fit. Before,
+the ECE was 0.077, 0.131, 0.101 and 0.049 by row. They still understate the actors of the file, since base rates and
+caps hold bits back. A temperature of 0.7 and an offset of 1.5 bits, fitted to other seeds, once gave 0.024, 0.024,
+0.123 and 0.019, but also more than its prior to an actor of whom nothing was known, and near certainty for a single
+mark that is cheap to plant. So they were dropped: an error towards nobody does less harm."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -14,7 +15,7 @@ from stillhunt.base.schema_case import CASE_VIEWS
 from stillhunt_evidence.actors.decision import ActorComparison
 from stillhunt_evidence.actors.observed import MarkCoverage, seen_case
 from stillhunt_evidence.actors.parameters import MARK_CAPS, MARK_RULES
-from stillhunt_evidence.actors.weights import Mark, base_rate, coverage_bits, posterior, weigh_marks
+from stillhunt_evidence.actors.weights import Mark, base_rate, coverage_bits, learned_priors, posterior, weigh_marks
 from wording import assert_plain
 
 KINDS = {
@@ -305,19 +306,47 @@ def test_one_mark_of_each_source_counts_and_cheap_ones_have_one_cap() -> None:
 
 
 def test_posterior_is_bayes_rule() -> None:
-    found, other = posterior([1.0, 0.0], 0.5)
+    found, other = posterior([1.0, 0.0], [0.25, 0.25], 0.25)
     assert found == pytest.approx([0.5 / 1.25, 0.25 / 1.25])
     assert other == pytest.approx(0.5 / 1.25)
 
 
-def test_without_positive_bits_nobody_exceeds_the_prior_and_the_odds_of_others_stay() -> None:
-    found, other = posterior([0.0, -1.0, -9.0, 3.0], 0.2)
+def test_without_positive_bits_nobody_exceeds_what_the_file_says_and_the_odds_of_others_stay() -> None:
+    found, other = posterior([0.0, -1.0, -9.0, 3.0], [0.3, 0.2, 0.2, 0.1], 0.2)
     assert all(chance <= 0.2 for chance in found[:3])
     assert sum(found) + other == pytest.approx(1)
-    assert found[3] / other == pytest.approx(8.0)
-    found, other = posterior([0.0, -20.0, -20.0], 0.4)
+    assert found[3] / other == pytest.approx(4.0)
+    found, other = posterior([0.0, -20.0, -20.0], [0.2] * 3, 0.2)
     assert found[0] == pytest.approx(0.2)
     assert other == pytest.approx(0.8, abs=1e-5)
+
+
+def other_prior(others: Sequence[Sequence[float]], stated: float = 0.5) -> tuple[list[float], float]:
+    found = learned_priors(others, len(others[0]) if others else 2, stated)
+    return found, 1.0 - sum(found)
+
+
+def test_priors_are_those_of_the_file_where_nothing_is_learned() -> None:
+    """No other campaign, or nothing known of the actors."""
+    for others in ([], [[0.0, 0.0]] * 9):
+        assert other_prior(others) == (pytest.approx([0.25, 0.25]), pytest.approx(0.5))
+    assert learned_priors([], 0, 0.5) == []
+
+
+def test_the_share_of_somebody_else_is_learned_from_other_campaigns() -> None:
+    few, many = other_prior([[9.0, -9.0]] * 9)[1], other_prior([[-9.0, -9.0]] * 9)[1]
+    assert few < 0.25
+    assert many > 0.5
+    assert few < other_prior([[9.0, -9.0]] * 3)[1] < 0.5, "each campaign counts like a part of what was stated"
+
+
+def test_whose_marks_fit_hardly_any_other_campaign_is_likelier_up_to_four_times() -> None:
+    rare, common = learned_priors([[-9.0, 0.0]] * 8, 2, 0.5)
+    assert rare / common == pytest.approx(2.0, rel=0.01), "eight campaigns count like what was stated"
+    rare, common = learned_priors([[-9.0, 0.0]] * 400, 2, 0.5)
+    assert rare / common == pytest.approx(4.0)
+    own, common = learned_priors([[9.0, 0.0]] * 8, 2, 0.5)
+    assert own == pytest.approx(common), "a campaign that may be the actor's says nothing against it"
 
 
 @pytest.mark.parametrize("accounts", [1, 2, 20])

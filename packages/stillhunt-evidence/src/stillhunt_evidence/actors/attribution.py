@@ -17,7 +17,7 @@ from stillhunt_evidence.actors.observed import SeenCampaign, SeenCase, seen_case
 from stillhunt_evidence.actors.parameters import MARK_RULES, NAMING
 from stillhunt_evidence.actors.purpose_marks import known_campaign_marks, purpose_marks
 from stillhunt_evidence.actors.share_marks import ActorOnCampaign, KnownTexts, share_marks
-from stillhunt_evidence.actors.weights import Mark, actor_prior, posterior, weigh_marks
+from stillhunt_evidence.actors.weights import Mark, Weight, actor_prior, learned_priors, posterior, weigh_marks
 
 
 def what_is_missing(first: ActorComparison, *, named: bool) -> Iterator[str]:
@@ -89,6 +89,7 @@ _FIELDS: tuple[tuple[str, Callable[[Actor], bool]], ...] = (
 
 
 _DIGITS = 6
+_MOST_OTHERS = 20  # Other campaigns of the case from which priors are learned (bounds the time)
 
 
 @dataclass(frozen=True)
@@ -176,16 +177,32 @@ def attribute_seen(case: SeenCase, name: str, actors: KnownActors) -> Attributio
 
 
 def _compare_known_actors(case: SeenCase, seen: SeenCampaign, file: ActorsFile) -> tuple[list[ActorComparison], float]:
-    texts = KnownTexts(case.seed)
-    found = []
-    for actor in file.actor:
-        on = ActorOnCampaign(seen, case, actor, file.common)
-        marks = [*share_marks(on, texts), *purpose_marks(on, file.as_of), *known_campaign_marks(on)]
-        marks.sort(key=lambda mark: (-mark.bits, not mark.known, mark.kind))
-        found.append((actor, tuple(marks), weigh_marks(marks)))
-    probabilities, other = posterior([weight.bits for _, _, weight in found], file.somebody_else)
-    prior = actor_prior(len(found), file.somebody_else)
-    return [ActorComparison(*parts, chance, prior) for parts, chance in zip(found, probabilities, strict=True)], other
+    found = _weigh_known_actors(case, seen, file)
+    listed = [name for actor in file.actor for name in actor.known.campaigns]
+    others = [
+        [weight.bits for _, weight in _weigh_known_actors(case, one, file)]
+        for one in case.others(seen.campaign_id, listed)[:_MOST_OTHERS]
+    ]
+    stated = actor_prior(len(found), file.somebody_else)
+    priors = learned_priors(others, len(found), file.somebody_else)
+    probabilities, other = posterior([weight.bits for _, weight in found], priors, stated)
+    together = zip(file.actor, found, probabilities, priors, strict=True)
+    return [ActorComparison(actor, *weighed, chance, prior) for actor, weighed, chance, prior in together], other
+
+
+def _weigh_known_actors(case: SeenCase, seen: SeenCampaign, file: ActorsFile) -> list[tuple[tuple[Mark, ...], Weight]]:
+    """The marks of each actor in one campaign and what they weigh; kept, since all campaigns are compared with it."""
+    key = seen.campaign_id, id(file)
+    if key not in case.weighed:
+        texts, found = KnownTexts(case.seed), []
+        for actor in file.actor:
+            on = ActorOnCampaign(seen, case, actor, file.common)
+            marks = [*share_marks(on, texts), *purpose_marks(on, file.as_of), *known_campaign_marks(on)]
+            marks.sort(key=lambda mark: (-mark.bits, not mark.known, mark.kind))
+            found.append((tuple(marks), weigh_marks(marks)))
+        case.weighed[key] = file, found  # with the file, so that no other gets its number
+    weighed: list[tuple[tuple[Mark, ...], Weight]] = case.weighed[key][1]
+    return weighed
 
 
 def _actor_dict(one: ActorComparison) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class ActorComparison:
     marks: tuple[Mark, ...]  # each kind that the file gives, the strongest first
     weight: Weight
     probability: float
-    prior: float  # the same without any mark
+    prior: float  # the same without any mark of the campaign; other campaigns of the case moved what the file says
     # marks of it that keep a likelier one from being named; empty for the likeliest
     contradictions: tuple[str, ...] = ()
 

@@ -137,6 +137,8 @@ class SeenCase:
     groups: Mapping[str, SeenCampaign]  # groups left alone, by id
     operators: Sequence[Row]
     seed: int
+    # what comparisons with an actors file found of a campaign, by its id and the file's
+    weighed: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def sets_of(self, campaign: str, relation: str) -> list[list[Row]]:
         """The sets of a relation that hold a campaign, each with its rows."""

@@ -14,6 +14,10 @@ from stillhunt_evidence.actors.parameters import MARK_RULES, OWN_MOST, OWN_PART
 # share of the stated rate: lowest base rate to which the case may bring a stated one (the campaigns of one case are no
 # sample of all campaigns)
 _RAREST = 0.25
+# campaigns: weight of the stated rates all together, where the case shows how rarely an actor's marks fit (judgement:
+# twice that of one rate, since the same campaigns have moved each rate already)
+_FITTING = 2.0 * MARK_RULES.comparison
+_ROUNDS = 20  # Rounds in which the share of somebody else is learned (later ones change less than a thousandth)
 
 LEAST_ABSENT = 0.05
 """Lowest chance of an absent mark; only keeps a logarithm finite where a base rate is near 1."""
@@ -113,31 +117,65 @@ def weigh_marks(marks: Sequence[Mark]) -> Weight:
     return Weight(costly, min(cheap, MARK_RULES.cheap_cap), against, counted)
 
 
-def posterior(bits: Sequence[float], somebody_else: float) -> tuple[list[float], float]:
+def posterior(bits: Sequence[float], priors: Sequence[float], most: float) -> tuple[list[float], float]:
     """Probability of each actor, and of somebody who is not in the file.
 
-    Bayes' rule with equal priors of the actors, and nothing beside the bits: the odds of an actor against somebody else
-    are its prior odds times two to the power of its bits. Only positive bits make an actor likelier: an actor
-    without positive bits keeps at most its prior where evidence against others would raise it. It misleads where the
-    file lacks actors who resemble those in it, and where the prior for somebody else is far from the truth.
+    Bayes' rule, and nothing beside the priors and the bits: the odds of an actor against somebody else are its prior
+    odds times two to the power of its bits. Only positive bits make an actor likelier than the file says: evidence
+    against others does not. It misleads where the file lacks actors who resemble those in it, and where the prior for
+    somebody else is far from the truth.
+
+    Args:
+        priors: of the actors; what they leave is that of somebody else.
+        most: highest probability of an actor without positive bits.
 
     Returns:
         Probabilities of the actors, and of somebody else; they add up to 1.
     """
-    prior = actor_prior(len(bits), somebody_else)
-    weights = np.array([*[prior] * len(bits), somebody_else]) * np.exp2(np.array([*bits, 0.0]))
+    prior = np.array([*priors, 1.0 - sum(priors)])
+    weights = prior * np.exp2(np.array([*bits, 0.0]))
     without = np.array([*[one <= 0 for one in bits], False])
     kept = np.zeros(len(weights), dtype=bool)
     while True:
-        rest = (1.0 - prior * kept.sum()) * weights / weights[~kept].sum()
-        found = np.where(kept, prior, rest)
-        above = without & ~kept & (found > prior)
+        rest = (1.0 - most * kept.sum()) * weights / weights[~kept].sum()
+        found = np.where(kept, most, rest)
+        above = without & ~kept & (found > most)
         if not above.any():
             *actors, other = found.tolist()
             return actors, other
         kept |= above
 
 
+def learned_priors(others: Sequence[Sequence[float]], actors: int, somebody_else: float) -> list[float]:
+    """Prior probability of each actor of a file, given what the case shows of other campaigns.
+
+    Two things are stated before a case is seen, and each counts like some campaigns of it: the share of campaigns by
+    somebody else, and that the marks of an actor say nothing of campaigns by others on the average (the mean of
+    2^bits over those is 1, as it is of any likelihood ratio). Where the marks fit hardly any other campaign of the
+    case, the stated rates were too high for it, and all bits of the actor too low; the case can show that up to
+    a quarter. The share is learned by expectation maximisation (Dempster, Laird and Rubin 1977). Without other
+    campaigns, or where nothing is known of an actor, nothing is learned of it. Misleads where other campaigns are the
+    actor's own, and nobody knows.
+
+    Args:
+        others: bits of the actors' marks for each other campaign; at most 1 of each campaign's ratio counts, since the
+            campaign may be the actor's.
+    """
+    if not actors:
+        return []
+    bits = np.array([*others]).reshape(len(others), actors)
+    seen = len(others)
+    fitting = (_FITTING + np.minimum(np.exp2(bits), 1.0).sum(axis=0)) / (_FITTING + seen)
+    each, share = 1.0 / (actors * np.maximum(fitting, _RAREST)), somebody_else
+    for _ in range(_ROUNDS if seen else 0):
+        by_actors = (1.0 - share) * (np.exp2(bits) * each).sum(axis=1)
+        found = float((share / (share + by_actors)).sum())
+        share = (somebody_else * MARK_RULES.comparison + found) / (MARK_RULES.comparison + seen)
+    weights = (1.0 - share) * each
+    priors: list[float] = (weights / (share + weights.sum())).tolist()
+    return priors
+
+
 def actor_prior(actors: int, somebody_else: float) -> float:
-    """Prior probability of each actor of a file."""
+    """Prior probability of each actor of a file, before a case is seen."""
     return (1.0 - somebody_else) / max(actors, 1)
