@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from stillhunt.link.topics.topic_word_kernels import nearest_topics, orthonormal, request_vectors, word_vectors
+from stillhunt.link.topics.topic_word_kernels import orthonormal, request_vectors, word_vectors
 
 # The numbers of the method, stated here once more: a changed number of the product must make a test fail.
 BUCKETS = 65_536
@@ -344,7 +344,7 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     offsets, word, weights = _telling_words(coded, shows, used, frequency)
     known = np.flatnonzero(np.diff(offsets) >= MIN_WORDS)
     vectors = request_vectors(offsets, word, weights, basis)
-    topics[known] = nearest_topics(_unit_rows(vectors[known]), centres)
+    topics[known] = (_unit_rows(vectors[known]) @ centres.T).argmax(axis=1)
     return topics
 
 
@@ -446,7 +446,7 @@ def _centres(sample: Array) -> Array:
         nearest = np.maximum(nearest, unit.astype(np.int64) @ unit[chosen[-1]].astype(np.int64))
     centres = unit[chosen]
     for _ in range(ROUNDS):
-        label = nearest_topics(unit, centres)
+        label = (unit @ centres.T).argmax(axis=1)
         sums = np.zeros((TOPICS, DIMENSIONS), np.int64)
         np.add.at(sums, label, unit.astype(np.int64))
         empty = np.bincount(label, minlength=TOPICS) == 0

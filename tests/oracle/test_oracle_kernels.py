@@ -59,27 +59,6 @@ def test_request_vectors(drawn: tuple[Requests, list[list[int]]]) -> None:
 
 
 @st.composite
-def two_sets_of_vectors(draw: DrawFn) -> tuple[list[list[int]], list[list[int]]]:
-    dimensions = draw(st.integers(1, 5))
-    vector = st.lists(st.integers(-127, 127), min_size=dimensions, max_size=dimensions)
-    return draw(st.lists(vector, min_size=1, max_size=8)), draw(st.lists(vector, min_size=1, max_size=8))
-
-
-@steady
-@given(two_sets_of_vectors())
-def test_nearest_topics(drawn: tuple[list[list[int]], list[list[int]]]) -> None:
-    vectors, centres = drawn
-    got = kernels.nearest_topics(np.array(vectors, np.int32), np.array(centres, np.int32))
-    assert got.tolist() == twins.nearest_topics(vectors, centres)
-
-
-def test_nearest_topics_takes_the_first_of_equals() -> None:
-    vectors = np.array([[1, 0], [0, 0]], np.int32)
-    centres = np.array([[0, 5], [7, 1], [7, -1]], np.int32)
-    assert kernels.nearest_topics(vectors, centres).tolist() == [1, 0]
-
-
-@st.composite
 def matrices(draw: DrawFn) -> list[list[float]]:
     rows, columns = draw(st.integers(1, 6)), draw(st.integers(1, 4))
     number = st.integers(-1000, 1000).map(float)

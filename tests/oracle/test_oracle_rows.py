@@ -321,15 +321,15 @@ def test_unit_vectors(words: Lists, seed: int, least: int) -> None:
         assert out.tolist() == expected[first:]
 
 
-ROWS = st.lists(st.lists(st.integers(-127, 127), min_size=3, max_size=3), max_size=9)
+ROWS = st.lists(st.lists(st.integers(-127, 127), min_size=4, max_size=4), max_size=9)
 
 
 @steady
-@given(ROWS, st.lists(st.lists(st.integers(-3, 3), min_size=4, max_size=4), min_size=3, max_size=3))
+@given(ROWS, st.lists(st.lists(st.integers(-3, 3), min_size=3, max_size=3), min_size=4, max_size=4))
 def test_best_columns(rows: Lists, across: Lists) -> None:
     out = np.empty(len(rows), np.int8)
     wide = np.array(across, np.float32)
-    topic_word_kernels.best_columns(np.array(rows, np.float32).reshape(-1, 3), wide, out)
+    topic_word_kernels.best_columns(np.array(rows, np.float32).reshape(-1, 4), wide, out)
     assert out.tolist() == plain.best_columns(rows, across)
 
 

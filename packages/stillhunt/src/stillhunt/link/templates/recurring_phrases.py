@@ -137,6 +137,7 @@ def find_known(table: pa.Table, phrases: npt.NDArray[np.uint32]) -> pa.ListArray
 
 def _known_in_partition(table: pa.Table, context: Any) -> pa.Table:
     phrases, worded, wording = context
+    table = table.combine_chunks()  # once for all that reads its lists
     account = values(table, "account").astype(np.int64)
     unworded = worded[account]
     here = np.zeros(len(worded), bool)

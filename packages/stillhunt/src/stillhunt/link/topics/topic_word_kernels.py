@@ -78,28 +78,6 @@ def request_vectors(offsets: Ints, word: Ints, weights: Ints, basis: npt.NDArray
     return vectors
 
 
-@nb.njit(cache=True, nogil=True)
-def nearest_topics(vectors: npt.NDArray[np.int32], centres: npt.NDArray[np.int32]) -> Ints:
-    """Index of the centre with the largest dot product; the first on ties.
-
-    Args:
-        vectors: rows of length at most 127, so that products fit 32 bits and the loop runs in vector registers.
-        centres: rows of the same length.
-    """
-    count, dimensions = vectors.shape
-    best = np.zeros(count, np.int64)
-    for r in range(count):
-        highest = np.int32(-(2**31))
-        for t in range(len(centres)):
-            dot = np.int32(0)
-            for d in range(dimensions):
-                dot = np.int32(dot + vectors[r, d] * centres[t, d])
-            if dot > highest:
-                highest = dot
-                best[r] = t
-    return best
-
-
 F32 = npt.NDArray[np.float32]
 
 
@@ -251,7 +229,7 @@ def unit_vectors(
     widest = 1
     for row in range(first_row, first_row + len(out)):
         widest = max(widest, begins[row + 1] - begins[row])
-    factor, place = np.empty(widest, np.float64), np.empty(widest, np.int64)
+    factor, place, whole = np.empty(widest), np.empty(widest + 3, np.int64), np.empty(widest + 3, np.int32)
     for i in range(len(out)):
         for d in range(TOPIC_DIMENSIONS):
             total[d] = 0
@@ -262,16 +240,22 @@ def unit_vectors(
             square = np.int64(0)
             for k in range(size):
                 rarity = weight[words[first + k]]
-                factor[k], place[k] = rarity, code[words[first + k]]
+                factor[k] = rarity
                 square += rarity * rarity
             length = np.sqrt(max(np.float64(square), 1.0))
             for k in range(size):
                 factor[k] = np.rint(256 * factor[k] / length)
+            used = 0
             for k in range(size):
-                if place[k] >= 0:
-                    whole, vector = np.int32(factor[k]), basis[place[k]]
-                    for d in range(TOPIC_DIMENSIONS):
-                        total[d] += whole * vector[d]
+                place[used], whole[used] = code[words[first + k]], np.int32(factor[k])
+                used += place[used] >= 0
+            place[used : used + 3], whole[used : used + 3] = 0, 0
+            # Four words at a time: each sum that is read back has to wait until it was written.
+            for k in range(0, used, 4):
+                one, two, three, four = whole[k], whole[k + 1], whole[k + 2], whole[k + 3]
+                a, b, c, e = basis[place[k]], basis[place[k + 1]], basis[place[k + 2]], basis[place[k + 3]]
+                for d in range(TOPIC_DIMENSIONS):
+                    total[d] += (one * a[d] + two * b[d]) + (three * c[d] + four * e[d])
         norm = np.int64(0)
         for d in range(TOPIC_DIMENSIONS):
             total[d] >>= 6
@@ -285,20 +269,24 @@ def unit_vectors(
 def best_columns(rows: F32, across: F32, out: npt.NDArray[np.int8]) -> None:
     """Column of `across` that has the largest dot product with each row; the first on ties.
 
-    Numbers are whole and small, so sums are exact. BLAS would start threads of its own in each thread of the pass,
-    which cost a third of it.
+    Numbers are whole and at most 127, and dimensions a multiple of four, so sums are exact, and a product and its
+    column fit one number. BLAS would start threads of its own in each thread of the pass, which cost a third of it.
     """
     dimensions, columns = across.shape
     products = np.empty(columns, np.float32)
     for row in range(len(out)):
         products[:] = 0.0
-        for d in range(dimensions):
+        # Four at a time, as in `unit_vectors`.
+        for d in range(0, dimensions, 4):
+            one, two, three, four = rows[row, d], rows[row, d + 1], rows[row, d + 2], rows[row, d + 3]
+            a, b, c, e = across[d], across[d + 1], across[d + 2], across[d + 3]
             for column in range(columns):
-                products[column] += rows[row, d] * across[d, column]
-        best = 0
-        for column in range(1, columns):
-            best = column if products[column] > products[best] else best
-        out[row] = best
+                products[column] += (one * a[column] + two * b[column]) + (three * c[column] + four * e[column])
+        best = np.int32(-(2**31))
+        for column in range(columns):
+            key = np.int32(products[column]) * np.int32(columns) + np.int32(columns - 1 - column)
+            best = max(best, np.int32(key))
+        out[row] = columns - 1 - best % columns
 
 
 @nb.njit(cache=True, nogil=True)

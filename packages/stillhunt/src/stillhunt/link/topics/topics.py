@@ -30,7 +30,6 @@ from stillhunt.link.topics.topic_word_kernels import (
     TOPIC_DIMENSIONS,
     best_columns,
     count_words,
-    nearest_topics,
     orthonormal,
     recurring_words,
     request_vectors,
@@ -312,8 +311,9 @@ def _find_centres(sample: Vectors) -> Vectors:
         chosen.append(_find_in_order(nearest, len(nearest) // _START_QUANTILE))
         nearest = np.maximum(nearest, exact @ exact[chosen[-1]])
     centres = unit[chosen]
+    label = np.empty(len(unit), np.int8)
     for _ in range(_CENTRE_ROUNDS):
-        label = nearest_topics(unit, centres)
+        best_columns(exact, np.ascontiguousarray(centres.T.astype(np.float32)), label)
         # Up to 127 each, and _SAMPLE of them: exact in float32, in whatever order they are added.
         sums = ((label == np.arange(TOPICS)[:, None]).astype(np.float32) @ exact).astype(np.int64)
         empty = np.bincount(label, minlength=TOPICS) == 0
