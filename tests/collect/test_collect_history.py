@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from gathering import START, collected, config, content, row, write_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillhunt.collect.history.resent_prefixes import MAX_CONTINUATIONS, MIN_BYTES_WITHOUT_CONVERSATION, row_orders
+from stillhunt.collect.history.resent_prefixes import (
+    MAX_CONTINUATIONS,
+    MIN_BYTES_WITHOUT_CONVERSATION,
+    SEEN_BITS,
+    row_orders,
+)
 from thoroughness import examples
 
 LONG = "a complete earlier prompt that is longer than sixty-four bytes, by some margin; "
@@ -230,3 +236,14 @@ def test_a_log_without_conversations_is_cut_as_one_whose_conversations_are_all_n
         cut.append(content(collected(folder)[0]))
     assert cut[0] == cut[1]
     assert any((one["prompt"] or "").startswith(" and then") for one in collected(tmp_path / "without")[0])
+
+
+def test_what_was_noted_of_prompts_is_freed_with_the_last_row() -> None:
+    table = pa.Table.from_pylist([row(0, conversation_id="c"), row(1, conversation_id="c")])
+    collected(table)  # loads the kernels
+    tracemalloc.start()
+    found, log = collected(table)
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert (len(found), log.stats.rows) == (2, 2)
+    assert held < SEEN_BITS // 8  # bytes; there are two such maps of conversations alone

@@ -133,6 +133,7 @@ class RequestLog:
             yield from self._used_rows(self.history.begin(skip))
             self._inputs = self.stats.input_files(self._hash_input_files())
         finally:
+            self.history.end()
             self._digests.end()
             self.opened.end_snapshots()
         self._check_not_empty()

@@ -49,7 +49,9 @@ class Candidate:
         return self.untemplated or self.searched > 0
 
     def without(self, stays: Flags) -> Candidate:
-        """The candidate without some of its members."""
+        """The candidate without some of its members; itself where all stay."""
+        if stays.all():
+            return self
         kept_slice = stays[self.slice_account]
         position = np.cumsum(stays) - 1
         slice_position = np.cumsum(kept_slice) - 1

@@ -68,10 +68,13 @@ def held_out_homogeneity(log: ScoredLog, candidate: Candidate, category: Ints) -
     held_out = (candidate.formed_on[candidate.row_slice] >> (1 - fold) & 1) > 0
     chosen = np.flatnonzero(held_out & log.requests.first_occurrence[candidate.rows] & (category >= 0))
     clusters, number = np.unique(table, return_inverse=True)
-    part = number[candidate.row_slice[chosen]] * 2 + fold[chosen]
-    # Narrow numbers are sorted by counting.
-    order = np.argsort(part.astype(np.uint16) if len(clusters) < 1 << 15 else part, kind="stable")
-    tables = np.split(chosen[order], np.flatnonzero(np.diff(part[order])) + 1)
+    # Narrow numbers are sorted by counting. What is not needed any more goes: the largest groups are most of the log.
+    narrow = np.uint16 if len(clusters) < 1 << 15 else np.int64
+    part = (number * 2).astype(narrow)[candidate.row_slice[chosen]] + fold[chosen].astype(narrow)
+    order = np.argsort(part, kind="stable")
+    ends, chosen = np.flatnonzero(np.diff(part[order])) + 1, chosen[order]
+    del held_out, part, order
+    tables = np.split(chosen, ends)
     return pooled([homogeneity(candidate.row_account[rows], category[rows]) for rows in tables])
 
 

@@ -139,6 +139,7 @@ def homogeneity(account: Ints, category: Ints) -> Homogeneity:
     """Homogeneity of the accounts' category counts."""
     row, rows = _number_values(account)
     column, columns = _number_values(category)
+    del account, category
     total = np.bincount(row, minlength=rows)
     kept = total >= 2
     if not kept.all():
@@ -178,8 +179,8 @@ def _number_values(values: Ints) -> tuple[Ints, int]:
         distinct, rank = np.unique(values, return_inverse=True)
         return rank, len(distinct)
     seen = np.bincount(values - low) > 0
-    place = np.cumsum(seen)
-    return place[values - low] - 1, int(place[-1])
+    place = np.cumsum(seen) - 1
+    return place[values - low], int(place[-1]) + 1
 
 
 def pooled(parts: list[Homogeneity]) -> Homogeneity:
