@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -53,6 +54,19 @@ def test_a_process_that_ends_within_an_answer_is_started_again(work: HeavyWork) 
     with pytest.raises(CaseError, match="the process that works this page out has ended"):
         work.call(exec, "import os, pickle; os.write(1, pickle.dumps('long' * 99)[:-9]); os._exit(1)")
     assert work.call(os.getpid) != os.getpid()
+
+
+def test_a_slow_call_keeps_nobody_waiting(work: HeavyWork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "slow")
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(work.call, exec, f"open({str(tmp_path / 'slow')!r}).read()")
+        with os.fdopen(os.open(tmp_path / "slow", os.O_WRONLY), "w"):  # which waits until the other end is read
+            assert work.call(os.getpid) != os.getpid()
+            monkeypatch.setattr(heavy_work, "FREE_SECONDS", 0.0)
+            work._free.get()  # somebody else asks the second one
+            with pytest.raises(CaseError, match="other pages are being worked out"):
+                work.call(os.getpid)
+        slow.result()
 
 
 def test_the_process_ends_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:

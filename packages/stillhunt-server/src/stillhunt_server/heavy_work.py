@@ -1,17 +1,17 @@
 """Work that needs the libraries of hunts, 110 MB of them, in a process that ends when nobody asks it for a minute.
 
 The console is to be small all day, and few readers weigh a campaign again. While one does, each answer comes from a
-process that has loaded them once.
+process that has loaded them once; a second one helps while it is busy.
 """
 
 from __future__ import annotations
 
 import atexit
 import pickle
+import queue
 import select
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
@@ -23,35 +23,40 @@ T = TypeVar("T")
 
 UNASKED_SECONDS = 60.0
 """How long the process waits for further work. Judgement: a reader switches findings off one after the other."""
+WORKERS = 2
+"""Processes at most. Judgement: one slow answer keeps nobody waiting, and two of them take 360 MB while they run."""
+FREE_SECONDS = 20.0
+"""How long a call waits for one of them. Judgement: a reader who waits for longer reloads, and holds a thread."""
 _TRIES = 2
 """It may end by itself just when it is asked."""
 
 
 class HeavyWork:
-    """Calls functions in another process, one at a time; any thread may ask, and waits."""
+    """Calls functions in other processes, two at a time; any thread may ask, and waits."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
+        self._workers = [_Worker() for _ in range(WORKERS)]
+        self._free: queue.LifoQueue[_Worker] = queue.LifoQueue()  # so that the one that runs is asked first
+        for worker in self._workers:
+            self._free.put(worker)
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a function of a module returns there; arguments and result are pickled.
 
         Raises:
-            StillhuntError: as the function does; a CaseError where the process ended.
+            StillhuntError: as the function does; a CaseError where the process ended, or all are busy for long.
             RuntimeError: the function failed by a fault of ours.
         """
-        order, answer = pickle.dumps((function, args, kwargs)), None
-        with self._lock:
-            for _ in range(_TRIES):
-                with suppress(OSError, EOFError, pickle.UnpicklingError):  # the last: it ended within an answer
-                    answer = self._ask(order)
-                    break
-                self._end()
-        if answer is None:
-            raise CaseError(
-                "the process that works this page out has ended", where="this page", next_step="load the page again"
-            )
+        order = pickle.dumps((function, args, kwargs))
+        try:
+            worker = self._free.get(timeout=FREE_SECONDS)
+        except queue.Empty:
+            step = "load the page again in a minute"
+            raise CaseError("other pages are being worked out", where="this page", next_step=step) from None
+        try:
+            answer = worker.answer(order)
+        finally:
+            self._free.put(worker)
         found: T
         found, error, unexpected = answer
         if unexpected:
@@ -61,9 +66,34 @@ class HeavyWork:
         return found
 
     def stop(self) -> None:
-        """End the process."""
-        with self._lock:
-            self._end()
+        """End the processes."""
+        for worker in self._workers:
+            worker.end(for_good=True)
+
+
+class _Worker:
+    """One process, which is started when it is asked; asked by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._ended = False  # for good
+
+    def answer(self, order: bytes) -> Any:
+        for _ in range(0 if self._ended else _TRIES):
+            with suppress(OSError, EOFError, pickle.UnpicklingError):  # the last: it ended within an answer
+                return self._ask(order)
+            self.end(for_good=self._ended)
+        raise CaseError(
+            "the process that works this page out has ended", where="this page", next_step="load the page again"
+        )
+
+    def end(self, *, for_good: bool = False) -> None:
+        self._ended = for_good
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+            with suppress(OSError), child:  # what it was not asked any more is still to be written, and fails
+                pass
 
     def _ask(self, order: bytes) -> Any:
         if self._child is None:
@@ -75,13 +105,6 @@ class HeavyWork:
         orders.write(order)
         orders.flush()
         return pickle.load(answers)  # noqa: S301 - written by our own process
-
-    def _end(self) -> None:
-        if self._child is not None:
-            self._child.kill()
-            with suppress(OSError), self._child:  # what it was not asked any more is still to be written, and fails
-                pass
-            self._child = None
 
 
 HEAVY_WORK = HeavyWork()
@@ -98,6 +121,10 @@ def main() -> None:
             function, args, kwargs = pickle.load(orders)  # noqa: S301 - written by the process that started this one
         except EOFError:
             return
+        if "pyarrow" in sys.modules:  # the order needs it
+            from stillhunt.base.container_memory import keep_little_memory  # start-up time of others
+
+            keep_little_memory()
         answers.write(_answer_order(function, args, kwargs))
         answers.flush()
 
