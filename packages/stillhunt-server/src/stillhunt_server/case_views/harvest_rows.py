@@ -57,6 +57,11 @@ class HarvestRows:
         self._of_campaign: dict[str, list[_Span]] = {}
         self._of_account: dict[tuple[str, str | None], _Places] = {}
 
+    @property
+    def has_facts(self) -> bool:
+        """Whether the case says more of its requests than their ids."""
+        return self._harvest.has("timestamp")
+
     def count(self, campaign_id: str) -> int:
         """Harvested requests of a campaign."""
         return sum(end - begin for _, begin, end in self._campaign_spans(campaign_id))
@@ -142,7 +147,9 @@ class HarvestRows:
         campaigns = own["campaign_id"].unique().to_pylist() if campaign_id is None else [campaign_id]
         places, times = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
         for group in self._harvest.groups_with(campaign_id=campaigns, slice_id=slices.to_pylist()):
-            rows = self._harvest.group(group, ["slice_id", "timestamp" if campaign_id is None else "campaign_id"])
+            mixed = campaign_id is not None and self._harvest.only(group, "campaign_id") is None
+            further = ["timestamp"] if campaign_id is None else ["campaign_id"] if mixed else []
+            rows = self._harvest.group(group, ["slice_id", *further])
             wanted = (  # each slice is looked up once
                 np.asarray(pc.is_in(chunk.dictionary, value_set=slices))[np.asarray(chunk.indices)]
                 for chunk in rows["slice_id"].chunks
@@ -150,8 +157,8 @@ class HarvestRows:
             found = np.flatnonzero(np.concatenate([np.zeros(0, bool), *wanted]))
             if campaign_id is None:
                 times.append(rows["timestamp"].take(pa.array(found)).cast(pa.int64()).fill_null(0).to_numpy())
-            else:
-                found = found[np.asarray(pc.equal(rows["campaign_id"], campaign_id))[found]]
+            elif mixed:
+                found = found[np.asarray(pc.equal(rows["campaign_id"].take(pa.array(found)), campaign_id))]
             places.append(_places_of(group, found))
         whole = np.concatenate(places)
         return whole[np.argsort(np.concatenate(times), kind="stable")] if campaign_id is None else whole
@@ -207,6 +214,9 @@ class _SortedFile:
             name: [self._bounds_of(group, place) for group in range(self._metadata.num_row_groups)]
             for place, name in enumerate(self._metadata.schema.names)
         }
+
+    def has(self, name: str) -> bool:
+        return name in self._bounds
 
     def groups_with(self, **values: list[str]) -> Iterable[int]:
         """Row groups that may hold one of the values of each named column, in order."""

@@ -93,10 +93,8 @@ Pages = Callable[[int, int], pa.Table]
 def add_known_facts(rows: pa.Table, cited: pa.Table) -> pa.Table:
     """Harvested requests of a case before version 9, with what it has of those that findings name.
 
-    Of the others, it has the ids alone. Rows that have their facts stay as they are.
+    Of the others, it has the ids alone.
     """
-    if not rows["timestamp"].null_count:
-        return rows
     near = cited.filter(pc.is_in(cited["request_id"], value_set=rows["request_id"].combine_chunks()))
     keys = [pc.binary_join_element_wise(one["account_id"], one["request_id"], "\0") for one in (rows, near)]
     places = pc.index_in(keys[0], value_set=keys[1].combine_chunks())
@@ -129,12 +127,15 @@ def answer_requests(request: PageRequest, campaign: str, head: Mapping[str, Any]
         return StreamingResponse(content, media_type=MEDIA_TYPES[query.export], headers=headers)
     log_link = request.console.config.console.log_link
     template = "campaign_requests.html" if campaign else "account_requests.html"
-    cited = request.case.of_campaign("cited", campaign) if campaign else request.case.case.cited
-    view = requests_view(
-        lambda *place: add_known_facts(page(*place), cited), total, query, log_link, of_account=not campaign
-    )
-    ids_only = bool(page(0, 1)["timestamp"].null_count)  # an earlier version wrote it
-    return render(request, template, {"view": view, "account": account, "ids_only": ids_only, **head})
+    known = page
+    if not rows.has_facts:  # an earlier version wrote it
+        cited = request.case.of_campaign("cited", campaign) if campaign else request.case.case.cited
+
+        def known(offset: int, limit: int) -> pa.Table:
+            return add_known_facts(page(offset, limit), cited)
+
+    view = requests_view(known, total, query, log_link, of_account=not campaign)
+    return render(request, template, {"view": view, "account": account, "ids_only": not rows.has_facts, **head})
 
 
 def requests_view(
