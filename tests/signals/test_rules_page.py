@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from server.console.console_html import page_of
 from server.console.console_scenes import Scene
+from stillhunt.watch.folder import POLICY_FILE
+from stillhunt_signals import console_rules
 from stillhunt_signals.console_rules import FIRST_RULE as BEGIN
 from stillhunt_signals.rules.rule_file import parse_rule
 from stillhunt_signals.rules.saved import RuleLedger
@@ -20,6 +24,25 @@ def saved(scene: Scene) -> dict[str, str]:
 
 def test_the_rule_to_begin_with_can_be_used() -> None:
     assert parse_rule(BEGIN.encode(), "begin")[0].state == "simulated"
+
+
+def test_persons_of_a_snapshot_are_sought_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    sought = list[str]()
+
+    class Work:
+        def call(self, function: Callable[..., object], *_: object) -> list[object]:
+            sought.append(function.__name__)
+            return []
+
+    monkeypatch.setattr(console_rules, "HEAVY_WORK", Work())
+    monkeypatch.setattr(console_rules, "_FOUND_PERSONS", {})
+    assert scene.console.folder is not None
+    console_rules.prepare_rules_page(scene.console)
+    assert scene.reader("vera").get("/rules").status_code == 200
+    assert sought == ["find_persons"]
+    (scene.console.folder.path / POLICY_FILE).write_text("[sign_up]\nleast_free_tiers = 5\n")
+    assert scene.reader("vera").get("/rules").status_code == 200
+    assert sought == ["find_persons"] * 2
 
 
 def test_an_analyst_saves_a_rule_switches_it_and_tries_it(scene: Scene) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -30,7 +32,9 @@ from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.schedule import ScheduleState
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE, latest_snapshot, name_of, write_snapshot
-from stillhunt_server.console.snapshot import LatestSource
+from stillhunt_server.console import context
+from stillhunt_server.console.navigation import ConsolePage
+from stillhunt_server.console.snapshot import LatestSource, ShownCase
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.server_news import news_of, news_text, read_news
 from triage.fixtures import demo_case
@@ -243,6 +247,47 @@ def test_a_newer_snapshot_replaces_the_older_one_and_no_request_fails(empty: Sce
     assert older.rows.page(ACT, 6_000, 100).num_rows == 100  # nothing was taken away from whoever still reads it
     shutil.rmtree(folder.snapshots / "00000001")
     assert older.rows.page(ACT, 0, 100).num_rows == 100
+
+
+def test_a_newer_snapshot_is_prepared_before_it_is_shown_and_the_older_one_is_dropped(
+    empty: Scene, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console, source, done, dropped = empty.console, empty.console.source, threading.Event(), list[bool]()
+    assert console.folder is not None
+    assert isinstance(source, LatestSource)
+    page = ConsolePage("beside", (), prepare=lambda _: done.set())
+    monkeypatch.setattr(context, "plugin_pages", lambda: (page,))
+    before, shown_by_then = list[weakref.ref[ShownCase]](), list[int]()
+
+    def prepare(shown: ShownCase) -> None:
+        now = source._shown
+        shown_by_then.append(0 if now is None else now.sequence)
+        console.prepare(shown)
+
+    def adopt(shown: ShownCase) -> None:
+        console.adopt(shown)
+        dropped.extend(one() is None for one in before)
+        before.append(weakref.ref(shown))
+
+    for sequence in (1, 2):
+        next_snapshot(published, console.folder, sequence)
+        done.clear()
+        console.folder.switch_latest(f"{sequence:08}")
+        if sequence == 1:
+            source.begin(prepare, adopt)
+        else:
+            source.current()  # a page, which sees the older one
+        assert done.wait(30)
+        derived = console.derived(source.current())  # type: ignore[arg-type]  # it was read
+        made = derived.traits_of.cache_info().misses  # type: ignore[attr-defined]  # of functools
+        assert made == 3, "campaigns with a verdict"
+        assert empty.reader("vera").get(f"/campaigns/{ACT}/members").status_code == 200
+        assert console.derived(source.current()) is derived  # type: ignore[arg-type]  # as above
+        assert derived.traits_of.cache_info().misses == made  # type: ignore[attr-defined]  # as above
+        del derived
+    while not dropped:
+        pass
+    assert (shown_by_then, dropped) == ([1, 1], [True])
 
 
 def test_a_newer_snapshot_that_is_damaged_leaves_the_older_one(

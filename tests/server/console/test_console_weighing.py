@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evidence.hunted import campaigns, hunted_case
 from server.console.console_html import page_of
 from server.console.console_scenes import ACT, REVIEW, Scene
 from stillhunt.triage.model import CampaignModel
-from stillhunt_server.case_views.lever import WeighedAgain, weigh_without
+from stillhunt_server.case_views.lever import WeighedAgain, weigh_without, weighed_by_hunt
 
 
 def weighed(model: CampaignModel, *without: str) -> WeighedAgain:
@@ -30,6 +32,9 @@ def test_with_everything_it_is_what_the_hunt_said(model: CampaignModel) -> None:
     assert (found.verdict, found.probability) == (model.verdict, model.row["score"])
     assert found.log2_odds == pytest.approx(model.total.log2_odds)
     assert list(found.families) == list(model.row["families"])
+    rows = hunted_case().tables["evidence"]
+    rows = rows.filter(rows["campaign_id"].to_numpy() == model.row["campaign_id"])
+    assert weighed_by_hunt(model, rows) == replace(found, flagged=None)
 
 
 def test_without_its_findings_for_it_the_verdict_falls(model: CampaignModel) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stillhunt_server.api.gateways import GatewayForm, Gateways, RefusedError
     from stillhunt_server.api.questions import GatewayQuestion
     from stillhunt_server.console.answers import render
-    from stillhunt_server.console.context import PageRequest
+    from stillhunt_server.console.context import Console, PageRequest
     from stillhunt_server.console.investigations import narrative_of
     from stillhunt_server.console.messages import done_url
     from stillhunt_server.console.navigation import ConsolePage, MenuEntry, PageRoute

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from stillhunt.live import (
     policy_of,
     read_rule_rows,
 )
-from stillhunt_server.plugins import HEAVY_WORK, ConsolePage, MenuEntry, PageRequest, PageRoute, render
+from stillhunt_server.plugins import HEAVY_WORK, Console, ConsolePage, MenuEntry, PageRequest, PageRoute, render
 from stillhunt_signals.rules.known_beside import columns_with_signals
 from stillhunt_signals.rules.saved import ChangeAuthor, RuleLedger
 
@@ -64,7 +65,7 @@ def show_rules_page(request: PageRequest) -> Response:
         "trial": HEAVY_WORK.call(try_rules, folder.path, request.console.config, request.now)
         if request.given["try"]
         else None,
-        "persons": HEAVY_WORK.call(find_persons, folder.path, request.console.config, request.now),
+        "persons": _persons_of(folder, request.console.config, request.now),
     }
     return render(request, "rules.html", values)
 
@@ -109,6 +110,27 @@ def try_rules(path: Path, config: Config, now: int) -> Simulation:
     return replace(tried, log=[])
 
 
+def _persons_of(folder: DataFolder, config: Config, now: int) -> list[dict[str, Any]]:
+    """The persons of the latest snapshot, sought once by the same policy: what a hunt saw does not change."""
+    snapshot, policy = latest_snapshot(folder), policy_of(folder, config) or Policy()
+    asked = folder.path, snapshot and snapshot.sequence, policy.sign_up
+    known = _FOUND_PERSONS.get("last")
+    if known is None or known[0] != asked:
+        known = asked, HEAVY_WORK.call(find_persons, folder.path, config, now)
+        _FOUND_PERSONS["last"] = known
+    return known[1]
+
+
+_FOUND_PERSONS: dict[str, tuple[Any, list[dict[str, Any]]]] = {}
+"""What was asked last, and its answer."""
+
+
+def prepare_rules_page(console: Console) -> None:
+    """Seek the persons of a new snapshot before somebody opens the page."""
+    if console.folder is not None:
+        _persons_of(console.folder, console.config, time.time_ns() // 1000)
+
+
 def find_persons(path: Path, config: Config, now: int) -> list[dict[str, Any]]:
     """Persons with several free tiers, as the page shows them.
 
@@ -140,4 +162,5 @@ RULE_PAGES = ConsolePage(
     MenuEntry("/rules", "Rules", live=True),
     live=True,
     audits=True,
+    prepare=prepare_rules_page,
 )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache, partial
@@ -13,7 +14,7 @@ from functools import cache, cached_property, lru_cache, partial
 import pyarrow as pa
 
 from stillhunt.base.config import Config
-from stillhunt.base.errors import CaseError, ConfigError
+from stillhunt.base.errors import CaseError, ConfigError, StillhuntError
 from stillhunt.decide.policy import AppealTerms, Policy
 from stillhunt.decide.running import policy_of
 from stillhunt.watch.database.audit import record_look
@@ -27,6 +28,7 @@ from stillhunt_server.case_views.lever import WeighedAgain, weigh_without
 from stillhunt_server.case_views.member_traits import MemberTraits, member_traits
 from stillhunt_server.casework.changes import CampaignMember
 from stillhunt_server.casework.changing import campaign_members
+from stillhunt_server.console.navigation import plugin_pages
 from stillhunt_server.console.snapshot import CaseSource, ShownCase
 from stillhunt_server.console.table_query import TableQuery, whole_number
 from stillhunt_server.database_threads import DatabaseThreads
@@ -53,7 +55,8 @@ class Derived:
     traits_of: Callable[[str], MemberTraits]  # what the members of a campaign share, by its id; the latest are kept
     # its members as an action would look at them, with the digest of that; the latest are kept
     plan_of: Callable[[str], tuple[tuple[CampaignMember, ...], str]]
-    weighed_of: Callable[[str], WeighedAgain]  # what the rules of the verdict make of all its findings, by its id
+    # what the rules of the verdict make of all its findings, by its id: begun beside the page that asks first
+    weighed_of: Callable[[str], Future[WeighedAgain]]
     # what accounts pay a month; None where the accounts file does not declare it
     revenue: Callable[[], pa.Table | None]
 
@@ -70,26 +73,57 @@ class Console:
     faults: ServiceFaults = field(default_factory=ServiceFaults)
     threads: DatabaseThreads = field(default_factory=DatabaseThreads)
     _derived: Derived | None = field(default=None, repr=False)
+    _prepared: Derived | None = field(default=None, repr=False)  # of a case that pages do not show yet
+    _adopted: ShownCase | None = field(default=None, repr=False)  # what pages show, where each case is prepared
     _deriving: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def derived(self, shown: ShownCase) -> Derived:
-        """What is made of a case for its pages; made at the first of them that needs it.
+        """What is made of a case for its pages; made at the first of them that needs it, where it is not prepared.
 
         That of the case before is only dropped: other requests may still read its rows, and its files close with it.
         """
         with self._deriving:
-            made = self._derived
-            if made is None or made.case is not shown or made.config is not self.config:
-                profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)
-                traits = case_traits(shown.case.member_details)
-                traits_of = lru_cache(TRAITS_KEPT)(partial(_shared_traits, shown, traits))
-                plan_of = lru_cache(TRAITS_KEPT)(partial(_plan_of, shown, self.config))
-                rows = HarvestRows(shown.folder)
-                revenue = cache(partial(read_revenue, self.config.watch.accounts))
-                weighed_of = lru_cache(TRAITS_KEPT)(partial(weigh_campaign, shown))
-                parts = shown, self.config, traits, profiles, rows, traits_of, plan_of, weighed_of, revenue
-                self._derived = made = Derived(*parts)
+            for made in (self._prepared, self._derived):
+                if made is not None and made.case is shown and made.config is self.config:
+                    break
+            else:
+                made = self._derive(shown)
+            # a request that began before the newer case was shown must not drop what was made of that
+            if self._adopted is None or self._adopted is shown:
+                self._derived = made
             return made
+
+    def prepare(self, shown: ShownCase) -> None:
+        """Make of a case what its first pages need: of all of it, and of its largest campaigns."""
+        made = self._derive(shown)  # without the lock, for which pages of the case before would wait
+        with self._deriving:
+            self._prepared = made
+        campaigns = shown.model.of_verdict("act", "review")
+        largest = sorted(campaigns, key=lambda one: -one.row["accounts"])[:TRAITS_KEPT]
+        for name in [one.row["campaign_id"] for one in reversed(largest)]:  # the largest is the last to be forgotten
+            for part in (made.traits_of, made.plan_of, made.rows.count, shown.count_cited):
+                with suppress(StillhuntError):  # the page says what is wrong
+                    part(name)
+        made.revenue()
+
+    def adopt(self, shown: ShownCase) -> None:
+        """Drop what was made of the case before, and let plugins prepare their pages of this one."""
+        self._adopted = shown
+        self.derived(shown)
+        self._prepared = None
+        for page in plugin_pages():
+            if page.prepare is not None:
+                page.prepare(self)
+
+    def _derive(self, shown: ShownCase) -> Derived:
+        profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)
+        traits = case_traits(shown.case.member_details)
+        traits_of = lru_cache(TRAITS_KEPT)(partial(_shared_traits, shown, traits))
+        plan_of = lru_cache(TRAITS_KEPT)(partial(_plan_of, shown, self.config))
+        rows = HarvestRows(shown.folder)
+        revenue = cache(partial(read_revenue, self.config.watch.accounts))
+        weighed_of = lru_cache(TRAITS_KEPT)(partial(_weigh_beside, shown))
+        return Derived(shown, self.config, traits, profiles, rows, traits_of, plan_of, weighed_of, revenue)
 
 
 def _plan_of(shown: ShownCase, config: Config, name: str) -> tuple[tuple[CampaignMember, ...], str]:
@@ -101,6 +135,20 @@ def weigh_campaign(shown: ShownCase, name: str, without: Collection[str] = ()) -
     """A campaign of the case without some kinds of findings; see `weigh_without`."""
     evidence, members = shown.of_campaign("evidence", name), shown.of_campaign("members", name)
     return weigh_without(shown.case, shown.campaign(name), evidence, members, without)
+
+
+def _weigh_beside(shown: ShownCase, name: str) -> Future[WeighedAgain]:
+    """All of a campaign, weighed again in a thread: starting the process takes longer than a page may."""
+    found: Future[WeighedAgain] = Future()
+
+    def weigh() -> None:
+        try:
+            found.set_result(weigh_campaign(shown, name))
+        except Exception as error:  # who waits for it gets it
+            found.set_exception(error)
+
+    threading.Thread(target=weigh, name="stillhunt-weighing", daemon=True).start()
+    return found
 
 
 def _shared_traits(shown: ShownCase, traits: CaseTraits, name: str) -> MemberTraits:

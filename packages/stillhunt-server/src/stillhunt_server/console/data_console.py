@@ -24,6 +24,6 @@ def open_data_console(
     """
     threads, source = DatabaseThreads(faults), LatestSource(folder)
     people = people_of(database, config.console, threads)
-    source.begin()
     console = Console(source, config, folder, database, faults=faults, threads=threads)
+    source.begin(console.prepare, console.adopt)
     return console, console_app(console, people)

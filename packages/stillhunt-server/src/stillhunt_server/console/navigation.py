@@ -13,7 +13,7 @@ from stillhunt.plugins.groups import CONSOLE_PAGES, load_plugins
 from stillhunt_server.people.guard import usual_needs
 
 if TYPE_CHECKING:  # start-up time of whoever only asks which pages there are
-    from stillhunt_server.console.context import PageRequest
+    from stillhunt_server.console.context import Console, PageRequest
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class ConsolePage:
     live: bool = False  # whether it needs the database, which a case folder has not
     # whether its functions write down by themselves who looks at what (`PageRequest.look`); else it is done for them
     audits: bool = False
+    # what it makes of each new snapshot of a data folder, so that no reader waits for it
+    prepare: Callable[[Console], object] | None = None
 
 
 @cache

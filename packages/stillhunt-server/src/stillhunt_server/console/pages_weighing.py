@@ -12,7 +12,7 @@ from stillhunt.base.errors import CaseError
 from stillhunt.base.families import family_label
 from stillhunt.triage.model import CampaignModel
 from stillhunt.triage.score_breakdown import ScoreSum
-from stillhunt_server.case_views.lever import WeighedAgain
+from stillhunt_server.case_views.lever import WeighedAgain, weighed_by_hunt
 from stillhunt_server.case_views.similar import SimilarCampaigns, similar_campaigns
 from stillhunt_server.console.answers import render
 from stillhunt_server.console.context import PageRequest, weigh_campaign
@@ -33,8 +33,13 @@ def lever(request: PageRequest) -> Response:
     without = {kind for family, _, terms in families for kind, _, _ in terms if kind in off or _ALL + family in off}
     problem, now, then = "", None, None
     try:
-        then = request.derived.weighed_of(name)
-        now = weigh_campaign(shown, name, without) if without else then
+        weighed = request.derived.weighed_of(name)  # also where nothing is off: the next thing is to switch one off
+        if without:
+            failed = weighed.exception() is not None
+            then = weigh_campaign(shown, name) if failed else weighed.result()
+            now = weigh_campaign(shown, name, without)
+        else:
+            then = now = weighed_by_hunt(model, shown.of_campaign("evidence", name))
     except CaseError as error:
         problem = formatting.sentence(f"{formatting.sentence_case(error.what)}; {error.next_step}")
     values: dict[str, Any] = {
@@ -74,15 +79,17 @@ def _compare_weighed(then: WeighedAgain, now: WeighedAgain) -> list[tuple[str, s
 
 
 def _describe_weighed(one: WeighedAgain) -> Mapping[str, str]:
-    return {
+    told = {
         "Verdict": one.verdict,
         "Probability": formatting.probability(one.probability),
         "Sum": f"{formatting.bits(one.log2_odds)} bits",
         "Distance": one.margin,
         "Strong families": formatting.join_words([family_label(name) for name in one.families]) or "none",
-        "Accounts whose own verdict is act": formatting.count(one.flagged),
         "Held back by": "; ".join(one.limits) or "nothing",
     }
+    if one.flagged is not None:
+        told["Accounts whose own verdict is act"] = formatting.count(one.flagged)
+    return told
 
 
 def beside(request: PageRequest) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -13,6 +15,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.errors import CaseError
@@ -27,6 +30,8 @@ _LOG = logging.getLogger(__name__)
 CAMPAIGNS_KEPT = 16
 """Campaigns whose members are kept ready to be shown. Judgement: those that a few analysts work on at a time; each
 takes some 10 MB for 24,000 members."""
+SNAPSHOT_LOOK_SECONDS = 2.0
+"""How often it is looked for a newer snapshot. Judgement: little beside the hunt, and one link is read."""
 
 
 class ShownCase:
@@ -49,7 +54,7 @@ class ShownCase:
         # no method of this object: a cycle would keep a replaced case, 100 MB, until the garbage is collected
         members_of = partial(_members_of, self.case, self.model, self.by_id)
         self.members_of: Callable[[str], pa.Table] = lru_cache(CAMPAIGNS_KEPT)(members_of)
-        self.count_cited: Callable[[str], int] = lru_cache(CAMPAIGNS_KEPT)(partial(_count_cited, self.case))
+        self.count_cited: Callable[[str], int] = lru_cache(CAMPAIGNS_KEPT)(partial(_count_cited, self.case, folder))
 
     def campaign(self, campaign: str) -> CampaignModel:
         """What there is to say about a campaign.
@@ -90,8 +95,11 @@ def _members_of(case: Case, model: CaseModel, by_id: dict[str, CampaignModel], c
     return with_ties(account_facts(model, [_campaign_of(by_id, campaign)]), _rows_of(case.evidence, campaign))
 
 
-def _count_cited(case: Case, campaign: str) -> int:
-    return int(_rows_of(case.cited, campaign).num_rows)
+def _count_cited(case: Case, folder: Path, campaign: str) -> int:
+    """By the one column that it takes: the table is 50 MB where it is long."""
+    with suppress(OSError, pa.ArrowException), pq.ParquetFile(folder / "cited.parquet") as file:
+        return int(pc.sum(pc.equal(file.read(["campaign_id"])["campaign_id"], campaign), min_count=0).as_py())
+    return int(_rows_of(case.cited, campaign).num_rows)  # which says what is wrong
 
 
 def _rows_of(table: pa.Table, campaign: str) -> pa.Table:
@@ -147,14 +155,29 @@ class LatestSource:
         self._shown: ShownCase | None = None
         self._reading = threading.Lock()
         self._failed = 0
+        # what is made of a case before pages show it, and what is done when they do
+        self._prepare: Callable[[ShownCase], object] = lambda _shown: None
+        self._adopt: Callable[[ShownCase], object] = self._prepare
 
-    def begin(self) -> None:
-        """Begin to read the latest snapshot, so that the first page does not wait for it."""
-        threading.Thread(target=self._load_first_case, name="stillhunt-snapshot", daemon=True).start()
+    def begin(self, prepare: Callable[[ShownCase], object], adopt: Callable[[ShownCase], object]) -> None:
+        """Begin to read the latest snapshot, and each that follows, so that no page waits for it.
 
-    def _load_first_case(self) -> None:
+        Args:
+            prepare: makes of each case what its first pages need; of the first one, beside them.
+            adopt: drops what was made of the case before as pages show this one, and does what can wait until then.
+        """
+        self._prepare, self._adopt = prepare, adopt
+        threading.Thread(
+            target=_follow_snapshots, args=(weakref.ref(self),), name="stillhunt-snapshots", daemon=True
+        ).start()
+
+    def load_latest(self) -> None:
+        """Read the latest snapshot beside the pages where it is a newer one; prepare the first one, too."""
+        first = self._shown is None
         with suppress(Exception):  # the first page says it
-            self.current()
+            if (shown := self.current()) is not None and first:
+                _do_beside(self._prepare, shown)
+                _do_beside(self._adopt, shown)
 
     def current(self) -> ShownCase | None:
         """The case of the latest snapshot that could be read; None before the first hunt.
@@ -197,12 +220,32 @@ class LatestSource:
 
     def _replace_shown_case(self, latest: Snapshot) -> None:
         try:
-            self._shown = _read_shown_case(latest)
+            read = _read_shown_case(latest)
+            _do_beside(self._prepare, read)
+            self._shown = read
         except Exception:  # what was read before is still shown; the next hunt makes another snapshot
             self._failed = latest.sequence
             _LOG.exception("reading snapshot %s", latest.sequence)
+            return
         finally:
             self._reading.release()
+        _do_beside(self._adopt, read)
+        give_back()  # of the case before, which is 100 MB
+
+
+def _do_beside(work: Callable[[ShownCase], object], read: ShownCase) -> None:
+    try:
+        work(read)
+    except Exception:  # pages derive then what they need, and say what is wrong
+        _LOG.exception("preparing snapshot %s", read.sequence)
+
+
+def _follow_snapshots(source: weakref.ref[LatestSource]) -> None:
+    """Look for a newer snapshot again and again, as long as somebody has the source."""
+    while (kept := source()) is not None:
+        kept.load_latest()
+        del kept
+        time.sleep(SNAPSHOT_LOOK_SECONDS)
 
 
 def _read_shown_case(snapshot: Snapshot) -> ShownCase:
