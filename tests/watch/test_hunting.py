@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 import stillhunt
 from stillhunt.base.config import Config
-from stillhunt.base.errors import OutputError
+from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.schema import CANDIDATES
 from stillhunt.base.table_files import parquet_bytes
 from stillhunt.triage import Case
@@ -33,7 +33,7 @@ from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.prepared import PreparedProcess
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.schedule import HuntSchedule
-from stillhunt.watch.snapshots import REMEMBERED_FILE, all_snapshots, latest_snapshot
+from stillhunt.watch.snapshots import REMEMBERED_FILE, all_snapshots, latest_snapshot, remembered_groups
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
 from watch.small_world import harvesters, lines, recent
@@ -103,11 +103,14 @@ def test_the_next_hunt_has_the_next_number_and_what_its_search_misses(
     before, after = Case.read(first.case), Case.read(snapshot.case)
     assert after.campaigns["campaign_id"].to_pylist() == before.campaigns["campaign_id"].to_pylist()
     assert after.accounts["flagged"].equals(before.accounts["flagged"])
-    assert snapshot.remembered().equals(remembered)
+    assert remembered_groups(folder, CONFIG.seed).equals(remembered)
+    assert remembered_groups(folder, CONFIG.seed + 1).num_rows == 0  # it has other folds
     path = snapshot.path / REMEMBERED_FILE
     for damaged in (b"PAR1", path.read_bytes().replace(b"missed", b"mis\xf3ed"), parquet_bytes(remembered.slice(1))):
         path.write_bytes(damaged)
-        assert snapshot.remembered().num_rows == 0  # the next hunt has what it finds alone
+        assert remembered_groups(folder, CONFIG.seed).num_rows == 0  # the next hunt has what it finds alone
+        with pytest.raises(CaseError):
+            snapshot.remembered()
 
 
 def test_an_empty_folder_is_no_error(tmp_path: Path) -> None:

@@ -34,9 +34,10 @@ from stillhunt.watch.database.tables_console import AUDIT, CASE_EVENTS, CASES, S
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.holds import add_hold
 from stillhunt.watch.hunting import HuntPlan, hunt_now
-from stillhunt.watch.snapshots import latest_snapshot
+from stillhunt.watch.snapshots import REMEMBERED_FILE, all_snapshots, latest_snapshot
 from stillhunt.watch.subject import holdings as erasing
 from stillhunt.watch.subject.holdings import Search, account_holdings, erase_account
+from stillhunt.watch.subject.rows import rewrite_snapshot
 from watch import small_world
 
 DAY = 86_400_000_000
@@ -248,6 +249,17 @@ def test_the_next_hunt_does_not_find_the_account_again(search: Search, folder: D
     assert whom() not in case.accounts["account_id"].to_pylist()
     assert case.campaigns.num_rows > 0
     assert files_naming(folder, whom()) == []
+
+
+def test_remembered_groups_that_cannot_be_read_are_listed_and_go(search: Search, folder: DataFolder) -> None:
+    (snapshot,) = all_snapshots(folder)
+    (snapshot.path / REMEMBERED_FILE).write_bytes(b"PAR1")  # it may name anybody
+    stranger = Search(folder, search.database, CONFIG, "acct-never-seen", None, moment())
+    (held,) = [one for one in account_holdings(stranger) if one.store == "snapshot"]
+    assert held.where.endswith(": remembered.parquet (cannot be read) 1")
+    assert held.erasable
+    rewrite_snapshot(snapshot, stranger.account)
+    assert snapshot.remembered().num_rows == 0
 
 
 def test_what_a_hold_covers_stays(search: Search, folder: DataFolder) -> None:

@@ -204,8 +204,11 @@ def test_an_old_base_and_other_settings_make_a_hunt_cold(folder: DataFolder, cha
     assert "warm" not in hunt(folder, now, config=Config(watch={"cold_hours": HOURS}, **change)).run
 
 
-def test_nothing_is_kept_for_warm_hunts_where_every_hunt_searches(folder: DataFolder) -> None:
-    assert "warm" not in hunt(folder, LATER, config=Config(watch={"cold_hours": 0})).run
+@pytest.mark.parametrize("settings", [{"cold_hours": 0}, {"cold_hours": 1, "every_minutes": 60}])
+def test_nothing_is_kept_for_warm_hunts_where_every_hunt_searches(
+    folder: DataFolder, settings: dict[str, float]
+) -> None:
+    assert not {"warm", "cold"} & hunt(folder, LATER, config=Config(watch=settings)).run.keys()
     assert [path.name for path in folder.state.iterdir() if "base" in path.name] == []
 
 
@@ -285,18 +288,24 @@ def test_a_base_that_cannot_be_read_makes_a_hunt_cold_and_run_json_says_why(fold
     assert "cold" not in again.run
 
 
+@pytest.mark.parametrize(
+    ("free_gb", "why"),
+    [(None, "No space left on device"), (1e9, "less of the disk than serve.free_gb would be free")],
+)
 def test_a_hunt_whose_base_cannot_be_written_is_published_and_leaves_nothing_of_it(
-    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, free_gb: float, why: str
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)  # after the tables
+    if free_gb is None:
+        monkeypatch.setattr(np, "savez", full)  # after the tables
     (folder.state / "base.part").mkdir()  # of a hunt that was killed
-    assert "warm" not in hunt(folder, LATER, warm=False).run
+    config = Config(watch={"cold_hours": HOURS}, serve={"free_gb": free_gb or 0})
+    assert "warm" not in hunt(folder, LATER, warm=False, config=config).run
     assert latest_snapshot(folder) == all_snapshots(folder)[-1]
     assert [path.name for path in folder.state.iterdir() if "base" in path.name] == []
-    assert "nothing is kept for warm hunts: OSError" in caplog.text
+    assert f"nothing is kept for warm hunts: {why}\n" in caplog.text
 
 
 def test_a_link_in_the_place_of_a_base_is_removed_and_not_followed(folder: DataFolder, tmp_path: Path) -> None:

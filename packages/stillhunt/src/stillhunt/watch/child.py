@@ -16,6 +16,7 @@ import psutil
 
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import container_memory, memory_kills
+from stillhunt.base.units import GIB
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan
 from stillhunt.watch.prepared import HuntCopy, PreparedProcess
@@ -23,7 +24,6 @@ from stillhunt.watch.prepared import HuntCopy, PreparedProcess
 MEMORY_SHARE = 0.75
 """Of the memory of this machine or container, for a hunt without a limit of its own. Judgement: the rest serves."""
 _POLL_SECONDS = 0.5
-_GIB = 1 << 30
 _LONGEST_ERROR = 2000
 LESS_MEMORY = "shorten watch.window_days, give it more memory, or hunt on Spark"
 
@@ -67,7 +67,7 @@ def order_of(text: str) -> HuntPlan:
 def memory_limit(config: Config) -> int:
     """Bytes that a hunt may take."""
     limit = config.watch.memory_limit_gb
-    return int(limit * _GIB) if limit else int(MEMORY_SHARE * min(psutil.virtual_memory().total, container_memory()))
+    return int(limit * GIB) if limit else int(MEMORY_SHARE * min(psutil.virtual_memory().total, container_memory()))
 
 
 def hunt_in_child(
@@ -106,7 +106,7 @@ def _unexpected_end(code: int | None, errors: str, *, out_of_memory: bool) -> tu
     if code == -signal.SIGKILL and out_of_memory:
         most = min(psutil.virtual_memory().total, container_memory())
         whose = "this container may take" if most == container_memory() else "this machine has"
-        return f"the kernel ended the hunt for lack of memory: {most / _GIB:.1f} GiB is all that {whose}", LESS_MEMORY
+        return f"the kernel ended the hunt for lack of memory: {most / GIB:.1f} GiB is all that {whose}", LESS_MEMORY
     last = errors.strip().splitlines()[-1:] or [f"exit code {code}"]
     again = "it is tried again; if that fails too, run 'stillhunt hunt' over the spool folder"
     return f"the hunt ended unexpectedly: {last[0][:_LONGEST_ERROR]}", again
@@ -145,7 +145,7 @@ class _Watcher(threading.Thread):
                 self.peak = max(self.peak, psutil.Process(self._child.pid).memory_info().rss)
             if self.peak > self._limit:
                 self._end_child_process(
-                    f"the hunt took more than {self._limit / _GIB:.1f} GiB of memory",
+                    f"the hunt took more than {self._limit / GIB:.1f} GiB of memory",
                     f"raise watch.memory_limit_gb, or {LESS_MEMORY}",
                 )
             elif self._stop_wanted is not None and self._stop_wanted.wait(0):

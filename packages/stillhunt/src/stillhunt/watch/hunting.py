@@ -76,18 +76,20 @@ from stillhunt.watch.signatures.returns import ReturnEvidence, member_sender_bit
 from stillhunt.watch.signatures.signature import SIGNATURES_FILE, SignatureSet, as_json, no_signatures, read_signatures
 from stillhunt.watch.snapshots import (
     REMEMBERED_FILE,
+    SEED,
     WATCH_FILE,
     Snapshot,
     all_snapshots,
     latest_snapshot,
     name_of,
+    remembered_groups,
     remove_unrecorded,
     write_snapshot,
 )
 from stillhunt.watch.spool.checking import damage_said
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import ask_to_close, closed_parts, open_parts
-from stillhunt.watch.warm.base import read_base, remove_base, write_base
+from stillhunt.watch.warm.base import may_hunt_warm, read_base, remove_base, write_base
 from stillhunt.watch.warm.hunting import COLD, WARM, hunt_warm
 
 _LOG = logging.getLogger("stillhunt")
@@ -180,7 +182,7 @@ def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | Non
                 return None
             damage = damage_said(folder.spool)
             known = known_campaigns(database)
-            results = _hunt_warm(plan, inputs, known) if plan.warm and config.watch.cold_hours else ""
+            results = _hunt_warm(plan, inputs, known) if plan.warm and may_hunt_warm(config) else ""
             if isinstance(results, str):
                 results = _hunt_cold(plan, inputs, known, progress, why=results)
             snapshot = _publish_snapshot(plan, database, replace(results, damage=damage), following, start)
@@ -243,7 +245,8 @@ def _leave_base(plan: HuntPlan, hunted: HuntedTables, sequence: int) -> None:
     try:
         write_base(plan.data.state, hunted, sequence, plan.now, _hunt_settings(plan))
     except Exception as error:  # without a base, the next hunt is cold, and says so
-        _LOG.warning("nothing is kept for warm hunts: %s", type(error).__name__)
+        why = isinstance(error, OSError) and error.strerror
+        _LOG.warning("nothing is kept for warm hunts: %s", why or type(error).__name__)
 
 
 def _hunt_warm(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign]) -> _Found | str:
@@ -277,7 +280,7 @@ def _signing_hunt(
     earlier = signatures_in_force(plan.data, plan.config.seed, plan.now)
     accounts = {account for campaign in known for account in campaign.members}
     flagged = {account for campaign in known for account in campaign.flagged}
-    before = LookBefore(flagged, latest.remembered() if (latest := latest_snapshot(plan.data)) else LookBefore().groups)
+    before = LookBefore(flagged, remembered_groups(plan.data, plan.config.seed))
     made: list[Callable[[Case], _Found]] = []
 
     def sign(sketches: Dataset, hunted: HuntedTables) -> None:
@@ -295,7 +298,7 @@ def _signing_hunt(
             senders=member_sender_bits(sketches, tables, signatures),
             rule_rows=add_columns_beside(rule_rows, settings, customers),
             remembered=remember_groups(hunted.linked.traffic, hunted.sliced, hunted.candidates, shown, before.groups),
-            hunted=hunted if settings.state and settings.watch.cold_hours and (plan.warm or not plan.watched) else None,
+            hunted=hunted if settings.state and may_hunt_warm(settings) and (plan.warm or not plan.watched) else None,
         )
         made.append(found)
 
@@ -319,6 +322,7 @@ def _publish_snapshot(plan: HuntPlan, database: WatchDatabase, results: _Found, 
     kept = {
         **row,
         **{name: case.run.get(name) for name in (WARM, COLD)},
+        SEED: plan.config.seed,
         "window_start": start,
         "budget": asdict(spent),
         DAMAGE: list(results.damage),

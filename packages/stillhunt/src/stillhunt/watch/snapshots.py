@@ -21,6 +21,8 @@ from stillhunt.watch.folder import DataFolder, sync_folder, write_synced
 CASE, WATCH_FILE, CHECKSUMS_FILE, REMEMBERED_FILE = "case", "watch.json", "checksums.json", "remembered.parquet"
 SNAPSHOT_FACTS = ("made_at", "to_time", "requests", "rejected", "required_bits", "budget")
 """What readers of the facts of a snapshot rely on."""
+SEED = "seed"
+"""Fact of a snapshot: the setting that chose its folds."""
 _DIGITS = 8
 
 
@@ -47,12 +49,15 @@ class Snapshot:
         return content
 
     def remembered(self) -> pa.Table:
-        """REMEMBERED; nothing where it is not as it was written: the next hunt then has what it finds alone."""
-        with suppress(OSError, pa.ArrowException, CaseError, ContractError):
-            content = (self.path / REMEMBERED_FILE).read_bytes()
-            if hashlib.sha256(content).hexdigest() == checksums_of(self).get(REMEMBERED_FILE):
+        """REMEMBERED; nothing where an earlier version made it. Raises CaseError: it is not as it was written."""
+        path, written = self.path / REMEMBERED_FILE, checksums_of(self).get(REMEMBERED_FILE)
+        if written is None and not path.exists():
+            return REMEMBERED.empty()
+        with suppress(OSError, pa.ArrowException, ContractError):
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() == written:
                 return REMEMBERED.check(table_of_parquet(content))
-        return REMEMBERED.empty()
+        raise self.damaged(REMEMBERED_FILE)
 
     def damaged(self, name: str = "") -> CaseError:
         """The error for a snapshot that cannot be read; `name` is the file at fault, "" for the whole."""
@@ -78,6 +83,15 @@ def latest_snapshot(folder: DataFolder) -> Snapshot | None:
     except OSError:
         return None
     return Snapshot(int(name), folder.snapshots / name)
+
+
+def remembered_groups(folder: DataFolder, seed: int) -> pa.Table:
+    """REMEMBERED of the latest snapshot; nothing where it is damaged, or another seed chose the folds of its groups."""
+    with suppress(CaseError):  # the hunt then has what it finds alone
+        latest = latest_snapshot(folder)
+        if latest is not None and latest.facts().get(SEED, seed) == seed:  # earlier versions did not say it
+            return latest.remembered()
+    return REMEMBERED.empty()
 
 
 def write_snapshot(folder: DataFolder, sequence: int, case: Case, files: Mapping[str, bytes]) -> Snapshot:

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 from stillhunt.base.config_live import ServeSettings
+from stillhunt.base.units import GIB
 
 _DISK_LOOK_SECONDS = 1.0
 _SIZE_LOOK_SECONDS = 30.0
-_GIB = 1 << 30
 _PROBLEMS = {
     errno.ENOSPC: "no room",
     errno.EDQUOT: "no room",
@@ -37,12 +37,12 @@ class SpoolRoom:
         now = time.monotonic()
         if now - self._looked >= _DISK_LOOK_SECONDS:
             self._looked, self._free = now, shutil.disk_usage(self._spool).free
-        if self._free < self._settings.free_gb * _GIB:
+        if self._free < self._settings.free_gb * GIB:
             return "the disk of the data folder has less free space than serve.free_gb"
         if self._settings.spool_gb and now - self._measured >= _SIZE_LOOK_SECONDS:
             self._measured = now
             self._size = sum(map(_size_of, self._spool.glob("*/*/part-*")))
-        if self._settings.spool_gb and self._size > self._settings.spool_gb * _GIB:
+        if self._settings.spool_gb and self._size > self._settings.spool_gb * GIB:
             return "the spool is larger than serve.spool_gb"
         return ""
 

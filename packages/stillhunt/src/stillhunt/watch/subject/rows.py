@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Table, delete, select, update
 
+from stillhunt.base.errors import CaseError
+from stillhunt.base.schema import REMEMBERED
 from stillhunt.base.table_files import parquet_bytes
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
@@ -167,8 +170,12 @@ def rows_naming(snapshot: Snapshot, account: str) -> dict[str, int]:
         account in sign.accounts or Mentions(account).found_in(sign.statement) for sign in read_signs(snapshot.path)
     )
     found[FOLLOW_UPS_FILE] = int(account in (read_follow_ups(snapshot.path) or {}))
-    files = zip((*RULE_FILES, REMEMBERED_FILE), (*read_rule_rows(snapshot), snapshot.remembered()), strict=True)
-    found |= {name: pc.sum(pc.equal(table["account_id"], account)).as_py() or 0 for name, table in files}
+    files = dict(zip(RULE_FILES, read_rule_rows(snapshot), strict=True))
+    try:
+        files[REMEMBERED_FILE] = snapshot.remembered()
+    except CaseError:  # it may name the account, so it goes as a whole
+        found[f"{REMEMBERED_FILE} (cannot be read)"] = 1
+    found |= {name: pc.sum(pc.equal(table["account_id"], account)).as_py() or 0 for name, table in files.items()}
     return {name: rows for name, rows in found.items() if rows}
 
 
@@ -220,7 +227,9 @@ def _file_without(path: Path, snapshot: Snapshot, account: str) -> bytes:
         kept = (one.filter(pc.not_equal(one["account_id"], account)) for one in read_rule_rows(snapshot))
         return rule_files(RuleRows(*kept))[path.name]
     if path.name == REMEMBERED_FILE:
-        groups = snapshot.remembered()
+        groups = REMEMBERED.empty()  # where what was kept cannot be read
+        with suppress(CaseError):
+            groups = snapshot.remembered()
         return parquet_bytes(groups.filter(pc.not_equal(groups["account_id"], account)))
     return path.read_bytes()
 

@@ -1,5 +1,6 @@
 """What a cold hunt leaves for the warm ones after it, in the state folder of a data folder."""
 
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ from stillhunt._version import __version__
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES, SLICED, TOTALS, TRAFFIC
 from stillhunt.base.schema_case import CASE_VERSION
+from stillhunt.base.units import GIB, HOUR, MINUTE
 from stillhunt.extract import SKETCH_VERSION
 from stillhunt.link.placing import Learned
 from stillhunt.pipeline import HuntedTables
@@ -48,9 +50,13 @@ def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, c
     remove_base(state)
     folder, linked = state / _UNFINISHED, hunted.linked
     tables = {"traffic": linked.traffic, "sliced": hunted.sliced, "totals": linked.totals}
+    tables["candidates"] = hunted.candidates
+    kept_free = config.serve.free_gb * GIB + sum(table.nbytes for table in tables.values())
+    if shutil.disk_usage(state).free < kept_free:
+        raise OSError(errno.ENOSPC, "less of the disk than serve.free_gb would be free")
     try:
         folder.mkdir(mode=0o700)
-        for name, table in {**tables, "candidates": hunted.candidates}.items():
+        for name, table in tables.items():
             with _new_file(folder / f"{name}.arrow") as file, pa.ipc.new_file(file, table.schema) as writer:
                 writer.write_table(table)
         with _new_file(folder / _LEARNED) as file:
@@ -66,6 +72,11 @@ def write_base(state: Path, hunted: HuntedTables, sequence: int, made_at: int, c
     except BaseException:
         remove_base(state)
         raise
+
+
+def may_hunt_warm(config: Config) -> bool:
+    """Whether a base is still young when the next hunt by the clock is due."""
+    return config.watch.cold_hours * HOUR > config.watch.every_minutes * MINUTE
 
 
 def remove_base(state: Path) -> None:
