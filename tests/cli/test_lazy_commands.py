@@ -10,13 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from stillhunt.base.errors import ConfigError
 from stillhunt.cli import app as root
-from stillhunt.cli import entries
+from stillhunt.cli import entries, start
 from stillhunt.cli.app import CORE_COMMANDS, EARLIER_NAMES, app
 from stillhunt.cli.data import DATA_TABLE
 from stillhunt.cli.entries import COMES_WITH, CommandEntry, entry_of
@@ -90,6 +91,15 @@ def test_what_imports_leave_is_rarely_searched_for_garbage() -> None:
     kept_to_the_end, searches = map(int, printed_by(code).splitlines()[-1].split())
     assert kept_to_the_end > 10_000
     assert searches < 50
+
+
+def test_a_hunt_loads_no_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    pa.array([1]).to_pandas()  # in this process, Arrow has it already
+    monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
+    monkeypatch.setattr(start, "own_process", True)
+    assert CliRunner().invoke(app, ["hunt", "nowhere.jsonl"]).exit_code
+    with pytest.raises(ImportError, match="pandas"):
+        sys.meta_path[0].find_spec("pandas", None)
 
 
 def printed_by(code: str) -> str:

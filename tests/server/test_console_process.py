@@ -195,7 +195,7 @@ def test_a_process_that_ended_is_a_fault_and_is_started_again(tmp_path: Path) ->
 def test_pages_load_nothing_that_hunts_need() -> None:
     code = """
 import sys
-from stillhunt_server.no_pandas import refuse_pandas
+from stillhunt.base.no_pandas import refuse_pandas
 refuse_pandas()
 import stillhunt_evidence.console_pages, stillhunt_signals.console_rules, stillhunt_signals.console_signals
 import stillhunt_server.commands.serve, stillhunt_server.console.data_console, stillhunt_server.pages_process

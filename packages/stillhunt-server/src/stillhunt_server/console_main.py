@@ -1,6 +1,6 @@
 """The process of `console_process`."""
 
-from stillhunt_server.no_pandas import refuse_pandas
+from stillhunt.base.no_pandas import refuse_pandas
 
 if __name__ == "__main__":
     refuse_pandas()

@@ -17,6 +17,7 @@ import typer
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import keep_little_memory
 from stillhunt.base.errors import OutputError, StillhuntError
+from stillhunt.base.no_pandas import refuse_pandas
 from stillhunt.commands import (
     DEFAULT_DATA,
     NewDataOption,
@@ -44,7 +45,6 @@ from stillhunt_server.commands.serving_parts import FirstStart, telling_of_fault
 from stillhunt_server.console_process import ConsoleProcess
 from stillhunt_server.fault_alerts import tell_failed_start
 from stillhunt_server.fault_looks import ClockSteps, DatabaseFiles, SnapshotFiles
-from stillhunt_server.no_pandas import refuse_pandas
 from stillhunt_server.people.people import people_of
 from stillhunt_server.receiving.descriptors import descriptor_warning, raise_descriptor_limit
 from stillhunt_server.receiving.traffic import Limits, Traffic

@@ -14,7 +14,9 @@ from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import container_memory
 from stillhunt.base.errors import ConfigError, InputError
+from stillhunt.base.no_pandas import refuse_pandas
 from stillhunt.base.progress import Progress
+from stillhunt.cli import start
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.findings import EXIT_ERROR, as_document, code_fields, exit_code
 from stillhunt.cli.options import (
@@ -34,6 +36,7 @@ from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import message_console, output_console, print_json
 from stillhunt.forecast import HuntForecast, forecast_logs
+from stillhunt.plugins.groups import tried_plugins
 from stillhunt.triage.folder import check_target
 
 _GB = 1e9
@@ -112,6 +115,8 @@ def hunt(
         )
     if out is not None:
         check_target(out, force=force)
+    if start.own_process and config.engine != "spark" and not tried_plugins():
+        refuse_pandas()
     columns, account_columns = pairs(mapping, "--map") or None, pairs(accounts_mapping, "--map-accounts") or None
     with open_progress(quiet=quiet) as progress:
         compile_once(progress)

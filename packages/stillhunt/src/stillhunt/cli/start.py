@@ -14,11 +14,15 @@ from stillhunt.base.garbage import search_garbage_rarely
 from stillhunt.cli.interrupts import end_now, watch_signals
 from stillhunt.cli.lost_output import lost_output
 
+own_process = False
+"""Whether this process runs one command and ends with it, so that a command may set it as it likes."""
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code (`stillhunt.cli.findings.EXIT_MEANINGS`)."""
+    global own_process
+    own_process = True
     signals = watch_signals()
     search_garbage_rarely()
     for stream in (sys.stdout, sys.stderr):

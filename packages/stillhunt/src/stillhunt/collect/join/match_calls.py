@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from stillhunt.base.arrays import I64, U64
+from stillhunt.base.components import number_components
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.values.kernels import KEYS, hash_rows, windows
 from stillhunt.collect.values.strings import text_buffers
@@ -112,9 +111,7 @@ def _join_by_names(names: U64, rows: I64, call: I64, attributes: CallAttributes,
     lost[rows[~kept]] = True
     name, rows = name[kept], rows[kept]
     size, nodes = int(call.max(initial=-1)) + 1, int(name.max(initial=-1)) + 1
-    graph = coo_matrix((np.ones(rows.size, np.int8), (call[rows], size + name)), shape=(size + nodes, size + nodes))
-    _, component = connected_components(graph, directed=False)
-    joined = component[:size].astype(np.int64)[call]
+    joined = number_components(call[rows], size + name, size + nodes)[:size][call]
     conflicting = np.zeros(size + nodes, np.bool_)
     # Rows that were one call before stay one: only what these names add to it is judged.
     _, firsts = np.unique(_number_pairs(call, attributes.ranks), return_index=True)

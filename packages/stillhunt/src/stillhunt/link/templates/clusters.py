@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
+from stillhunt.base.components import number_components
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
 from stillhunt.link.requests.arrays import Flags, Ints, counted, lists, summed, values
@@ -158,8 +157,7 @@ def cluster_phrases(shared: SharedPhrases, left: Ints, right: Ints, together: In
     labels = 0
     for level, cut in enumerate(P.jaccard_levels):
         edge = pending[left] & pending[right] & (part[left] == part[right]) & (jaccard >= cut)
-        graph = sp.coo_matrix((np.ones(int(edge.sum())), (left[edge], right[edge])), shape=(size, size))
-        part = connected_components(graph, directed=False)[1].astype(np.int64)
+        part = number_components(left[edge], right[edge], size)
         large = np.bincount(part[pending], minlength=size) >= P.min_phrases
         last = level + 1 == len(P.jaccard_levels)
         cohesive = large if last else large & (_cohesion_of(shared, part, pending) >= P.min_cohesion)

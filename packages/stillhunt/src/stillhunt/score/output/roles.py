@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from stillhunt.base.arrays import CODE_RANGE, Flags, Ints
 from stillhunt.base.coded import coded
+from stillhunt.base.components import number_components
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import ROLES
 from stillhunt.base.units import DAY
@@ -118,10 +117,8 @@ class _Traffic:
         known = (self.client >= 0) & (self.network >= 0)
         pairs = [self.owner[known] * CODE_RANGE + values[known] for values in (self.client, self.network)]
         (clients, client), (networks, network) = (np.unique(pair, return_inverse=True) for pair in pairs)
-        size = len(clients) + len(networks)
-        links = coo_array((np.ones(len(client), np.int8), (client, len(clients) + network)), shape=(size, size))
         hands = np.full(len(self.owner), -1)
-        hands[known] = connected_components(links, directed=False)[1][client] if len(client) else 0
+        hands[known] = number_components(client, len(clients) + network, len(clients) + len(networks))[client]
         # A pair of hands belongs to one member, because clients and networks are counted for each.
         harvest = np.bincount(hands[known & self.harvest], minlength=int(hands.max(initial=-1)) + 1)
         member = np.zeros(len(harvest), np.int64)

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.components import number_components
 from stillhunt.triage import Case
 
 ACTIVE, DORMANT, MERGED, ENDED = "active", "dormant", "merged", "ended"
@@ -172,17 +173,12 @@ def best_pairs(weights: Mapping[tuple[int, int], float]) -> dict[int, int]:
     Returns:
         Column -> row. Of assignments with equal weight the same one is taken whatever the order of the pairs.
     """
-    from scipy.sparse import coo_array  # 50 MB, which only hunts need, also for the next
-    from scipy.sparse.csgraph import connected_components  # as above
-
     if not weights:
         return {}
     pairs = sorted(weights)
     rows, row_of = np.unique([row for row, _ in pairs], return_inverse=True)
     columns, column_of = np.unique([column for _, column in pairs], return_inverse=True)
-    nodes = len(rows) + len(columns)
-    edges = coo_array((np.ones(len(pairs)), (row_of, column_of + len(rows))), shape=(nodes, nodes))
-    _, label = connected_components(edges, directed=False)
+    label = number_components(row_of, column_of + len(rows), len(rows) + len(columns))
     members: dict[int, list[int]] = {}
     for place, row in enumerate(row_of.tolist()):
         members.setdefault(int(label[row]), []).append(place)

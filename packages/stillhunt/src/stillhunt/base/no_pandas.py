@@ -1,6 +1,4 @@
-"""Processes without pandas: Arrow loads it wherever it finds it, 32 MB, and nothing here uses it."""
-
-from __future__ import annotations
+"""Processes without pandas: Arrow loads it wherever it finds it, 32 MB and 0.2 s, and nothing here uses it."""
 
 import sys
 from importlib.machinery import ModuleSpec
