@@ -116,14 +116,17 @@ def index_requests(sketches: Dataset, *, seed: int) -> IndexedLog:
     columns = ["account_key", "timestamp", "request_key", *PROMPT_COLUMNS, "conversation", "turn", *SAMPLING_PARAMETERS]
     rows = sketches.extend(_index_partition, INDEXED, seed, columns)
     owners = rows.gather(_owners_of, OWNERS, None, OWNER_COLUMNS)
-    owners = owners.sort_by("account_id").combine_chunks()
-    keys = values(owners, "account_key")
+    order, found = pc.sort_indices(owners["account_id"]), {}
+    for name in OWNERS.names:  # one column at a time is in memory twice: where all accounts differ, this is the peak
+        found[name] = owners[name].take(order).combine_chunks()
+        owners = owners.drop_columns([name])
+    keys = found["account_key"].to_numpy()
     by_key = np.argsort(keys, kind="stable")
     context = (keys[by_key], by_key.astype(np.int32))
     return IndexedLog(
         rows=rows.extend(_number_rows, NUMBERED, context, ["owner", "account_key"]),
-        account_ids=owners.column("account_id").combine_chunks(),
-        **{name: values(owners, name) for name in ("requests", "prompts", "output_tokens", "first", "last")},
+        account_ids=found["account_id"],
+        **{name: found[name].to_numpy() for name in ("requests", "prompts", "output_tokens", "first", "last")},
     )
 
 
