@@ -111,11 +111,8 @@ def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOS
     while waited_for & set(open_parts(folder.spool)) and time.monotonic() < end:
         close_left_behind(folder.spool)
         time.sleep(_POLL_SECONDS)
-    return closed_parts(folder.spool, _time_of(start), _time_of(now))
-
-
-def _time_of(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(max(microseconds, 0) / 1e6, UTC)
+    begin, last = (datetime.fromtimestamp(max(moment, 0) / 1e6, UTC) for moment in (start, now))
+    return closed_parts(folder.spool, begin, last)
 
 
 def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
@@ -245,8 +242,7 @@ def _leave_base(plan: HuntPlan, hunted: HuntedTables, sequence: int) -> None:
     try:
         write_base(plan.data.state, hunted, sequence, plan.now, _hunt_settings(plan))
     except Exception as error:  # without a base, the next hunt is cold, and says so
-        why = isinstance(error, OSError) and error.strerror
-        _LOG.warning("nothing is kept for warm hunts: %s", why or type(error).__name__)
+        _LOG.warning("nothing is kept for warm hunts: %s", getattr(error, "strerror", "") or type(error).__name__)
 
 
 def _hunt_warm(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign]) -> _Found | str:
