@@ -101,7 +101,7 @@ def test_a_campaign_is_worked_on_from_the_first_look_to_its_end(scene: Scene) ->
     assert form.fields["text"] == "\n  They began in March.\n"
     page = do(anna, "act", page, action="tag", days="2.5", reason="resold_access", note="for now")
     assert stands(scene) > 100
-    assert f"anna decided tag for {stands(scene)} accounts" in page.part("case")
+    assert f"anna decided “tag” for {stands(scene)} accounts" in page.part("case")
     assert re.search(rf"{stands(scene)} of \d+ accounts are tagged, by anna ?, since 20.+ until 20", page.text)
     page = do(anna, "undo", page)
     assert stands(scene) == 0

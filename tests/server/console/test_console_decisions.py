@@ -74,7 +74,12 @@ def test_an_account_is_decided_about_on_its_own_page(scene: Scene) -> None:
     answer = anna.post("/decisions", {**form.fields, "action": "throttle", "days": "2", "note": note})
     assert answer.status_code == 303
     (row,) = cells(anna, answer.headers["location"])
-    assert (row["Account"], row["Action"], row["Author"], row["State"]) == (account, "throttle", "anna", "stands")
+    assert (row["Account"], row["Action"], row["Author"], row["State"]) == (
+        account,
+        "slow down (throttle)",
+        "anna",
+        "stands",
+    )
     page = page_of(anna.get(account_path(account)))
     assert note in page.text
     before = read_log(scene.database)

@@ -52,7 +52,7 @@ def test_a_campaign_is_blocked_once_a_colleague_approves_it(two_people: Scene) -
     leads = ravi.post(f"{PAGE}/case/approve", {**form.fields, "note": "looked at ten of them"}).headers["location"]
     text = page_of(ravi.get(leads)).text
     assert "The decision is approved, and in force within seconds." in text
-    assert "approved what anna had decided: block for" in text
+    assert "approved what anna had decided: “refuse everything (block)” for" in text
     waiting = [entry for entry in read_log(two_people.database) if entry.dry_run]
     assert blocked(two_people) == {entry.account_id for entry in waiting} != set()
 
@@ -76,7 +76,7 @@ def test_a_decision_about_one_account_is_approved_by_its_number(two_people: Scen
     leads = anna.post("/decisions", {**form.fields, "action": "block", "days": "2"}).headers["location"]
     (row,) = cells(anna, leads)
     assert row["State"] == "waits for a second person"
-    assert "block (waits for a second person)" in page_of(anna.get(account_path(ACCUSED))).text
+    assert "refuse everything (block) (waits for a second person)" in page_of(anna.get(account_path(ACCUSED))).text
     assert anna.post("/decisions/approve", {"seq": row["Number"], "note": ""}).status_code == 400
     leads = ravi.post("/decisions/approve", {"seq": row["Number"], "note": "seen"}).headers["location"]
     (made,) = cells(ravi, leads)

@@ -287,24 +287,48 @@ def test_text_outlives_a_session_that_ends_while_it_is_written(site: Site) -> No
 
 
 def test_a_case_is_triaged_by_single_keys_and_the_palette(site: Site) -> None:
+    focus = "document.activeElement.form?.id + document.activeElement.name"
     with site.visit("anna") as visit:
-        page, press = visit.page, visit.page.keyboard.press
+        page, press, works = visit.page, visit.page.keyboard.press, Keys(visit.page)
         visit.go("/")
+        press("Tab")
+        press("Enter")  # the link that skips the pages
+        assert page.evaluate("document.activeElement.id") == "main"
         press("Control+k")
         page.keyboard.type(REVIEW[:6])
         page.locator("dialog.palette li", has_text=REVIEW).wait_for()
         assert page.locator("dialog.palette [aria-selected=true]").inner_text().startswith(REVIEW)
         press("Enter")
         page.wait_for_url(f"**/campaigns/{REVIEW}")
-        press("2")
-        assert page.evaluate("document.activeElement.form.id + document.activeElement.name") == "watchuntil"
         press("Control+k")
         page.keyboard.type("dismiss")
         press("Enter")
-        assert page.evaluate("document.activeElement.form.id + document.activeElement.name") == "dismissreason"
+        assert page.evaluate(focus) == "dismissreason"
+        press("2")  # a choice of the list, which has the focus
+        works.reach(page.locator("#watch button"))
+        press("2")
+        assert page.evaluate(focus) == "watchuntil"
         press("Control+k")
+        for _ in range(5):
+            press("Tab")
+            assert page.evaluate(
+                "document.activeElement === document.body || document.activeElement.closest('dialog') !== null"
+            )
         press("Escape")
         assert page.locator("dialog[open]").count() == 0
+        assert page.evaluate(focus) == "watchuntil"  # where it was
+        works.write(page.locator("#watch textarea"), "Wait for a week of traffic.")
+        press("Tab")
+        press("Enter")
+        page.locator("[data-done]").wait_for()
+        assert page.locator(".kicker .status").inner_text() == "watched"
+        undo = page.get_by_role("button", name="Undo the latest change")
+        works.press(undo)
+        press("Enter")  # the dialog's first button is the one that does nothing
+        assert page.evaluate("(part) => document.activeElement === part", undo.element_handle())
+        works.press(undo)
+        agree(works, "Undo the latest change")
+        page.locator("[data-done]", has_text="undone").wait_for()
 
 
 def test_a_box_stays_under_the_mouse_that_ticks_it(site: Site) -> None:

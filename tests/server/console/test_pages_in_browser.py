@@ -173,12 +173,14 @@ def test_every_page_is_quiet_light_steady_and_accessible_and_its_numbers_lead_to
     assert {href: leads[href] for href, status in answers.items() if status != 200} == {}
 
 
-def test_every_page_is_quiet_light_and_steady_and_fits_a_dark_phone(site: Site) -> None:
+def test_every_page_is_quiet_light_and_steady_and_fits_a_dark_phone_and_its_fingers(site: Site) -> None:
     wrong: dict[str, Any] = {}
     with site.visit("adam", dark=True, size=PHONE) as visit:
         for path in PATHS:
             ready(visit, path)
             found = [weighed(visit, {}), *visit.quiet()]
+            visit.page.evaluate(FEWER_ROWS)
+            found += violations(visit.page, "target-size")
             if any(found):
                 wrong[path] = found
     assert wrong == {}

@@ -260,7 +260,7 @@ def _say_reasons(member: ScoreSum) -> list[str]:
     sides = (("For its part in it", member.supporting), ("Against its part in it", member.opposing))
     return [
         f"{heading}: "
-        + "; ".join(f"{term.shown.rstrip('.')} ({formatting.bits(term.bits)} bits)" for term in terms[:_REASONS_NAMED])
+        + ". ".join(f"{term.shown.rstrip('.')} ({formatting.bits(term.bits)} bits)" for term in terms[:_REASONS_NAMED])
         + "."
         for heading, terms in sides
         if terms

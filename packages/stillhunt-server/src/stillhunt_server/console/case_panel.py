@@ -31,7 +31,7 @@ from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import WAITS
 from stillhunt_server.console.messages import read_done
 from stillhunt_server.console.navigation import plugin_pages
-from stillhunt_server.console.rendering import account_url, campaign_url, moment
+from stillhunt_server.console.rendering import account_url, campaign_url, moment, say_action
 from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.people.users import all_users
 
@@ -202,7 +202,7 @@ def describe_work_event(event: WorkEvent) -> str:
             act = after.get("act", {})
             number = act.get("accounts", 0)
             number = number if isinstance(number, int) else len(number)
-            what = f"{str(act.get('action', '')).replace('_', ' ')} for {formatting.plural(number, 'account')}"
+            what = f"“{say_action(str(act.get('action', '')))}” for {formatting.plural(number, 'account')}"
             if decided_by := act.get("decided_by"):
                 return f"approved what {decided_by} had decided: {what}"
             return f"decided {what}{', which waits for a second person' if event.kind == 'propose' else ''}"

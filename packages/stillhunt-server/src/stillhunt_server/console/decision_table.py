@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from sqlalchemy import and_, false, or_
 
 from stillhunt.base import formatting
+from stillhunt.base.families import PRIOR
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.log import LogCondition, is_standing
 from stillhunt.decide.names import storable
 from stillhunt.triage.kinds import role_label
 from stillhunt.watch.database.tables import DECISIONS
-from stillhunt_server.console.rendering import account_url, campaign_url, code_words, decision_url, moment
+from stillhunt_server.console.rendering import account_url, campaign_url, code_words, decision_url, moment, say_action
 from stillhunt_server.console.table_query import Row, TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec
 
@@ -83,7 +84,8 @@ FIRST_MEMBER_LIST = replace(
 
 def with_ties(facts: pa.Table, evidence: pa.Table) -> pa.Table:
     """Members with what ties each of them most, as text."""
-    own = evidence.filter(pc.and_(pc.is_valid(evidence["account_id"]), pc.greater(evidence["bits"], 0)))
+    of_members = pc.and_(pc.is_valid(evidence["account_id"]), pc.not_equal(evidence["family"], PRIOR))
+    own = evidence.filter(pc.and_(of_members, pc.greater(evidence["bits"], 0)))
     own = own.sort_by([("account_id", "ascending"), ("bits", "descending"), ("statement", "ascending")])
     place = pc.index_in(own["account_id"], value_set=facts["account_id"]).to_numpy(zero_copy_only=False)
     first = np.flatnonzero(np.r_[True, place[1:] != place[:-1]]) if len(place) else np.zeros(0, np.int64)
@@ -94,7 +96,7 @@ def with_ties(facts: pa.Table, evidence: pa.Table) -> pa.Table:
         indices = np.full(facts.num_rows, -1, np.int64)
         indices[place[rows].astype(np.int64)] = rows
         columns.append(own["statement"].take(pa.array(indices, mask=indices < 0)))
-    text = pc.binary_join_element_wise(*columns, "; ", null_handling="skip")
+    text = pc.binary_join_element_wise(*columns, ". ", null_handling="skip")
     return facts.append_column("ties", text)
 
 
@@ -140,7 +142,7 @@ DECISIONS_TABLE = TableSpec(
         TableColumn("made_at", "Made", "time"),
         TableColumn("account_id", "Account", "id", link=lambda row: account_url(row["account_id"])),
         TableColumn("kind", "Kind", "choice"),
-        TableColumn("action", "Action", "choice", shown=lambda row: code_words(row["action"])),
+        TableColumn("action", "Action", "choice", shown=lambda row: say_action(row["action"])),
         TableColumn("state", "State", "choice"),
         TableColumn("author", "Author", "choice"),
         TableColumn(
@@ -193,7 +195,7 @@ AUDIT_TABLE = TableSpec(
     (
         TableColumn("at", "When", "time"),
         TableColumn("who", "Who", "choice"),
-        TableColumn("what", "What", "choice"),
+        TableColumn("what", "What", "choice", shown=lambda row: code_words(row["what"])),
         TableColumn("about", "About", "text"),
     ),
     empty="Nothing was looked at yet.",

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from stillhunt.base import formatting
 from stillhunt.base.errors import StillhuntError
+from stillhunt.base.families import family_label
 from stillhunt.decide.names import storable
 from stillhunt.triage import charts
 from stillhunt.triage.model import CampaignModel
@@ -85,7 +86,7 @@ EVIDENCE_LIST = TableSpec(
             "statement", "Finding", "text",
             shown=lambda row: formatting.sentence(formatting.shorten(row["statement"], _STATEMENT_CHARS)),
         ),
-        TableColumn("family", "Family", "choice"),
+        TableColumn("family", "Family", "choice", shown=lambda row: family_label(row["family"])),
         TableColumn("kind", "Test", "choice", shown=lambda row: code_words(row["kind"])),
         TableColumn(
             "bits", "Bits", "figure", shown=lambda row: formatting.bits(row["bits"]),
@@ -257,12 +258,9 @@ MEMBERS_MEANING = (
 EVIDENCE_MEANING = (
     "One bit doubles the odds. Findings about the whole campaign have no account; those about an account say how much "
     "it is a member. Negative bits are evidence against. Bits about the whole campaign count against the explanation "
-    "beside a harvest that fits best; rows of the family explanations say how each of them stands."
+    "beside a harvest that fits best; rows of the family “Explanations” say how each of them stands."
 )
-REQUESTS_MEANING = (
-    "The requests that are counted as harvested, in the order of their slices. Their texts stay in your logs: open an "
-    "id there."
-)
+REQUESTS_MEANING = "The requests that are counted as harvested. Their texts stay in your logs: open an id there."
 
 
 CITED_MEANING = (

@@ -18,7 +18,7 @@ from stillhunt_server.console.answers import answer_list
 from stillhunt_server.console.case_panel import describe_work_event
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import campaign_link
-from stillhunt_server.console.rendering import account_url, moment
+from stillhunt_server.console.rendering import account_url, moment, say_action
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
 
@@ -68,9 +68,7 @@ def list_changes(database: WatchDatabase) -> list[dict[str, Any]]:
     alone = select(DECISIONS).where(decision.campaign_id == "", ~decision.author.startswith(RULE_PREFIX))
     for row in database.read(alone.order_by(decision.seq.desc()).limit(CHANGES_SHOWN)):
         words = (
-            "ended a decision"
-            if row["kind"] == "undo"
-            else f"decided {row['action'].replace('_', ' ')} ({row['kind']})"
+            "ended a decision" if row["kind"] == "undo" else f"decided “{say_action(row['action'])}” ({row['kind']})"
         )
         rows.append(_change_row(row["made_at"], row["author"], words, row["note"], account_id=row["account_id"]))
     ended = select(APPEALS).where(appeal.decided_at.is_not(None)).order_by(appeal.decided_at.desc())

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from stillhunt.base import formatting
+from stillhunt.base.families import family_label
 from stillhunt.triage.report import case_figures
 from stillhunt.triage.score_breakdown import log2_odds_of
 from stillhunt.watch.database.store import WatchDatabase
@@ -146,7 +147,7 @@ def _iterate_health_signs(console: Console, shown: ShownCase | None) -> Iterator
         yield Health("bad" if late else "good", f"The latest hunt was made {when}.", _LATE if late else search)
     missing = [part["family"] for part in shown.model.run.get("coverage", []) if not part.get("available")]
     if missing:
-        words = formatting.join_words([formatting.shorten(str(name), 24) for name in missing])
+        words = formatting.join_words([f"“{formatting.shorten(family_label(str(name)), 24)}”" for name in missing])
         families = formatting.verb(len(missing), "family", "families")
         yield Health("partial", f"These logs allow no evidence of the {families} {words}.", "", "/sources")
     else:

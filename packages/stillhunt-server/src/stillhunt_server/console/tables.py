@@ -45,6 +45,7 @@ class FilterChoice:
 
     column: str
     value: str
+    words: str  # the value as cells show it
     rows: str
     chosen: bool
 
@@ -262,6 +263,12 @@ def _list_filter_choices(spec: TableSpec, data: pa.Table, query: TableQuery) -> 
         some += [(value, 0) for value in chosen if value not in held]
         if number > 1 or chosen:
             offered[column.name] = tuple(
-                FilterChoice(column.name, value, formatting.count(rows), value in chosen) for value, rows in some
+                FilterChoice(column.name, value, _say_choice(column, value), formatting.count(rows), value in chosen)
+                for value, rows in some
             )
     return offered
+
+
+def _say_choice(column: TableColumn, value: str) -> str:
+    """A value as cells show it: what says it in other words reads this column alone."""
+    return column.shown({column.name: value}) if column.shown is not None and column.kind == "choice" else value
