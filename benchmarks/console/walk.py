@@ -3,10 +3,11 @@
     python benchmarks/console/walk.py          two minutes; needs Chromium and playwright
 
 `stillhunt demo --serve` is started in an empty folder. For each case the page that an alert links to is opened; what a
-reader needs for the decision must stand on it (the words of `SIGNS`), and then it is decided. Presses are clicks, or
-keys where several are held as one; characters of a note are not counted. Seconds are those from the first request to
-the page that says what was done: what the machine takes, since a script reads nothing. At the end, the truth of the
-world says whether each decision is right.
+reader needs for the decision must stand on it (the words of `SIGNS`). Then its requests are looked at (by mouse; by
+keys, the decision alone is counted), and it is decided as the truth of the world calls right. Presses are clicks, or
+keys where several are held as one; characters of a note are not counted, Back is. Seconds are those from the first
+request to the page that says what was done: what the machine takes, since a script reads nothing. Those of the server
+are from each request for a page to the end of its answer.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ SIGNS = {
     "dismiss": ("If I act now", "dismiss them if it is one customer", "one after another"),
 }
 """Words of the first screen and of the findings, by what is right."""
+SERVED = (
+    "() => { const [page] = performance.getEntriesByType('navigation'); return page.responseEnd - page.requestStart; }"
+)
 NOTE = "I read the findings and ten requests."
 
 
@@ -47,11 +51,19 @@ class Hand:
     Attributes:
         by_keys: with keys alone.
         presses: clicks or keys so far.
+        loads, served: pages so far, and the milliseconds that the server took for them.
     """
 
     page: Page
     by_keys: bool
     presses: int = field(default=0)
+    loads: int = field(default=0)
+    served: float = field(default=0.0)
+
+    def count_page(self) -> None:
+        """Count the page that is open now."""
+        self.loads += 1
+        self.served += self.page.evaluate(SERVED)
 
     def key(self, name: str) -> None:
         """Press a key."""
@@ -88,6 +100,18 @@ class Hand:
         part.fill(text)
 
 
+def read_requests(hand: Hand) -> None:
+    """Look at the requests of the campaign that is shown, and come back."""
+    here = hand.page.url
+    hand.press(hand.page.locator("main a[href*='/requests']").first)
+    hand.page.wait_for_url("**/requests**")
+    hand.count_page()
+    hand.presses += 1
+    hand.page.go_back()
+    hand.page.wait_for_url(here)
+    hand.count_page()
+
+
 def decide(hand: Hand, right: str) -> None:
     """Decide on the campaign that is shown."""
     page = hand.page
@@ -95,6 +119,7 @@ def decide(hand: Hand, right: str) -> None:
         form = hand.begin("1")
         hand.press(form.get_by_role("button", name="Act"))
         page.locator("h1", has_text="for 30 days?").wait_for()
+        hand.count_page()
         if hand.by_keys:
             hand.key("e")
             hand.key("Enter")
@@ -111,6 +136,7 @@ def decide(hand: Hand, right: str) -> None:
         hand.write(form.get_by_label("What you saw"), NOTE)
         hand.press(form.get_by_role("button", name="Dismiss"))
     page.locator("[data-done]").wait_for()
+    hand.count_page()
 
 
 def right_decisions(folder: Path) -> dict[str, str]:
@@ -166,13 +192,17 @@ def walk(page: Page, address: str, right: dict[str, str]) -> None:
         for by_keys in (False, True):
             hand, began = Hand(page, by_keys), time.perf_counter()
             page.goto(f"{root}/campaigns/{campaign}")
+            hand.count_page()
             shown = page.locator("main").inner_text()
             missing = [words for words in SIGNS[answer] if words not in shown]
             if missing:
                 sys.exit(f"{campaign}, to {answer}: its page does not say {missing}")
+            if not by_keys:
+                read_requests(hand)
             decide(hand, answer)
-            took = time.perf_counter() - began
-            print(f"{campaign}  {answer:8} {'keys' if by_keys else 'mouse':6} {hand.presses:3} presses  {took:.1f} s")
+            took, how = time.perf_counter() - began, "keys" if by_keys else "mouse"
+            counts = f"{hand.presses:3} presses  {hand.loads} pages  {hand.served / 1000:.2f} s of the server"
+            print(f"{campaign}  {answer:8} {how:6} {counts}  {took:.1f} s")
             page.get_by_role("button", name="Undo the latest change").click()
             page.locator("dialog.confirm").get_by_role("button", name="Undo the latest change").click()
             page.locator("[data-done]", has_text="undone").wait_for()
