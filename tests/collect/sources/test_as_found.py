@@ -121,6 +121,13 @@ def test_the_line_proposed_for_nested_logs_reads_them(tmp_path: Path) -> None:
     assert first["client_ip"] is not None
 
 
+def test_bodies_beside_ids_and_times_named_as_ours_are_recognised(tmp_path: Path) -> None:
+    body = {"model": "m-birds", "messages": [{"role": "user", "content": "Where do herons nest?"}]}
+    record = {name: value for name, value in plain(1).items() if name != "model"}
+    (row,) = read_logs(written(tmp_path / "b.jsonl", {**record, "request_body": body})).rows
+    assert (row["model"], row["prompt"], row["account_id"]) == ("m-birds", "Where do herons nest?", "a1")
+
+
 @pytest.mark.parametrize("value", [{"id": "heron"}, ["heron"], {"a": {"b": "sk-1"}}])
 def test_an_object_as_id_is_kept_as_json(value: Any, tmp_path: Path) -> None:
     text = json.dumps(value, separators=(",", ":"))

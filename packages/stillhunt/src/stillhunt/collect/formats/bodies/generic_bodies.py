@@ -108,10 +108,11 @@ _OURS = frozenset(REQUIRED_REQUEST_FIELDS)
 
 
 def _is_bodies(sample: Sample) -> bool:
-    if len(sample.names & _OURS) >= len(_OURS) - 1:
-        return False  # a canonical table that lacks one column: advice on --map helps more than a guess
+    ours = len(sample.names & _OURS) >= len(_OURS) - 1
     records = [record for record in sample.records if isinstance(record, dict)]
-    fit = sum(_find_request_body(record) is not None and first(record, *_TIMES) is not None for record in records)
+    bodies = [(_find_request_body(record), record) for record in records if first(record, *_TIMES) is not None]
+    # A flat table of ours that lacks one column: advice on --map helps more than a guess.
+    fit = sum(body is not None and not (ours and body is record) for body, record in bodies)
     return fit * 2 > len(records) > 0
 
 
