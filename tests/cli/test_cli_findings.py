@@ -10,9 +10,11 @@ import pytest
 from case_tables import account_row, campaign_row, case_tables, evidence_row, member_row, reject_row, run_record
 from rich.console import Console
 
+from stillhunt.base.config import Config
 from stillhunt.base.schema_case import ACCOUNT_FACTS, CASE_TABLES
 from stillhunt.cli.findings import as_document, exit_code
 from stillhunt.cli.screen import print_findings
+from stillhunt.run_record import explain_few_accounts
 from stillhunt.triage import Case, CaseModel, case_model
 from stillhunt.triage.folder import canonical_order
 
@@ -53,7 +55,7 @@ GROUP_FIELDS = [*CASE_TABLES["campaigns"].names, "why", "one_operator", "other_e
 GROUP_FIELDS += ["origins", "roles", "before_acting"]
 JSON_FIELDS = [
     "version", "exit_code", "meaning", "case", "report", "counts", "campaigns", "left_alone", "operators", "coverage",
-    "unmapped", "unenriched", "personal_ids", "sampled", "rejects", "changed", "inputs",
+    "unmapped", "unenriched", "few_accounts", "personal_ids", "sampled", "rejects", "changed", "inputs",
 ]  # fmt: skip
 
 
@@ -188,6 +190,19 @@ def test_a_mapping_that_no_log_has_is_on_the_screen_and_in_json() -> None:
     case = case_model(case_tables(), {**run_record(), "unmapped": [sentence]})
     assert f"check        {sentence}" in screen(case)
     assert as_document(case, None, 0.01)["unmapped"] == [sentence]
+
+
+def test_a_log_with_fewer_accounts_than_a_campaign_says_so() -> None:
+    """Such as that of a gateway which calls as one account for all its users."""
+    least = Config().resolve.min_accounts
+    assert explain_few_accounts(least, frozenset(), Config()) == ""
+    assert explain_few_accounts(least - 1, frozenset(), Config()).endswith("none can be found")
+    sentence = explain_few_accounts(1, frozenset({"end_user_id"}), Config())
+    assert sentence.startswith("the log has 1 account,")
+    assert "it names end users: map account_id" in sentence
+    case = case_model(case_tables(), {**run_record(), "few_accounts": sentence})
+    assert f"check        {sentence}" in screen(case)
+    assert as_document(case, None, 0.01)["few_accounts"] == sentence
 
 
 def test_a_weak_group_says_which_tests_could_not_be_made() -> None:

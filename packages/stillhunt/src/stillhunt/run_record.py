@@ -18,6 +18,7 @@ from stillhunt._version import __version__
 from stillhunt.base.clients import tells_browsers
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
+from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
@@ -121,6 +122,17 @@ def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> d
     }
 
 
+def explain_few_accounts(accounts: int, present: frozenset[str], config: Config) -> str:
+    """A sentence where a log has fewer accounts than a campaign, as behind a gateway that calls as one; else ""."""
+    least = config.resolve.min_accounts
+    if accounts >= least:
+        return ""
+    users = "; it names end users: map account_id to their field to hunt these" if "end_user_id" in present else ""
+    return (
+        f"the log has {plural(accounts, 'account')}, and a campaign at least {least}, so that none can be found{users}"
+    )
+
+
 def findings_record(
     tables: dict[str, pa.Table], totals: pa.Table, config: Config, facts: LogFacts, repeats: tuple[int, int]
 ) -> dict[str, Any]:
@@ -146,6 +158,7 @@ def findings_record(
         "budget": asdict(log_budget(totals, config.score)),
         "counts": counts,
         "personal_ids": personal_ids(tables["accounts"]["account_id"]),
+        "few_accounts": explain_few_accounts(counts["accounts"], facts.columns.present, config),
         "sampled": sampled,
         "set_aside": set_aside_facts(facts.set_aside, tables["accounts"]),
         "changed": {**facts.changed, **({SHARED_ID: shared} if shared else {})},

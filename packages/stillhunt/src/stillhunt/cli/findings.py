@@ -62,6 +62,7 @@ def as_document(case: CaseModel, case_folder: str | None, rejects_limit: float) 
         "coverage": list(run.get("coverage", [])),
         "unmapped": list(run.get("unmapped", [])),
         "unenriched": list(run.get("unenriched", [])),
+        "few_accounts": run.get("few_accounts", ""),
         "personal_ids": dict(run.get("personal_ids", {})),
         "sampled": dict(run.get("sampled", {})),
         "rejects": {

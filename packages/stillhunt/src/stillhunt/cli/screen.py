@@ -133,6 +133,8 @@ def _list_coverage_gaps(case: CaseModel, rejects_limit: float) -> list[tuple[str
     ]
     notes += [("check", _shorten_statement(sentence)) for sentence in case.run.get("unmapped", [])]
     notes += [("not looked up", formatting.shorten(note, STATEMENT_CHARS)) for note in case.run.get("unenriched", [])]
+    if few := case.run.get("few_accounts"):
+        notes.append(("check", few))
     if case.personal_ids:
         notes.append(("ids", case.personal_ids))
     if sampled := case.run.get("sampled"):
