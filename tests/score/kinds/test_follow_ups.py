@@ -101,6 +101,17 @@ def test_what_asks_back_counts_however_long_it_is() -> None:
     assert found.bits == pytest.approx(-0.8)
 
 
+@pytest.mark.parametrize("step", [1 << 5, 1 << 17])
+def test_what_a_tool_answers_is_no_persons_turn(step: int) -> None:
+    """Where tools are driven, a short later turn counts only if it asks back as people do."""
+    place = np.arange(REQUESTS)
+    conduct = step | np.where(place < 100, FOLLOW_UP, 0)
+    log = log_of_rows(place % 10, place, turn=(place < 900).astype(int), words=np.full(REQUESTS, 4), conduct=conduct)
+    found = finding_of(FOLLOW_UPS_KIND, log, group_of(log, 10))
+    assert found is not None
+    assert found.bits == pytest.approx(-0.8)
+
+
 @pytest.mark.parametrize(("words", "bits"), [(5, -2.4), (6, -0.8)])
 def test_a_sentence_that_comes_word_for_word_again_was_sent_by_a_script(words: int, bits: float) -> None:
     """200 of the 300 later turns repeat what the account sent before; people repeat a few words only."""

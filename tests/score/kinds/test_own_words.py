@@ -191,6 +191,10 @@ def test_later_turns_repeats_and_short_prompts_do_not_count() -> None:
     assert found_in(log_of(mixed, words=np.where(later, 5, 6))).bits == first_only.bits
     log = log_of(mixed)
     assert found_in(with_requests(log, first_occurrence=~later)).bits == first_only.bits
+    unnamed = found_in(log_of(mixed, turn=later.astype(int)))  # later turns of conversations that the log does not name
+    assert unnamed.bits == first_only.bits
+    begun_before = found_in(log_of(mixed, conversation=np.arange(ROWS) // 2, turn=np.arange(ROWS) % 7))
+    assert begun_before.count == first_only.count
 
 
 def test_no_account_decides_alone() -> None:

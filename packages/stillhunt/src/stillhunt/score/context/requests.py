@@ -31,6 +31,8 @@ _AT_ONCE = 1 << 20  # Words that are counted at once (bounds memory)
 # Words up to which any later turn counts as one that a person wrote (people ask back in a sentence; programs send their
 # template again)
 _SHORT_TURN_WORDS = 12
+# Conduct flags of requests that drive tools, and of answers that call one
+_STEPS = 1 << 5 | 1 << 17
 # Words up to which a person sends the same later turn again ("go on"; a script sends whole sentences word for word)
 _REPEATED_TURN_WORDS = 5
 
@@ -112,9 +114,13 @@ class Requests:
 
     @cached_property
     def first_of_conversation(self) -> Flags:
-        """True for the earliest request of each conversation of an account."""
-        rows = kernels.first_of_pairs(self.first, self.conversation, np.ones(len(self.time), bool))
-        return np.asarray(rows, bool)
+        """True for the earliest request of each conversation of an account, where the log shows how it began.
+
+        A later turn that is alone in its conversation belongs to one that the log does not name.
+        """
+        rows = np.asarray(kernels.first_of_pairs(self.first, self.conversation, np.ones(len(self.time), bool)), bool)
+        more = np.asarray(kernels.count_in_runs(self.first, self.conversation, ~rows), bool)
+        return np.asarray(rows & (more | (self.turn <= 0)), bool)
 
     @cached_property
     def topic_words(self) -> tuple[Ints, Ints]:
@@ -158,8 +164,9 @@ class Requests:
     @cached_property
     def asks_back(self) -> Flags:
         """True for later turns that look as if a person had written them."""
-        words = self.numbers("words")
-        human = (words <= _SHORT_TURN_WORDS) | ((self.numbers("conduct") & FOLLOW_UP) > 0)
+        words, conduct = self.numbers("words"), self.numbers("conduct")
+        # Where tools are driven, a short later turn may as well be what a tool answered.
+        human = ((words <= _SHORT_TURN_WORDS) & ((conduct & _STEPS) == 0)) | ((conduct & FOLLOW_UP) > 0)
         human &= self.first_occurrence | (words <= _REPEATED_TURN_WORDS)
         return np.asarray(human & (self.turn > 0), bool)
 
