@@ -226,6 +226,9 @@ def test_separate_people_take_over_nobodys_work(kind: str) -> None:
         ("reseller", "other_work", -4.0),
         ("chance", "few_accounts", -2.0),
         ("company", "own_mail_domain", -7.0),
+        ("company", "unknown_holders", -3.0),
+        ("company", "unknown_place", -2.0),
+        ("one_place", "unknown_place", -6.0),
     ],
 )
 def test_who_the_accounts_say_they_are_moves_the_priors(key: str, kind: str, against: float) -> None:

@@ -27,6 +27,7 @@ from stillhunt.score.evidence.kinds.account_holders import (
     OTHER_WORK_KIND,
     OWN_TEMPLATE,
     TEMPLATE_KIND,
+    UNKNOWN_KIND,
 )
 from stillhunt.score.evidence.kinds.open_customers import explained_by_customer
 
@@ -87,7 +88,8 @@ MANY = int(_SHARED_SHARE * MEMBERS)
 
 
 def test_the_signs_are_the_kinds_that_count_by_being_found() -> None:
-    assert {kind.name for kind in (*HOLDER_KINDS, FEW_KIND, DOMAIN_KIND, OTHER_WORK_KIND)} == SIGN_KINDS
+    signs = (*HOLDER_KINDS, FEW_KIND, DOMAIN_KIND, UNKNOWN_KIND, OTHER_WORK_KIND)
+    assert {kind.name for kind in signs} == SIGN_KINDS
 
 
 @pytest.mark.parametrize("key", ["payment_fingerprint", "signup_prefix"])
@@ -189,6 +191,17 @@ def test_most_accounts_that_send_from_one_network_are_in_one_place() -> None:
     assert sign(address=carrier) == "unlinked_customers", "a carrier's network is no place"
 
 
+def test_who_signs_up_where_all_work_and_pays_alone_is_in_one_place() -> None:
+    """A hackathon; where a card is shared, or the accounts are used elsewhere, somebody opened them for others."""
+    opened = {"signup_prefix": shared(MEMBERS)}
+    venue = np.where(np.arange(MEMBERS + OTHERS) < MEMBERS, 3, np.arange(MEMBERS + OTHERS) + 10)
+    assert sign(address=venue, **opened) == "one_place"
+    assert (
+        sign(address=venue, **opened, payment_fingerprint=shared(int(_UNLINKED_SHARE * MEMBERS))) == "posing_customers"
+    )
+    assert sign(address=np.arange(MEMBERS + OTHERS) + 10, **opened) == "posing_customers"
+
+
 def test_who_shares_hardly_anything_is_unlinked() -> None:
     few = int(_UNLINKED_SHARE * MEMBERS)
     assert sign() == "unlinked_customers"
@@ -203,6 +216,16 @@ def test_without_a_customer_table_nobody_is_said_to_be_anything() -> None:
     count = MEMBERS + OTHERS
     log = log_of_rows(np.repeat(np.arange(count), 2), np.arange(2 * count))
     assert signs_of(log) == {}
+    assert finding_of(UNKNOWN_KIND, log, group_of(log, MEMBERS)) is not None
+    assert finding_of(UNKNOWN_KIND, log_with(customers()), group_of(log, MEMBERS)) is None
+
+
+@pytest.mark.parametrize(("networks", "found"), [(1, ["unknown_place"]), (2, ["one_place"]), (MEMBERS, [])])
+def test_without_a_customer_table_one_network_is_a_place(networks: int, found: list[str]) -> None:
+    owner = np.repeat(np.arange(MEMBERS + OTHERS), 2)
+    address = np.where(owner < MEMBERS, owner % networks, owner + MEMBERS).astype(np.uint64)
+    log = log_of_rows(owner, np.arange(len(owner)), client_prefix=address)
+    assert [*signs_of(log)] == found
 
 
 def test_a_customer_table_that_does_not_say_so_makes_nobody_a_separate_customer() -> None:

@@ -70,6 +70,8 @@ LINKED = read_parameters(LinkedParameters, "score.linked_accounts")
 def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
     """Share of the members who have a value that several of them and few others have; the commonest one; how many."""
     accounts = case.log.accounts
+    if not accounts.customers.codes:
+        return 0.0, 0.0, 0
     own = accounts.customers.codes[name][case.candidate.accounts]
     values, members = np.unique(own[own >= 0], return_counts=True)
     group = (members >= _FEWEST_SHARING) & (accounts.holders(name)[values] - members <= _RARE_OUTSIDE * members)
@@ -78,7 +80,7 @@ def _shared_values(case: CandidateCase, name: str) -> tuple[float, float, int]:
 
 
 def _get_holders_kind(case: CandidateCase) -> str:
-    """Name of the kind that fits; empty where the customer table says nothing."""
+    """Name of the kind that fits; empty where none does."""
     if "account_holders" not in case.shared:
         case.shared["account_holders"] = _find_holders(case)
     name: str = case.shared["account_holders"]
@@ -87,16 +89,23 @@ def _get_holders_kind(case: CandidateCase) -> str:
 
 def _find_holders(case: CandidateCase) -> str:
     codes, members = case.log.accounts.customers.codes, case.candidate.accounts
-    if "payment_fingerprint" not in codes or explained_by_customer(case):
+    if not codes:
+        found = address_sharing(case, "client_prefix")
+        if found is None or _shared_addresses(case) < _SHARED_SHARE:
+            return ""
+        return "unknown_place" if found.values == 1 else "one_place"  # an office has one; who hides has several
+    if explained_by_customer(case):
         return ""
     cards, networks, domains = (_shared_values(case, name) for name in _LINKING_COLUMNS)
     school = float((codes["institution"][members] > 0).mean()) >= _SHARED_SHARE
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
     of_school = domains[1] >= _SHARED_SHARE and cards[0] < _SHARED_SHARE
-    tied = max(cards[0], 0.0 if school else networks[0])
+    address = _shared_addresses(case)
+    # Who signs up where they all work, and pays each for themselves, may be at a course, a hackathon or an office.
+    venue = cards[0] < _UNLINKED_SHARE and min(networks[1], address) >= _SHARED_SHARE
+    tied = max(cards[0], 0.0 if school or venue else networks[0])
     if tied >= _PART_SHARE and not of_school and declared < _DECLARED_SHARE and not _has_own_domain(case):
         return "posing_customers" if tied >= _SHARED_SHARE else "partly_posing"
-    address = _shared_addresses(case)
     # People in one place pay each for themselves; accounts that one card pays for are a firm's or an operator's.
     if cards[0] < _SHARED_SHARE and max(networks[1], domains[1], address) >= _SHARED_SHARE:
         return "one_place"
@@ -114,6 +123,11 @@ def _has_own_domain(case: CandidateCase) -> bool:
         return False
     own = _shared_values(case, "email_domain")[1] - float((codes["disposable"][members] > 0).mean())
     return own >= _OWN_DOMAIN_SHARE and one_country(accounts, members)
+
+
+def _weigh_unknown(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
+    """No customer table: what would show most firms is not to be seen."""
+    return None if case.log.accounts.customers.codes else kind.finding(0.0, {})
 
 
 def _weigh_domain(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -207,10 +221,11 @@ def _weigh_size(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 HOLDER_KINDS = tuple(
     declared_kind(name, _weigh_holders, most_bits=0.0, least_bits=0.0)
-    for name in (*POSING_KINDS, "one_place", "unlinked_customers")
+    for name in (*POSING_KINDS, "one_place", "unlinked_customers", "unknown_place")
 )
 TEMPLATE_KIND = declared_kind("own_template", _weigh_template, most_bits=OWN_TEMPLATE.cap_bits, least_bits=0.0)
 FEW_KIND = declared_kind("few_accounts", _weigh_size, most_bits=0.0, least_bits=0.0)
 DOMAIN_KIND = declared_kind("own_mail_domain", _weigh_domain, most_bits=0.0, least_bits=0.0)
 OTHER_WORK_KIND = declared_kind("other_work", _weigh_other_work, most_bits=0.0, least_bits=0.0)
-KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND, DOMAIN_KIND, OTHER_WORK_KIND)
+UNKNOWN_KIND = declared_kind("unknown_holders", _weigh_unknown, most_bits=0.0, least_bits=0.0)
+KINDS = (*HOLDER_KINDS, TEMPLATE_KIND, FEW_KIND, DOMAIN_KIND, UNKNOWN_KIND, OTHER_WORK_KIND)
