@@ -91,9 +91,10 @@ def _find_holders(case: CandidateCase) -> str:
     codes, members = case.log.accounts.customers.codes, case.candidate.accounts
     if not codes:
         found = address_sharing(case, "client_prefix")
-        if found is None or _shared_addresses(case) < _SHARED_SHARE:
+        if found is not None and _shared_addresses(case) < _SHARED_SHARE:
             return ""
-        return "unknown_place" if found.values == 1 else "one_place"  # an office has one; who hides has several
+        # An office has one network; who hides has several.
+        return "unknown_place" if found is None or found.values == 1 else "one_place"
     if explained_by_customer(case):
         return ""
     cards, networks, domains = (_shared_values(case, name) for name in _LINKING_COLUMNS)
