@@ -17,7 +17,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from damage_tables import point_cells, world_cells
-from innocents_tables import changed_log_cells, text_only_cells
+from innocents_tables import changed_log_cells, pretrained_text_cells, text_only_cells
 from page import TABLES, is_measured, read_counts, read_table, write_page, write_table
 from prove_tables import BARS, corrected, innocent_cells, power_cells, stopped_by_honest
 from scipy.stats import t as student
@@ -221,6 +221,7 @@ MAKERS: dict[str, Callable[[Rows], Made]] = {
     "versions": versions_made,
     "real_family": pretrained_made,
     "text_only": lambda rows: ({"text_only": text_only_cells(rows)}, {}),
+    "text_only_pretrained": lambda rows: ({"text_only_pretrained": pretrained_text_cells(rows)}, {}),
     "text_only_rivals": lambda rows: ({"text_only_rivals": text_only_cells(rows)}, {}),
     "innocents": lambda rows: ({"changed_logs": changed_log_cells(rows)}, {}),
     "distil": distil_made,

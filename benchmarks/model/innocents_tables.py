@@ -24,6 +24,26 @@ def text_only_cells(rows: Rows) -> list[tuple[Any, ...]]:
     return cells
 
 
+def pretrained_text_cells(rows: Rows) -> list[tuple[Any, ...]]:
+    """As `text_only_cells`, and the p-values of controls in place of the logged answers, of which no suspect has any.
+
+    Args:
+        rows: of `text_only_pretrained.py`.
+    """
+    columns, sizes = list(rows[0]["p"]), ("answers", "replies")
+    titles = [title for name in columns for title in (name, f"{name}: controls")]
+    cells: list[tuple[Any, ...]] = [("suspect", "answers", "replies to each", "number", *titles)]
+    for key in dict.fromkeys((row["cell"]["kind"], *(row["cell"][one] for one in sizes)) for row in rows):
+        own = [row for row in rows if (row["cell"]["kind"], *(row["cell"][one] for one in sizes)) == key]
+        found = [
+            text_only_cell(values)
+            for name in columns
+            for values in ([row["p"][name] for row in own], [p for row in own for p in row["others"][name]])
+        ]
+        cells.append((*key, len(own), *found))
+    return cells
+
+
 def text_only_cell(values: list[float]) -> str:
     """How many of the p-values `prove` would name, with the median and the least.
 

@@ -124,7 +124,7 @@ def test_a_filter_on_honest_prompts_leaves_nobody_accused(tmp_path: Path) -> Non
     with serve_net(thief(), completions=False, filters={one.prompt for one in scene.honest}.__contains__) as served:
         by_replies = proven_by_replies(served, tmp_path).results[0]
     assert (by_replies.p, by_replies.used) == (1.0, 0)
-    assert "of honest answers: of 132 replies 132 were empty or filtered" in by_replies.note
+    assert "of honest answers: 132 of 132 replies were empty or filtered" in by_replies.note
     honest = {one.prompt for one in scene.honest}
     harvest = scene.harvest()
 

@@ -66,7 +66,7 @@ def test_a_thief_is_found_by_replies_and_draws_of_a_served_teacher(tmp_path: Pat
         found = proven_with(source, suspect_at(served.url), tmp_path)
         sent = [body for body in teacher.bodies if "temperature" in body]
     assert found.verdict.verdict == TRAINED, found.results[0]
-    assert "the weights of the teacher are not here" in found.results[0].note
+    assert "stood for the teacher, whose weights are not here" in found.results[0].note
     assert Counter(body["messages"][0]["content"] for body in sent).total() == 9 * (COMPARED + COMPARED)
     assert {(body["temperature"], body["max_tokens"]) for body in sent} == {(1.0, 24)}
     assert len({(body["messages"][0]["content"], body["seed"]) for body in sent}) == len(sent)
@@ -164,13 +164,13 @@ def test_replies_that_a_filter_refused_neither_convict_nor_acquit(tmp_path: Path
         found = proven_with(None, suspect_at(served.url), tmp_path)
     result = found.results[0]
     assert result.used == COMPARED - 2
-    assert "of 132 replies 22 were empty or filtered" in result.note
+    assert "22 of 132 replies were empty or filtered" in result.note
     assert "nor do 2 answers to whose prompts nothing else was replied" in result.note
     assert found.verdict.verdict == TRAINED, result
     with serve_net(thief(), completions=False, filters=set(prompts).__contains__) as served:
         found = proven_with(None, suspect_at(served.url), tmp_path / "all")
     assert (found.results[0].p, found.results[0].used) == (1.0, 0)
-    assert "of 132 replies 132 were empty or filtered" in found.results[0].note
+    assert "132 of 132 replies were empty or filtered" in found.results[0].note
 
 
 def test_a_sentence_of_the_gateway_is_no_reply_of_the_model() -> None:
