@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-from prove_world import ASKED, CAMPAIGNS, SCHEMES, World
+from prove_world import ANSWER_TOKENS, ASKED, CAMPAIGNS, SCHEMES, World
 
 from stillhunt_model.endpoints.budget import QueryBudget
 from stillhunt_model.marks.detecting import KeyedMark
 from stillhunt_model.nets.net import Net
-from stillhunt_model.proof.asking import ask, plan_questions
 from stillhunt_model.proof.control_answers import DrawnAnswers, comparable
-from stillhunt_model.proof.inherited_marks import read_mark, score_mark
+from stillhunt_model.proof.inherited_marks import read_mark
 from stillhunt_model.proof.preferred_answers import score_likelihoods
+from stillhunt_model.proof.replies import LEAST_REPLIES
 from stillhunt_model.proof.suspects import LocalSuspect
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
 from stillhunt_model.training.likelihood import answer_logprobs
@@ -229,9 +229,10 @@ def tried(
     answers = world.answers(campaign, scheme)[:harvested]
     if scheme in SCHEMES:
         suspect = _suspect(net)
-        asked = ask(suspect, answers, plan_questions(answers, queries, continues=True))
         mark = KeyedMark(world.key(campaign, scheme), SCHEMES[scheme], world.gate)
-        yield "marks, continued", score_mark(asked, mark), suspect.asked
+        prompts = [one.prompt for one in answers] * LEAST_REPLIES
+        said = [TextPair(*one) for one in zip(prompts, suspect.answer(prompts, ANSWER_TOKENS), strict=True) if one[1]]
+        yield "marks, replies", read_mark(None, [world.net("teacher-0")], said, mark), suspect.asked
         pairs = [TextPair(one.prompt, one.answer) for one in answers]
         yield "marks", read_mark(net, [world.net("teacher-0")], pairs, mark), len(pairs)
     controls = world.controls(campaign, scheme)[: queries // len(answers) - 1]

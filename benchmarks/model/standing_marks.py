@@ -36,7 +36,8 @@ from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.marks.standing import Layer, open_candidates
 from stillhunt_model.nets.net import Net, plain_ids
 from stillhunt_model.nets.tiny import text_tokenizer
-from stillhunt_model.proof.inherited_marks import read_mark
+from stillhunt_model.proof.inherited_marks import preferences, read_mark, score_weights
+from stillhunt_model.proof.replies import LEAST_REPLIES
 from stillhunt_model.training.generating import Sampling, generate
 from stillhunt_model.training.likelihood import answer_logprobs
 from stillhunt_model.training.pairs import TextPair
@@ -46,8 +47,8 @@ PUBLIC = mark_key(b"s" * 32, "", "public")
 COUNTS = (500, 1000, 2000, 5000, 10_000)
 """Marked answers of the first group that the student has learned; of the second a quarter."""
 EPOCHS, RATE, SPOKEN, READ = 2, 1.5e-3, 50_000, 500
-"""Epochs of each part, learning rate, tokens of free text, and harvested answers whose prompts are asked and that are
-read."""
+"""Epochs of each part, learning rate, tokens of free text, and harvested answers whose prompts are asked ten times and
+that are read."""
 PEOPLE = ("sharegpt_user", "p3_t0_templated")
 LEAST_TOKENS, VOCABULARY, KEYS = 200, 4096, 20
 BARS = (0.05, 0.01, 1e-3, 1e-4, 1e-5)
@@ -250,15 +251,18 @@ def student_scores(
     """
     keys = {"a": group_key("a"), "b": group_key("b"), "stranger": group_key("c"), "public": PUBLIC}
     harvested_prompts = [one.prompt for one in taken["a"]]
-    asked = {"free text": own[: SPOKEN // ANSWER_TOKENS], "replies to harvested prompts": harvested_prompts}
+    asked = {
+        "free text": own[: SPOKEN // ANSWER_TOKENS],
+        "replies to harvested prompts": harvested_prompts * LEAST_REPLIES,
+    }
     found: dict[str, dict[str, float]] = {}
     for name, prompts in asked.items():
         said = generate(student, prompts, Sampling(ANSWER_TOKENS, seed=3))
+        pairs = [TextPair(*one) for one in zip(prompts, said, strict=True) if one[1]]
+        weighed = preferences(None, [teacher], pairs, gate, layer.width)
+        found[name] = {group: score_weights(*weighed, KeyedMark(key, layer, gate)).p for group, key in keys.items()}
         replies = [(prompt, "", text) for prompt, text in zip(prompts, said, strict=True)]
-        found[name] = {
-            group: score_texts(replies, KeyedMark(key, PUBLIC_LAYER if group == "public" else layer, gate)).p
-            for group, key in keys.items()
-        }
+        found[name]["public"] = score_texts(replies, KeyedMark(PUBLIC, PUBLIC_LAYER, gate)).p
         found[name]["tokens"] = sum(map(len, plain_ids(student, said)))
     found["reading harvested answers"] = {
         group: read_mark(student, [teacher], taken.get(group, taken["a"]), KeyedMark(key, layer, gate)).p

@@ -35,14 +35,13 @@ def asked(net: Net, pairs: list[TextPair], way: str) -> tuple[dict[str, int], di
         if way == "score":
             found: list[object] = list(suspect.score(pairs))
         else:
-            begun = [one.answer for one in pairs]
-            found = list(suspect.answer([one.prompt for one in pairs], 4, begun=begun, temperature=0.0, seed=5))
+            found = list(suspect.answer([f"{one.prompt}\n{one.answer}" for one in pairs], 4, temperature=0.0, seed=5))
         suspect.close()
-    places = {body["prompt"]: place for place, body in enumerate(served.bodies)}
+    places = {body["prompt"].rstrip("\n"): place for place, body in enumerate(served.bodies)}
     return places, dict(zip(pairs, found, strict=True)), [body.get("seed") for body in served.bodies]
 
 
-@pytest.mark.parametrize("way", ["score", "continue"])
+@pytest.mark.parametrize("way", ["score", "answer"])
 def test_the_order_depends_on_the_texts_alone(net: Net, way: str) -> None:
     """The trap: the harvested answer went first of each block, before its control answers."""
     places, found, seeds = asked(net, PAIRS, way)
@@ -52,7 +51,7 @@ def test_the_order_depends_on_the_texts_alone(net: Net, way: str) -> None:
     assert max(abs(places[text] - others[text]) for text in places) <= OVERTAKING
     moved = [abs(places[f"{one.prompt}\n{one.answer}"] - place) for place, one in enumerate(PAIRS)]
     assert sum(one > OVERTAKING for one in moved) >= len(PAIRS) // 4
-    if way == "continue":  # a seed that counted the questions would tell their order
+    if way == "answer":  # a seed that counted the questions would tell their order
         assert max(abs(seed - 5 - place) for place, seed in enumerate(seeds) if isinstance(seed, int)) <= OVERTAKING
 
 

@@ -82,14 +82,10 @@ def local(net: Net) -> LocalSuspect:
 
 
 def test_an_endpoint_says_what_its_model_says(net: Net) -> None:
-    begun = ["", "it is ", "\u00fc"]
     with serve_net(net) as served:
         suspect = suspect_at(served)
-        assert suspect.continues
         assert suspect.answer(PROMPTS, 6, temperature=0) == local(net).answer(PROMPTS, 6, temperature=0)
-        found = suspect.answer(PROMPTS, 6, begun=begun, temperature=0)
-        assert found == local(net).answer(PROMPTS, 6, begun=begun, temperature=0)
-        assert suspect.asked == len(served.asked) == 7
+        assert suspect.asked == len(served.asked) == 3
         drawn = suspect.answer(["same"] * 3, 8, seed=4)
         assert len(set(drawn)) == 3  # each draw has a seed of its own
         assert suspect.answer(["same"] * 3, 8, seed=4) == drawn
@@ -119,15 +115,12 @@ def test_an_endpoint_that_fails_once_can_still_score(net: Net) -> None:
         assert suspect.asked == len(served.asked) == 3
 
 
-def test_a_chat_endpoint_answers_and_continues_nothing(net: Net) -> None:
+def test_a_chat_endpoint_answers_and_scores_nothing(net: Net) -> None:
     with serve_net(net, completions=False) as served:
         suspect = suspect_at(served)
         assert suspect.answer(PROMPTS, 6, temperature=0) == local(net).answer(PROMPTS, 6, temperature=0)
         assert suspect.asked == len(served.asked) == 4  # one showed that completions are not served
-        assert not suspect.continues
         assert not suspect.can_score
-        with pytest.raises(EndpointError, match="continues no answer"):
-            suspect.answer(PROMPTS, 6, begun=["a", "b", "c"])
         with pytest.raises(EndpointError, match="how likely"):
             suspect.score([TextPair("a", "b")])
 

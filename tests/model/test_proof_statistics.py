@@ -21,9 +21,8 @@ from stillhunt_model.marks.gate import gate_of
 from stillhunt_model.marks.hashing import mark_key
 from stillhunt_model.marks.standing import Layer, mark_bits
 from stillhunt_model.nets.tiny import TinySize, text_tokenizer, tiny_net
-from stillhunt_model.proof.asking import plan_questions
 from stillhunt_model.proof.control_answers import DrawnAnswers, drawn_again, why_not_drawn
-from stillhunt_model.proof.inherited_marks import preferences
+from stillhunt_model.proof.inherited_marks import preferences, read_mark, score_weights
 from stillhunt_model.proof.preferred_answers import score_likelihoods
 from stillhunt_model.proof.statistics import aligned_rank_p, coin_tail
 from stillhunt_model.tasks.harvest_texts import HarvestedAnswer
@@ -151,21 +150,34 @@ def test_reading_counts_a_context_once_in_a_text() -> None:
     assert np.abs(same[2]).max() < 1e-6
 
 
+def test_a_suspect_that_repeats_itself_is_not_accused_by_what_it_says() -> None:
+    key, net = mark_key(b"k" * 32, "c", "group"), tiny_net(TinySize(32, 1, 2, 96), TOKENIZER, 0)
+    said = [TextPair("ask", favoured_pair(key) * 6)] * 40
+    assert read_mark(None, [net], said, KeyedMark(key, Layer(1, 1), GATE)).p > 1e-2
+
+
+def test_what_is_said_without_a_mark_is_as_likely_under_any_key() -> None:
+    net = tiny_net(TinySize(32, 1, 2, 96), TOKENIZER, 0)
+    weighed = preferences(None, [net], PAIRS, GATE, 1)
+    keys = [mark_key(bytes([key]) * 32, "c", "x") for key in range(60)]
+    found = [score_weights(*weighed, KeyedMark(key, Layer(1, 4), GATE)).p for key in keys]
+    assert sum(one <= 0.1 for one in found) <= 9  # of 60; the bound makes it fewer than six
+    assert min(found) > 1e-3
+    assert min(found) < 0.5
+
+
+def test_what_a_suspect_says_counts_as_often_as_it_is_said_less_what_is_expected() -> None:
+    net = tiny_net(TinySize(32, 1, 2, 96), TOKENIZER, 0)
+    once, twice = (preferences(None, [net], PAIRS[:1] * times, GATE, 1) for times in (1, 2))
+    assert np.abs(twice[2] - 2 * once[2]).max() < 1e-5
+    assert 0.9 < once[2].max() <= 1  # an unlearned model expects no word
+    assert once[2].min() < 0
+    halved = preferences(None, [net, net], PAIRS[:1], GATE, 1)
+    assert np.abs(halved[2] - once[2]).max() < 1e-6  # of references the mean is expected
+
+
 def answers(count: int) -> list[HarvestedAnswer]:
     return [HarvestedAnswer(f"r{place}", one.prompt, one.answer) for place, one in enumerate(PAIRS[:count])]
-
-
-def test_questions_keep_the_budget_and_the_balance() -> None:
-    harvested = answers(12)
-    for queries in (0, 1, 7, 50, 400):
-        planned = plan_questions(harvested, queries, continues=True)
-        assert len(planned) <= queries
-        counts = [sum(one.answer == place for one in planned) for place in range(12)]
-        assert max(counts) - min(counts) <= 1 or queries == 400  # short answers have fewer beginnings
-    turned = plan_questions(harvested[::-1], 50, continues=True)
-    asked = {(harvested[one.answer].request_id, one.begun) for one in plan_questions(harvested, 50, continues=True)}
-    assert {(harvested[::-1][one.answer].request_id, one.begun) for one in turned} == asked
-    assert {one.begun for one in plan_questions(harvested, 50, continues=False)} == {""}
 
 
 def test_one_answer_under_many_ids_is_one_answer() -> None:

@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="needs stillhunt[model]")
 
 from prose import prose_pairs, prose_world
 
-from model.marks_scene import MARKS
+from model.marks_scene import MARKS, scene_net
 from model.model_server import Served, serve_net
 from model.prove_scene import SIZE, copied, fingerprint, prove_scene, thief
 from model.remembered import forget
@@ -429,6 +429,16 @@ def test_the_mark_of_a_campaign_is_looked_for_where_it_has_a_key() -> None:
     elsewhere = marks.run(local("student"), prove_scene().harvest("c-2"), context)
     assert (elsewhere.p, elsewhere.used) == (1.0, 0)
     assert "had no key" in elsewhere.note
+
+
+def test_a_suspect_with_other_tokens_is_heard_once(tmp_path: Path) -> None:
+    context = replace(marked_context(), replies=tmp_path / "replies.jsonl")
+    for asked in (110, 0):  # ten replies to each of eleven prompts, which are kept
+        suspect = LocalSuspect(scene_net(), "", QueryBudget(120))
+        found = standard_tests()[0].run(suspect, prove_scene().harvest(), context)
+        assert suspect.asked == asked
+        assert found.used > 0
+        assert found.p > 1e-3
 
 
 @pytest.mark.usefixtures("_two_tokens")

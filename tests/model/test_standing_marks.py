@@ -20,7 +20,9 @@ from stillhunt_model.marks.keys import OTHER_ACCOUNTS
 from stillhunt_model.marks.serving import StandingProcessor
 from stillhunt_model.marks.standing import Layer, MarkedAnswer, mark_answers
 from stillhunt_model.nets.tiny import TinySize, tiny_net
+from stillhunt_model.proof.inherited_marks import read_mark
 from stillhunt_model.training.generating import Sampling, generate
+from stillhunt_model.training.pairs import TextPair
 
 PROMPTS = ["tell me about the river", "tell me about the moon and the stone"] * 12
 ONE = (Layer(1, 2),)
@@ -48,6 +50,20 @@ def test_both_keys_see_their_mark_and_no_other_group_does() -> None:
     assert scored(said, MARKS.group_key("camp-1"), group).p < 1e-9
     assert scored(said, MARKS.group_key("camp-2"), group).p > 1e-3
     assert scored(answers(of_words()), MARKS.public.key, public).p > 1e-3
+
+
+def test_more_replies_show_more_of_the_mark() -> None:
+    """The trap: each pair of words is said some day, and to count all of them once tells nothing."""
+    layer = Layer(1, 4)
+    mark = StandingProcessor([MARKS.keys_of("camp-1")], (LAYERS[0], layer), scene_gate())
+    pairs = [TextPair("", text) for text in answers(of_words(), mark, prompts=PROMPTS * 8)]
+
+    def heard(group: str, some: list[TextPair]) -> float:
+        return read_mark(None, [scene_net()], some, KeyedMark(MARKS.group_key(group), layer, scene_gate())).p
+
+    assert scored([one.answer for one in pairs], MARKS.group_key("camp-1"), layer).p > 1e-3
+    assert heard("camp-1", pairs) < 1e-3 * heard("camp-1", pairs[:24])
+    assert heard("camp-2", pairs) > 1e-3
 
 
 def test_groups_of_one_batch_are_told_apart() -> None:

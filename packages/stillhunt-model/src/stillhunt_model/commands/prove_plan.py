@@ -51,7 +51,7 @@ def describe_planned_proof(
     ]
     receivers = ["this endpoint"] * is_endpoint + [drawn_by] * bool(drawn_by)
     if receivers:
-        scored = " The endpoint gets answers, too, if it scores them, beginnings if it continues them." * is_endpoint
+        scored = " The endpoint gets answers, too, if it scores them." * is_endpoint
         lines.append(
             "Prompts, of the harvest and of the honest answers, are sent to "
             f"{' and '.join(receivers)}, and to nobody else.{scored}"

@@ -70,12 +70,6 @@ class EndpointSuspect:
             self._scores = len(first) == len(second) and far <= _SAME and min(first) < max(first)
         return self._scores
 
-    @property
-    def continues(self) -> bool:
-        """Whether it serves completions; one query tells, if none has shown it before."""
-        self.reach()
-        return bool(self._completes)
-
     def reach(self) -> None:
         """As `Suspect.reach`."""
         if self._completes is None:
@@ -86,22 +80,18 @@ class EndpointSuspect:
         prompts: Sequence[str],
         tokens: int,
         *,
-        begun: Sequence[str] = (),
         temperature: float = 1.0,
         seed: int = 0,
         arrived: Arrived | None = None,
     ) -> list[str]:
-        """As `Suspect.answer`; arguments are those. Chat completions cannot continue an answer that has begun.
-
-        What a filter of the endpoint refuses or cuts is an empty answer.
-        """
-        pairs = [TextPair(*one) for one in zip(prompts, begun or [""] * len(prompts), strict=True)]
+        """As `Suspect.answer`; arguments are those. What a filter of the endpoint refuses or cuts is empty."""
+        pairs = [TextPair(prompt, "") for prompt in prompts]
         self.budget.check(len(pairs))
 
         def ask(pair: TextPair, sent: int) -> str:
             drawn = {"max_tokens": tokens, "temperature": temperature, "seed": (seed + sent) % (1 << 31)}
             try:
-                return self._request_drawn_answer(pair, drawn)[: _TOKEN_CHARS * tokens]
+                return self._request_drawn_answer(pair.prompt, drawn)[: _TOKEN_CHARS * tokens]
             except FilteredAnswerError:
                 return ""
 
@@ -125,10 +115,10 @@ class EndpointSuspect:
         """Close its connections."""
         self._client.close()
 
-    def _request_drawn_answer(self, pair: TextPair, drawn: dict[str, float]) -> str:
+    def _request_drawn_answer(self, prompt: str, drawn: dict[str, float]) -> str:
         if self._completes is not False:
             try:
-                body = {"prompt": self._fill_prompt_form(pair.prompt) + pair.answer, **drawn}
+                body = {"prompt": self._fill_prompt_form(prompt), **drawn}
                 found = self._client.post("completions", body, completion_text)
                 self._completes = True
                 return found
@@ -136,9 +126,7 @@ class EndpointSuspect:
                 if self._completes:
                     raise
                 self._completes = False
-        if pair.answer:
-            raise EndpointError("it does not serve completions, and so continues no answer", self.endpoint.base)
-        messages = [{"role": "user", "content": pair.prompt}]
+        messages = [{"role": "user", "content": prompt}]
         return self._client.post("chat/completions", {"messages": messages, **drawn}, chat_text)
 
     def _request_logprobs(self, pair: TextPair, *, probe: bool = False) -> list[float]:

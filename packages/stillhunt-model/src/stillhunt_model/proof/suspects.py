@@ -56,16 +56,11 @@ class Suspect(Protocol):
             EndpointError: it does not.
         """
 
-    @property
-    def continues(self) -> bool:
-        """Whether it goes on from the beginning of an answer. To find out may take a query."""
-
     def answer(
         self,
         prompts: Sequence[str],
         tokens: int,
         *,
-        begun: Sequence[str] = (),
         temperature: float = 1.0,
         seed: int = 0,
         arrived: Arrived | None = None,
@@ -73,12 +68,8 @@ class Suspect(Protocol):
         """Its answer to each prompt; one query each.
 
         Args:
-            begun: beginning of each answer, which it continues; empty for none.
             temperature: of the draw; 0 takes the likeliest token.
             arrived: is told of each answer as it arrives, also where a later one fails.
-
-        Returns:
-            The answers without their beginnings.
 
         Raises:
             QueryBudgetError: the budget does not allow it.
@@ -108,7 +99,6 @@ class LocalSuspect:
 
     can_score = True
     scores_end = True
-    continues = True
 
     def __init__(self, net: Net, fingerprint: str, budget: QueryBudget) -> None:
         self.net, self.fingerprint, self.budget = net, fingerprint, budget
@@ -131,7 +121,6 @@ class LocalSuspect:
         prompts: Sequence[str],
         tokens: int,
         *,
-        begun: Sequence[str] = (),
         temperature: float = 1.0,
         seed: int = 0,
         arrived: Arrived | None = None,
@@ -139,7 +128,7 @@ class LocalSuspect:
         """As `Suspect.answer`; arguments are those."""
         self.budget.spend(len(prompts))
         sampling = Sampling(tokens=tokens, temperature=temperature, seed=seed)
-        found = generate(self.net, prompts, sampling, begun) if prompts else []
+        found = generate(self.net, prompts, sampling) if prompts else []
         for place, answer in enumerate(found if arrived else ()):
             arrived(place, answer)  # type: ignore[misc]  # there is one where something is enumerated
         return found
