@@ -207,6 +207,7 @@ SHORT: dict[str, Callable[[str], list[str]]] = {
     "prove_innocents": innocents,
     "prove_versions": versions,
     "prove_pretrained": listed,
+    "text_only_pretrained": listed,
     "text_only_rivals": listed,
     "mark_students": students,
     "mark_people": listed,

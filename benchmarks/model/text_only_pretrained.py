@@ -11,7 +11,7 @@ gives replies of at most 24 tokens to each of these prompts. All train their upp
 A thief is innocent of the other draws, so that each suspect is also tried on every control as if that had been logged.
 
 Rows go to OUT/text_only_pretrained.jsonl as they are finished. What ended goes on: trainings from a checkpoint, replies
-from the last one. A suspect takes some fifteen minutes of a core, and other numbers of replies, half as long.
+from the last one. A suspect of `--answers 50` with 500 replies takes nine minutes of a core.
 """
 
 from __future__ import annotations
