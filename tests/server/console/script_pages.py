@@ -35,6 +35,7 @@ STYLE = """
   --act: #93271f; --review: #7d5a00; color: var(--ink); background: var(--sheet); font-family: sans-serif; }
 :root[data-theme=dark] { --for: #5f9fcb; --sheet: #1a1e22; --ink: #e8e6e1; --act: #f0958b; }
 html:not(.js) .js-only { display: none; } .chart { height: 200px; overflow: clip; } .graph { height: 480px; }
+a, button { display: inline-block; min-width: 1.5rem; min-height: 1.5rem; }
 body { margin: 0; } .far { height: 3000px; } main { padding: 1rem; }
 tr.here { outline: 1px solid; } :focus-visible { outline: 2px solid var(--for); }
 """
