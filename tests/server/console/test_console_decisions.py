@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from sqlalchemy import update
 
 from server.console.console_html import page_of
 from server.console.console_routes import FORMS
@@ -16,6 +17,7 @@ from stillhunt.decide.entries import standing
 from stillhunt.decide.log import read_log
 from stillhunt.decide.persons import DecisionAuthor, DecisionSpan, decide_as_person
 from stillhunt.decide.policy import AppealTerms
+from stillhunt.watch.database.tables import DECISIONS
 from stillhunt_server.console import pages_decisions
 from stillhunt_server.console.saved_filters import filters_of
 from stillhunt_server.people.users import all_users, find_user
@@ -231,6 +233,15 @@ def test_who_is_disabled_is_out_and_comes_back(scene: Scene) -> None:
     assert user is not None
     assert user.disabled_at is None
     assert "4 people may sign in" in page_of(adam.get("/users")).text  # all but dora
+
+
+def test_an_action_of_another_version_is_shown_as_it_is(scene: Scene) -> None:
+    anna = scene.reader("anna")
+    (form,) = [one for one in page_of(anna.get(account_path(ACCUSED))).posts() if one.action == "/decisions"]
+    assert anna.post("/decisions", {**form.fields, "action": "throttle", "days": "2"}).status_code == 303
+    with scene.database.write() as connection:
+        connection.execute(update(DECISIONS).values(action="slow_lane"))
+    assert ": slow_lane" in page_of(anna.get(account_path(ACCUSED))).text
 
 
 @pytest.mark.parametrize(

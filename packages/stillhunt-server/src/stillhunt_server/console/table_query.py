@@ -25,7 +25,8 @@ class TableColumn:
     name: str  # of the column in the data, in the URL and in exports
     title: str
     kind: Kind = "text"
-    shown: Callable[[Row], str] | None = None  # text of a row's cell; by kind where None
+    # text of a row's cell; by kind where None. For a choice, it reads this column alone: filters show it, too
+    shown: Callable[[Row], str] | None = None
     link: Callable[[Row], str] | None = None  # where a row's cell leads; "" for nowhere
     mark: Callable[[Row], str] | None = None  # class of a row's cell, from a fixed list; "" for none
     aside: bool = False  # it is shown only where all columns are asked for; filters and exports have it

@@ -270,5 +270,5 @@ def _list_filter_choices(spec: TableSpec, data: pa.Table, query: TableQuery) -> 
 
 
 def _say_choice(column: TableColumn, value: str) -> str:
-    """A value as cells show it: what says it in other words reads this column alone."""
+    """A value as cells show it."""
     return column.shown({column.name: value}) if column.shown is not None and column.kind == "choice" else value
