@@ -154,8 +154,8 @@ def learned_priors(others: Sequence[Sequence[float]], actors: int, somebody_else
     2^bits over those is 1, as it is of any likelihood ratio). Where the marks fit hardly any other campaign of the
     case, the stated rates were too high for it, and all bits of the actor too low; the case can show that up to
     a quarter. The share is learned by expectation maximisation (Dempster, Laird and Rubin 1977). Without other
-    campaigns, or where nothing is known of an actor, nothing is learned of it. Misleads where other campaigns are the
-    actor's own, and nobody knows.
+    campaigns nothing is learned; of an actor of whom nothing is known, nothing but the share, and `posterior` keeps it
+    below what the file says. Misleads where other campaigns are the actor's own, and nobody knows.
 
     Args:
         others: bits of the actors' marks for each other campaign; at most 1 of each campaign's ratio counts, since the
