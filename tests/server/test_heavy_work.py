@@ -69,6 +69,17 @@ def test_a_slow_call_keeps_nobody_waiting(work: HeavyWork, tmp_path: Path, monke
         slow.result()
 
 
+def test_nothing_is_started_once_it_is_stopped(work: HeavyWork, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(work.call, exec, f"import signal; open({str(begun)!r}, 'x'); signal.pause()")
+        while not begun.exists():
+            pass
+        work.stop()
+        with pytest.raises(CaseError, match="has ended"):  # a second process would find the file
+            slow.result()
+
+
 def test_the_process_ends_where_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heavy_work, "UNASKED_SECONDS", 0.0)
     begin, end = os.pipe()

@@ -38,9 +38,12 @@ def test_persons_of_a_snapshot_are_sought_once(scene: Scene, monkeypatch: pytest
     monkeypatch.setattr(console_rules, "_FOUND_PERSONS", {})
     assert scene.console.folder is not None
     console_rules.prepare_rules_page(scene.console)
+    assert not sought, "nobody has opened the page"
     assert scene.reader("vera").get("/rules").status_code == 200
     assert sought == ["find_persons"]
     (scene.console.folder.path / POLICY_FILE).write_text("[sign_up]\nleast_free_tiers = 5\n")
+    console_rules.prepare_rules_page(scene.console)
+    assert sought == ["find_persons"] * 2
     assert scene.reader("vera").get("/rules").status_code == 200
     assert sought == ["find_persons"] * 2
 

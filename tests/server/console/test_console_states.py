@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import re
 import shutil
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from server.console.conftest import Published
@@ -24,6 +26,7 @@ from server.console.console_routes import PAGES
 from server.console.console_scenes import ACT, Scene, facts_of_watch, open_scene, publish
 from stillhunt.base.case_folder import REPORT_FILE
 from stillhunt.base.config_live import ServeSettings
+from stillhunt.base.errors import CaseError
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome
@@ -32,9 +35,9 @@ from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.schedule import ScheduleState
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE, latest_snapshot, name_of, write_snapshot
-from stillhunt_server.console import context
+from stillhunt_server.console import context, snapshot
 from stillhunt_server.console.navigation import ConsolePage
-from stillhunt_server.console.snapshot import LatestSource, ShownCase
+from stillhunt_server.console.snapshot import LatestSource, ShownCase, _read_shown_case
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.server_news import news_of, news_text, read_news
 from triage.fixtures import demo_case
@@ -252,7 +255,7 @@ def test_a_newer_snapshot_replaces_the_older_one_and_no_request_fails(empty: Sce
 def test_a_newer_snapshot_is_prepared_before_it_is_shown_and_the_older_one_is_dropped(
     empty: Scene, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    console, source, done, dropped = empty.console, empty.console.source, threading.Event(), list[bool]()
+    console, source, done, dropped = empty.console, empty.console.source, threading.Event(), queue.Queue[bool]()
     assert console.folder is not None
     assert isinstance(source, LatestSource)
     page = ConsolePage("beside", (), prepare=lambda _: done.set())
@@ -266,7 +269,8 @@ def test_a_newer_snapshot_is_prepared_before_it_is_shown_and_the_older_one_is_dr
 
     def adopt(shown: ShownCase) -> None:
         console.adopt(shown)
-        dropped.extend(one() is None for one in before)
+        for one in before:
+            dropped.put(one() is None)
         before.append(weakref.ref(shown))
 
     for sequence in (1, 2):
@@ -285,9 +289,51 @@ def test_a_newer_snapshot_is_prepared_before_it_is_shown_and_the_older_one_is_dr
         assert console.derived(source.current()) is derived  # type: ignore[arg-type]  # as above
         assert derived.traits_of.cache_info().misses == made  # type: ignore[attr-defined]  # as above
         del derived
-    while not dropped:
-        pass
-    assert (shown_by_then, dropped) == ([1, 1], [True])
+    assert (shown_by_then, dropped.get(timeout=30)) == ([1, 1], True)
+
+
+def test_the_first_snapshot_is_prepared_also_where_a_page_reads_it_first(empty: Scene, published: Published) -> None:
+    folder, prepared = empty.console.folder, list[int]()
+    assert folder is not None
+    next_snapshot(published, folder, 1)
+    folder.switch_latest("00000001")
+    source = LatestSource(folder)
+    source._prepare = lambda shown: prepared.append(shown.sequence)
+    assert source.current() is not None
+    for _ in range(2):
+        source.load_latest()
+    assert prepared == [1]
+
+
+def test_the_only_snapshot_is_read_in_vain_once_by_who_follows(
+    empty: Scene, published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read = empty.console.folder, list[int]()
+    assert folder is not None
+    (next_snapshot(published, folder, 1) / "case" / "members.parquet").write_bytes(b"")
+    folder.switch_latest("00000001")
+    monkeypatch.setattr(snapshot, "_read_shown_case", lambda one: (read.append(one.sequence), _read_shown_case(one))[1])
+    source = LatestSource(folder)
+    for _ in range(3):
+        source.load_latest()
+    assert read == [1]
+    with pytest.raises(CaseError):
+        source.current()  # a page tries again
+    next_snapshot(published, folder, 2)
+    folder.switch_latest("00000002")
+    source.load_latest()
+    assert getattr(source.current(), "sequence", None) == 2
+
+
+def test_an_older_snapshot_that_is_ready_late_is_not_adopted(empty: Scene, published: Published) -> None:
+    console, folder = empty.console, empty.console.folder
+    assert folder is not None
+    older, newer = (ShownCase(next_snapshot(published, folder, one) / "case", one) for one in (1, 2))
+    for shown in (newer, older):
+        console.prepare(shown)
+        console.adopt(shown)
+    assert console.derived(newer) is console.derived(newer)
+    assert console._prepared is None
 
 
 def test_a_newer_snapshot_that_is_damaged_leaves_the_older_one(
@@ -311,6 +357,16 @@ def test_a_newer_snapshot_that_is_damaged_leaves_the_older_one(
     next_snapshot(published, folder, 3)
     folder.switch_latest("00000003")
     assert waited_for(source, 3)
+
+
+def test_cited_requests_are_counted_as_they_are_shown_also_where_the_file_is_changed(
+    empty: Scene, published: Published
+) -> None:
+    assert empty.console.folder is not None
+    case = next_snapshot(published, empty.console.folder, 1) / "case"
+    shown = ShownCase(case, 1)
+    pq.write_table(pa.table({"other": [1]}), case / "cited.parquet")
+    assert shown.count_cited(ACT) == shown.of_campaign("cited", ACT).num_rows
 
 
 def test_a_report_that_is_gone_is_said(empty: Scene, published: Published) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from evidence.hunted import campaigns, hunted_case
 from server.console.console_html import page_of
 from server.console.console_scenes import ACT, REVIEW, Scene
+from stillhunt.base.errors import CaseError
 from stillhunt.triage.model import CampaignModel
 from stillhunt_server.case_views.lever import WeighedAgain, weigh_without, weighed_by_hunt
+from stillhunt_server.console import context
 
 
 def weighed(model: CampaignModel, *without: str) -> WeighedAgain:
@@ -48,6 +51,19 @@ def test_without_evidence_against_it_the_sum_rises(model: CampaignModel) -> None
     against = [term.kind for term in model.total.opposing]
     assert against
     assert weighed(model, *against).log2_odds > weighed(model).log2_odds
+
+
+def test_few_campaigns_are_weighed_beside_pages(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = scene.console.source.current()
+    assert shown is not None
+    monkeypatch.setattr(context, "_WEIGHING", threading.BoundedSemaphore(1))
+    with context._WEIGHING:
+        found = context._weigh_beside(shown, ACT)
+    assert isinstance(found.exception(timeout=0), CaseError)
+    failed = context._weigh_beside(shown, "nothing").exception()
+    assert isinstance(failed, CaseError)
+    assert failed.__traceback__ is None, "its frames have the case"
+    assert context._WEIGHING.acquire(timeout=30), "it is free again"
 
 
 def test_a_case_that_cannot_be_weighed_again_says_so(scene: Scene) -> None:

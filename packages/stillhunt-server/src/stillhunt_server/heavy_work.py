@@ -79,16 +79,19 @@ class _Worker:
         self._ended = False  # for good
 
     def answer(self, order: bytes) -> Any:
-        for _ in range(0 if self._ended else _TRIES):
-            with suppress(OSError, EOFError, pickle.UnpicklingError):  # the last: it ended within an answer
+        for _ in range(_TRIES):
+            if self._ended:
+                break
+            # EOFError, UnpicklingError: it ended within an answer; ValueError: its pipes were closed meanwhile
+            with suppress(OSError, EOFError, ValueError, pickle.UnpicklingError):
                 return self._ask(order)
-            self.end(for_good=self._ended)
+            self.end()
         raise CaseError(
             "the process that works this page out has ended", where="this page", next_step="load the page again"
         )
 
     def end(self, *, for_good: bool = False) -> None:
-        self._ended = for_good
+        self._ended |= for_good
         child, self._child = self._child, None
         if child is not None:
             child.kill()

@@ -111,7 +111,7 @@ def try_rules(path: Path, config: Config, now: int) -> Simulation:
 
 
 def _persons_of(folder: DataFolder, config: Config, now: int) -> list[dict[str, Any]]:
-    """The persons of the latest snapshot, sought once by the same policy: what a hunt saw does not change."""
+    """The persons of the latest snapshot, sought once by the same policy; sign-ups told since count after a hunt."""
     snapshot, policy = latest_snapshot(folder), policy_of(folder, config) or Policy()
     asked = folder.path, snapshot and snapshot.sequence, policy.sign_up
     known = _FOUND_PERSONS.get("last")
@@ -126,8 +126,8 @@ _FOUND_PERSONS: dict[str, tuple[Any, list[dict[str, Any]]]] = {}
 
 
 def prepare_rules_page(console: Console) -> None:
-    """Seek the persons of a new snapshot before somebody opens the page."""
-    if console.folder is not None:
+    """Seek the persons of a new snapshot before somebody opens the page again; unless used, it costs nothing."""
+    if console.folder is not None and _FOUND_PERSONS:
         _persons_of(console.folder, console.config, time.time_ns() // 1000)
 
 

@@ -41,6 +41,8 @@ Judgement: 24,000 accounts are read in four seconds, and a reader who waits for 
 TRAITS_KEPT = 4
 """Campaigns whose shared traits are kept. Judgement: those that a few analysts look into at a time; each takes 6 MB for
 22,000 members."""
+_WEIGHING = threading.BoundedSemaphore(8)
+"""Campaigns that are weighed beside pages at a time. Judgement: each that waits for a process holds some 10 MB."""
 
 
 @dataclass
@@ -108,7 +110,11 @@ class Console:
 
     def adopt(self, shown: ShownCase) -> None:
         """Drop what was made of the case before, and let plugins prepare their pages of this one."""
-        self._adopted = shown
+        with self._deriving:
+            if self._adopted is not None and self._adopted.sequence > shown.sequence:  # a newer one was ready before
+                self._prepared = None
+                return
+            self._adopted = shown
         self.derived(shown)
         self._prepared = None
         for page in plugin_pages():
@@ -144,10 +150,16 @@ def _weigh_beside(shown: ShownCase, name: str) -> Future[WeighedAgain]:
     def weigh() -> None:
         try:
             found.set_result(weigh_campaign(shown, name))
-        except Exception as error:  # who waits for it gets it
-            found.set_exception(error)
+        except Exception as error:  # who waits for it gets it, without the frames, which would keep a replaced case
+            found.set_exception(error.with_traceback(None))
+        finally:
+            _WEIGHING.release()
 
-    threading.Thread(target=weigh, name="stillhunt-weighing", daemon=True).start()
+    if _WEIGHING.acquire(blocking=False):
+        threading.Thread(target=weigh, name="stillhunt-weighing", daemon=True).start()
+    else:  # pages weigh by themselves then
+        step = "load the page again in a minute"
+        found.set_exception(CaseError("other campaigns are being weighed", where="this page", next_step=step))
     return found
 
 

@@ -97,7 +97,7 @@ def _members_of(case: Case, model: CaseModel, by_id: dict[str, CampaignModel], c
 
 def _count_cited(case: Case, folder: Path, campaign: str) -> int:
     """By the one column that it takes: the table is 50 MB where it is long."""
-    with suppress(OSError, pa.ArrowException), pq.ParquetFile(folder / "cited.parquet") as file:
+    with suppress(OSError, KeyError, pa.ArrowException), pq.ParquetFile(folder / "cited.parquet") as file:
         return int(pc.sum(pc.equal(file.read(["campaign_id"])["campaign_id"], campaign), min_count=0).as_py())
     return int(_rows_of(case.cited, campaign).num_rows)  # which says what is wrong
 
@@ -155,6 +155,7 @@ class LatestSource:
         self._shown: ShownCase | None = None
         self._reading = threading.Lock()
         self._failed = 0
+        self._followed = False  # whether a case was prepared
         # what is made of a case before pages show it, and what is done when they do
         self._prepare: Callable[[ShownCase], object] = lambda _shown: None
         self._adopt: Callable[[ShownCase], object] = self._prepare
@@ -173,9 +174,13 @@ class LatestSource:
 
     def load_latest(self) -> None:
         """Read the latest snapshot beside the pages where it is a newer one; prepare the first one, too."""
-        first = self._shown is None
-        with suppress(Exception):  # the first page says it
-            if (shown := self.current()) is not None and first:
+        with suppress(Exception):  # each page says it, and tries again
+            latest = latest_snapshot(self._folder)
+            if latest is None or latest.sequence == self._failed:
+                return
+            shown = self.current()
+            if shown is not None and not self._followed:  # a page may have read it by now
+                self._followed = True
                 _do_beside(self._prepare, shown)
                 _do_beside(self._adopt, shown)
 
@@ -191,7 +196,9 @@ class LatestSource:
         if shown is None:
             with self._reading:
                 if self._shown is None:
+                    self._failed = latest.sequence  # until it is read
                     self._shown = _read_shown_case(latest)
+                    self._failed = 0
             return self._shown
         if latest.sequence != self._failed and self._reading.acquire(blocking=False):
             threading.Thread(
