@@ -15,6 +15,7 @@ import pytest
 
 from stillhunt.base.errors import CaseError
 from stillhunt.base.schema_case import HARVEST, HARVEST_FACTS, SLICES
+from stillhunt.triage import Case
 from stillhunt.triage import folder as case_folder
 from stillhunt.triage.folder import canonical_order
 from stillhunt_server.case_views.harvest_rows import MOST_ROWS_OF_A_PAGE, HarvestRows
@@ -143,8 +144,11 @@ def test_texts_too_long_for_bounds_are_found_all_the_same(tmp_path: Path) -> Non
     assert rows.account_page("a")["request_id"].to_pylist() == ["r"]
 
 
-def test_a_case_of_an_earlier_version_is_paged_as_it_was() -> None:
+def test_a_case_of_an_earlier_version_is_paged_as_it_was(tmp_path: Path) -> None:
     old = DATA / "version_8"
+    Case.read(old).write(tmp_path / "erased")  # which writes what it did not tell as null
+    assert [HarvestRows(one).has_facts for one in (old, tmp_path / "erased")] == [False, False]
+    assert written(tmp_path, *tables()).has_facts
     stored = pq.read_table(old / "harvest.parquet").filter(pa.compute.field("campaign_id") == "hunt-7f3a91c2")
     rows = HarvestRows(old)
     page = rows.page("hunt-7f3a91c2", 5, 300)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -57,10 +58,10 @@ class HarvestRows:
         self._of_campaign: dict[str, list[_Span]] = {}
         self._of_account: dict[tuple[str, str | None], _Places] = {}
 
-    @property
+    @cached_property
     def has_facts(self) -> bool:
         """Whether the case says more of its requests than their ids."""
-        return self._harvest.has("timestamp")
+        return self._harvest.tells("timestamp")
 
     def count(self, campaign_id: str) -> int:
         """Harvested requests of a campaign."""
@@ -215,8 +216,14 @@ class _SortedFile:
             for place, name in enumerate(self._metadata.schema.names)
         }
 
-    def has(self, name: str) -> bool:
-        return name in self._bounds
+    def tells(self, name: str) -> bool:
+        """Whether it has a column, and values in it: an erasure adds columns to a case of an earlier version."""
+        if name not in self._bounds:
+            return False
+        place = list(self._bounds).index(name)
+        groups = [self._metadata.row_group(group) for group in range(self._metadata.num_row_groups)]
+        known = [group.column(place).statistics for group in groups]
+        return all(one is None or one.num_values > 0 for one in known)
 
     def groups_with(self, **values: list[str]) -> Iterable[int]:
         """Row groups that may hold one of the values of each named column, in order."""
