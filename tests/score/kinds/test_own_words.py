@@ -191,8 +191,10 @@ def test_later_turns_repeats_and_short_prompts_do_not_count() -> None:
     assert found_in(log_of(mixed, words=np.where(later, 5, 6))).bits == first_only.bits
     log = log_of(mixed)
     assert found_in(with_requests(log, first_occurrence=~later)).bits == first_only.bits
-    unnamed = found_in(log_of(mixed, turn=later.astype(int)))  # later turns of conversations that the log does not name
+    turn = later.astype(int)
+    unnamed = found_in(log_of(mixed, turn=turn, conduct=turn << 5))  # what tools answer in conversations without names
     assert unnamed.bits == first_only.bits
+    assert found_in(log_of(mixed, turn=turn)).count == ROWS, "a history that is made up costs a few words"
     begun_before = found_in(log_of(mixed, conversation=np.arange(ROWS) // 2, turn=np.arange(ROWS) % 7))
     assert begun_before.count == first_only.count
 

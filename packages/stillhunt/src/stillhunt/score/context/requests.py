@@ -116,11 +116,12 @@ class Requests:
     def first_of_conversation(self) -> Flags:
         """True for the earliest request of each conversation of an account, where the log shows how it began.
 
-        A later turn that is alone in its conversation belongs to one that the log does not name.
+        A step of a tool that is alone in its conversation belongs to one that the log does not name. Any other later
+        turn counts, because whoever sends a made-up history with each prompt would begin nothing.
         """
         rows = np.asarray(kernels.first_of_pairs(self.first, self.conversation, np.ones(len(self.time), bool)), bool)
         more = np.asarray(kernels.count_in_runs(self.first, self.conversation, ~rows), bool)
-        return np.asarray(rows & (more | (self.turn <= 0)), bool)
+        return np.asarray(rows & (more | (self.turn <= 0) | ((self.numbers("conduct") & _STEPS) == 0)), bool)
 
     @cached_property
     def topic_words(self) -> tuple[Ints, Ints]:
