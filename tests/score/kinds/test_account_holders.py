@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
 
@@ -48,10 +49,11 @@ def customers(members: int = MEMBERS, **own: list[Any]) -> Columns:
     return {name: [*own[name], *values[members:]] if name in own else values for name, values in columns.items()}
 
 
-def log_with(columns: Columns, address: Array | None = None) -> ScoredLog:
+def log_with(columns: Columns, address: Array | None = None, ip_kind: str | None = None) -> ScoredLog:
     count = len(columns["email_domain"])
     owner = np.repeat(np.arange(count), 2)
-    sent = {} if address is None else {"client_prefix": address[owner].astype(np.uint64)}
+    sent: Columns = {"ip_kind": [ip_kind] * len(owner)}
+    sent |= {} if address is None else {"client_prefix": address[owner].astype(np.uint64)}
     return log_of_rows(owner, np.arange(2 * count), customers=columns, **sent)
 
 
@@ -61,9 +63,9 @@ def signs_of(log: ScoredLog, members: int = MEMBERS) -> dict[str, Finding]:
     return {name: finding for name, finding in found.items() if finding is not None}
 
 
-def sign(members: int = MEMBERS, *, address: Array | None = None, **own: list[Any]) -> str:
+def sign(members: int = MEMBERS, *, address: Array | None = None, ip_kind: str | None = None, **own: list[Any]) -> str:
     """The one sign that is found; empty where there is none."""
-    found = [*signs_of(log_with(customers(members, **own), address), members)]
+    found = [*signs_of(log_with(customers(members, **own), address, ip_kind), members)]
     assert len(found) <= 1
     return "".join(found)
 
@@ -193,9 +195,12 @@ def test_most_accounts_that_send_from_one_network_are_in_one_place() -> None:
 
 def test_who_signs_up_where_all_work_and_pays_alone_is_in_one_place() -> None:
     """A hackathon; where a card is shared, or the accounts are used elsewhere, somebody opened them for others."""
-    opened = {"signup_prefix": shared(MEMBERS)}
+    opened = {"signup_prefix": [3] * MEMBERS}
     venue = np.where(np.arange(MEMBERS + OTHERS) < MEMBERS, 3, np.arange(MEMBERS + OTHERS) + 10)
     assert sign(address=venue, **opened) == "one_place"
+    assert sign(address=np.where(venue == 3, 4, venue), **opened) == "posing_customers", "one place, but another"
+    for kind, found in (("business", "one_place"), ("hosting", "posing_customers")):
+        assert sign(address=venue, ip_kind=kind, **opened) == found, "a rented server is no venue"
     assert (
         sign(address=venue, **opened, payment_fingerprint=shared(int(_UNLINKED_SHARE * MEMBERS))) == "posing_customers"
     )
@@ -220,12 +225,57 @@ def test_without_a_customer_table_and_addresses_they_may_be_in_one_place() -> No
     assert finding_of(UNKNOWN_KIND, log_with(customers()), group_of(log, MEMBERS)) is None
 
 
+def signs_of_senders(address: Array, known: Array | None = None, customers: Columns | None = None) -> list[str]:
+    """Signs of a log without a customer table, or with one that hardly says anything.
+
+    Args:
+        address: network of each request, as many for each account.
+        known: whether the log names it.
+    """
+    owner = np.repeat(np.arange(MEMBERS + OTHERS), len(address) // (MEMBERS + OTHERS))
+    sent = pa.array(address.astype(np.uint64), mask=None if known is None else ~known)
+    return [*signs_of(log_of_rows(owner, np.arange(len(owner)), client_prefix=sent, customers=customers))]
+
+
+OWNER = np.repeat(np.arange(MEMBERS + OTHERS), 4)
+
+
 @pytest.mark.parametrize(("networks", "found"), [(1, ["unknown_place"]), (2, ["one_place"]), (MEMBERS, [])])
 def test_without_a_customer_table_one_network_is_a_place(networks: int, found: list[str]) -> None:
-    owner = np.repeat(np.arange(MEMBERS + OTHERS), 2)
-    address = np.where(owner < MEMBERS, owner % networks, owner + MEMBERS).astype(np.uint64)
-    log = log_of_rows(owner, np.arange(len(owner)), client_prefix=address)
-    assert [*signs_of(log)] == found
+    assert signs_of_senders(np.where(OWNER < MEMBERS, OWNER % networks, OWNER + MEMBERS)) == found
+
+
+@pytest.mark.parametrize("customers", [None, {"signup_country": ["NL"] * (MEMBERS + OTHERS)}])
+def test_one_request_from_a_shared_network_makes_no_place(customers: Columns | None) -> None:
+    """It costs nothing; two of four are what an office sends, too."""
+    place = np.arange(len(OWNER)) % 4
+    for elsewhere, found in ((3, []), (2, ["unknown_place"])):
+        own = (OWNER >= MEMBERS) | (place < elsewhere)
+        assert signs_of_senders(np.where(own, OWNER + MEMBERS, 3 + place * 0), customers=customers) == found
+
+
+@pytest.mark.parametrize("columns", [{}, {"payment_fingerprint": [7, 7, 7] + [None] * (MEMBERS + OTHERS - 3)}])
+def test_columns_that_are_nearly_empty_say_no_more_than_none(columns: Columns) -> None:
+    """One address in the log, and a customer table of three cards; accounts of which half are without address."""
+    count = MEMBERS + OTHERS
+    table = {"signup_country": ["NL"] * count, **columns}
+    office = np.where(OWNER < MEMBERS, 3, OWNER + MEMBERS)
+    for known in (np.arange(len(OWNER)) == 0, OWNER % 2 == 0, np.arange(len(OWNER)) % 2 == 0):
+        assert signs_of_senders(office, known) == ["unknown_place"]
+        assert signs_of_senders(office, known, table) == ["unknown_place"]
+    some = np.where(OWNER % 5 < 2, office, OWNER + MEMBERS)  # of three in five members the address is known
+    assert signs_of_senders(some, OWNER % 5 < 3) == ["unknown_place"]
+    log = log_of_rows(OWNER, np.arange(len(OWNER)), customers=table)
+    assert finding_of(UNKNOWN_KIND, log, group_of(log, MEMBERS)) is not None
+
+
+def test_members_of_whom_enough_is_known_are_weighed_by_it() -> None:
+    """However little is known of the others."""
+    cards = [7 if n < MANY else None for n in range(MEMBERS + OTHERS)]
+    log = log_with(customers() | {name: [None] * (MEMBERS + OTHERS) for name in ("email_domain", "signup_prefix")})
+    assert [*signs_of(log)] == ["unlinked_customers"]
+    table = {"payment_fingerprint": cards}
+    assert signs_of_senders(OWNER, customers=table) == ["posing_customers"]
 
 
 def test_a_customer_table_that_does_not_say_so_makes_nobody_a_separate_customer() -> None:
@@ -366,6 +416,7 @@ def test_one_operators_accounts_that_mostly_do_the_work_of_others_are_said_to() 
     assert found is not None
     assert (found.bits, found.member_bits, found.count) == (0.0, None, 12 * MEMBERS)
     assert "75 % of what the median account sends is outside of the group, in 5 settings that come" in found.statement
+    assert other_work(output_tokens=(300, 100)) is not None
 
 
 @pytest.mark.parametrize(
@@ -377,8 +428,9 @@ def test_one_operators_accounts_that_mostly_do_the_work_of_others_are_said_to() 
         {"cards": MEMBERS},
         {"client_prefix": (np.uint64(9), np.uint64(7))},
         {"user_agent": ("curl", "app")},
+        {"output_tokens": (301, 100)},
     ],
-    ids=["cover traffic", "few programs", "settings of one request", "nobody poses", "elsewhere", "another client"],
+    ids=["cover", "few programs", "settings of one request", "nobody poses", "elsewhere", "another client", "short"],
 )
 def test_a_little_other_work_or_that_of_few_or_from_elsewhere_is_no_sign(changed: dict[str, Any]) -> None:
     """Cover traffic is a part or of one program, and who uses stolen keys sends from elsewhere than their owners."""

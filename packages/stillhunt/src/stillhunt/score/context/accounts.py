@@ -98,6 +98,11 @@ class Accounts:
             found |= pc.is_in(self.customers.organisations, value_set=wanted).to_numpy(zero_copy_only=False)
         return found
 
+    @cached_property
+    def known_shares(self) -> dict[str, float]:
+        """Share of the log's accounts of which each column of the customer table is known; empty without a table."""
+        return {name: float((codes >= 0).mean()) for name, codes in self.customers.codes.items()}
+
     def holders(self, column: str) -> Ints:
         """Accounts of the log with each code of a column of the customer table."""
         if column not in self._holders:

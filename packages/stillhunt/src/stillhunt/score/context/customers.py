@@ -78,6 +78,7 @@ class Customers:
     # `SignUpParameters.window`. Empty where there is no table.
     codes: dict[str, Ints] = field(default_factory=dict)
     organisations: pa.Array | None = None  # organisation of each account by name; null where the table names none
+    signup_networks: pa.Array | None = None  # hash of the network of each sign-up, as that of a request; null unknown
 
 
 def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
@@ -96,7 +97,8 @@ def read_customers(accounts: pa.Table | None, ids: pa.Array) -> Customers:
         out[name] = np.where(found >= 0, of_code[out["email_domain"]], np.int32(-1))
     created = pc.fill_null(accounts.column("created_at").cast(pa.int64()), -1).to_numpy()
     out["created_at"] = _align_codes(np.where(created < 0, -1, created // _WINDOW), found)
-    return Customers(out, accounts.column("organization_id").combine_chunks().take(position))
+    raw = (accounts.column(name).combine_chunks().take(position) for name in ("organization_id", "signup_prefix"))
+    return Customers(out, *raw)
 
 
 def _align_codes(codes: Ints, found: Ints) -> Ints:

@@ -9,11 +9,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.arrays import Ints
+from stillhunt.base.coded import coded, plain
 from stillhunt.base.parameters import read_parameters
+from stillhunt.score.context.coding import commonest
+from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import Requests
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.evidence.kind import EvidenceKind, declared_kind
@@ -37,12 +41,16 @@ _OWN_DOMAIN_SHARE = 0.8
 _UNLINKED_SHARE = 0.2
 # accounts: fewer make a small group (most honest groups that came highest in three generators have five to nine)
 _FEW_ACCOUNTS = 10
+_RENTED_KINDS = ("hosting", "proxy", "residential proxy", "tor")  # Kinds of addresses that are no venue of people
 TEMPLATE_LIFT = 30.0  # times: how much more often members use a template than others, from which it is their own
 # accounts: members for each bit of a template of its own (one customer of a reseller has one on a few of its accounts)
 ACCOUNTS_PER_BIT = 4.0
 # share: requests of the median account outside of the group, from which they are other work (three quarters; seen:
 # customers' jobs of resellers .83 to .94, an operation on a rented pool .23)
 _OTHER_WORK_SHARE = 0.75
+# share: answered tokens of an account outside of the group, from which they are other work (judgement: as much as the
+# job, so that cover traffic costs what the harvest does; where tokens are not known, requests alone decide)
+_OTHER_ANSWERS_SHARE = 0.5
 # share: requests of the group whose client and network its accounts' other requests have, too, from which one operator
 # sends both (who works with stolen keys sends from elsewhere than their owners)
 _SAME_MACHINES_SHARE = 0.8
@@ -89,31 +97,46 @@ def _get_holders_kind(case: CandidateCase) -> str:
 
 def _find_holders(case: CandidateCase) -> str:
     codes, members = case.log.accounts.customers.codes, case.candidate.accounts
-    if not codes:
-        found = address_sharing(case, "client_prefix")
-        if found is not None and _shared_addresses(case) < _SHARED_SHARE:
-            return ""
-        # An office has one network; who hides has several.
-        return "unknown_place" if found is None or found.values == 1 else "one_place"
     if explained_by_customer(case):
         return ""
+    address = _shared_addresses(case)
+    if _is_nobody_named(case):
+        known, together, several = _usual_networks(case)
+        if known < _SHARED_SHARE and _share_with_address(case.log) < _SHARED_SHARE:
+            return "unknown_place"
+        if together < _SHARED_SHARE or address < _SHARED_SHARE * known:
+            return ""
+        # An office has one network; who hides has several.
+        return "unknown_place" if several == 1 else "one_place"
     cards, networks, domains = (_shared_values(case, name) for name in _LINKING_COLUMNS)
     school = float((codes["institution"][members] > 0).mean()) >= _SHARED_SHARE
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
     of_school = domains[1] >= _SHARED_SHARE and cards[0] < _SHARED_SHARE
-    address = _shared_addresses(case)
     # Who signs up where they all work, and pays each for themselves, may be at a course, a hackathon or an office.
-    venue = cards[0] < _UNLINKED_SHARE and min(networks[1], address) >= _SHARED_SHARE
+    venue = cards[0] < _UNLINKED_SHARE and min(networks[1], _sent_where_signed_up(case)) >= _SHARED_SHARE
     tied = max(cards[0], 0.0 if school or venue else networks[0])
     if tied >= _PART_SHARE and not of_school and declared < _DECLARED_SHARE and not _has_own_domain(case):
         return "posing_customers" if tied >= _SHARED_SHARE else "partly_posing"
     # People in one place pay each for themselves; accounts that one card pays for are a firm's or an operator's.
-    if cards[0] < _SHARED_SHARE and max(networks[1], domains[1], address) >= _SHARED_SHARE:
+    together = min(_usual_networks(case)[1], address)
+    if cards[0] < _SHARED_SHARE and max(networks[1], domains[1], together) >= _SHARED_SHARE:
         return "one_place"
     known = max(float((codes[name][members] >= 0).mean()) for name in _LINKING_COLUMNS)
     if known >= _SHARED_SHARE and max(cards[0], networks[0], domains[0], address) < _UNLINKED_SHARE:
         return "unlinked_customers"
     return ""
+
+
+def _is_nobody_named(case: CandidateCase) -> bool:
+    """Whether the table says of few accounts who pays, where they signed up or have mail, or there is none.
+
+    Of few in the whole log, because who hides leaves such fields empty, and of so few members that none can be tied.
+    """
+    accounts = case.log.accounts
+    if not accounts.customers.codes:
+        return True
+    own = (float((accounts.customers.codes[name][case.candidate.accounts] >= 0).mean()) for name in _LINKING_COLUMNS)
+    return max(accounts.known_shares[name] for name in _LINKING_COLUMNS) < _SHARED_SHARE and max(own) < _PART_SHARE
 
 
 def _has_own_domain(case: CandidateCase) -> bool:
@@ -128,7 +151,7 @@ def _has_own_domain(case: CandidateCase) -> bool:
 
 def _weigh_unknown(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
     """No customer table: what would show most firms is not to be seen."""
-    return None if case.log.accounts.customers.codes else kind.finding(0.0, {})
+    return kind.finding(0.0, {}) if _is_nobody_named(case) else None
 
 
 def _weigh_domain(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -139,6 +162,40 @@ def _shared_addresses(case: CandidateCase) -> float:
     """Share of the members who send from networks that they share beyond chance."""
     found = address_sharing(case, "client_prefix")
     return 0.0 if found is None or found.bits <= 0.0 else found.sharing / len(case.candidate.accounts)
+
+
+def _usual_networks(case: CandidateCase) -> tuple[float, float, int]:
+    """From where members send most of what the group sends: a request from elsewhere costs nothing, and moves nobody.
+
+    Returns the share of the members of whom it is known; of these, the share who have it in common with others; and the
+    number of networks that several have.
+    """
+    if "usual_networks" not in case.shared:
+        candidate, column = case.candidate, case.log.requests.table.column("client_prefix")
+        sent = coded(column.take(pa.array(candidate.rows)))
+        usual = commonest(candidate.row_account, sent, len(candidate.accounts))
+        members = np.unique(usual[usual >= 0], return_counts=True)[1]
+        known, together = int(members.sum()), float(members[members > 1].sum())
+        shares = known / len(usual), together / max(known, 1)
+        case.shared["usual_networks"] = (*shares, int((members >= _FEWEST_SHARING).sum()))
+    found: tuple[float, float, int] = case.shared["usual_networks"]
+    return found
+
+
+def _share_with_address(log: ScoredLog) -> float:
+    """Share of the log's accounts that have sent from a known network."""
+    return float((np.diff(log.keys.address("client_prefix").first) > 0).mean())
+
+
+def _sent_where_signed_up(case: CandidateCase) -> float:
+    """Share of the group's requests from known networks that come from where their account signed up, unless hosted."""
+    candidate, opened = case.candidate, case.log.accounts.customers.signup_networks
+    if opened is None:
+        return 0.0
+    sent = case.log.requests.table.select(["client_prefix", "ip_kind"]).take(pa.array(candidate.rows))
+    same = pc.equal(sent["client_prefix"], opened.take(pa.array(candidate.accounts[candidate.row_account])))
+    rented = pc.is_in(plain(sent["ip_kind"]), value_set=pa.array(_RENTED_KINDS))
+    return float(pc.mean(pc.and_not(same, rented)).as_py() or 0.0)
 
 
 def _weigh_holders(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
@@ -200,8 +257,11 @@ def _weigh_other_work(kind: EvidenceKind, case: CandidateCase) -> Finding | None
     outside = np.ones(len(rows), bool)
     outside[np.searchsorted(rows, candidate.rows)] = False
     share = float(np.median(1.0 - candidate.volumes / np.bincount(owner)))
+    answered = np.maximum(requests.numbers("output_tokens", rows), 0)
+    other = np.bincount(owner, answered * outside) >= _OTHER_ANSWERS_SHARE * np.bincount(owner, answered)
     rows, owner = rows[outside], owner[outside]
-    if share < _OTHER_WORK_SHARE or not _from_same_machines(requests, candidate.rows, rows):
+    mostly = share >= _OTHER_WORK_SHARE and float(other.mean()) >= _SHARED_SHARE
+    if not mostly or not _from_same_machines(requests, candidate.rows, rows):
         return None
     programs = count_programs(requests, rows, owner, len(candidate.accounts))
     figures = {"share": share, "settings": round(programs)}
