@@ -22,6 +22,8 @@ from stillhunt.cli.app import CORE_COMMANDS, EARLIER_NAMES, app
 from stillhunt.cli.data import DATA_TABLE
 from stillhunt.cli.entries import COMES_WITH, CommandEntry, entry_of
 from stillhunt.cli.lazy import load_command
+from stillhunt.plugins import groups
+from stillhunt.plugins.groups import READERS
 from stillhunt_evidence import entry as evidence_entry
 from stillhunt_lab import entry as lab_entry
 from stillhunt_lab.commands.app import LAB_TABLE
@@ -97,6 +99,12 @@ def test_a_hunt_loads_no_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     pa.array([1]).to_pandas()  # in this process, Arrow has it already
     monkeypatch.setattr(sys, "meta_path", sys.meta_path.copy())
     monkeypatch.setattr(start, "own_process", True)
+    before = sys.meta_path.copy()
+    point = EntryPoint("birds", "birds:READER", READERS.entry_points)
+    with monkeypatch.context() as installed:
+        installed.setattr(groups, "entry_points", lambda group: [point] if group == point.group else [])
+        assert CliRunner().invoke(app, ["hunt", "nowhere.jsonl"]).exit_code
+    assert sys.meta_path == before, "a plugin that is not loaded yet may need it"
     assert CliRunner().invoke(app, ["hunt", "nowhere.jsonl"]).exit_code
     with pytest.raises(ImportError, match="pandas"):
         sys.meta_path[0].find_spec("pandas", None)

@@ -36,7 +36,7 @@ from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import message_console, output_console, print_json
 from stillhunt.forecast import HuntForecast, forecast_logs
-from stillhunt.plugins.groups import tried_plugins
+from stillhunt.plugins.groups import are_plugins_installed
 from stillhunt.triage.folder import check_target
 
 _GB = 1e9
@@ -115,7 +115,7 @@ def hunt(
         )
     if out is not None:
         check_target(out, force=force)
-    if start.own_process and config.engine != "spark" and not tried_plugins():
+    if start.own_process and config.engine != "spark" and not are_plugins_installed():
         refuse_pandas()
     columns, account_columns = pairs(mapping, "--map") or None, pairs(accounts_mapping, "--map-accounts") or None
     with open_progress(quiet=quiet) as progress:

@@ -92,6 +92,12 @@ def tried_plugins() -> tuple[Plugin, ...]:
     return tuple(sorted(theirs, key=lambda one: (places[one.group.kind], one.name, one.package)))
 
 
+def are_plugins_installed() -> bool:
+    """Whether distributions of others bring readers or evidence, tried or not yet: these may import anything."""
+    points = [point for group in PLUGIN_GROUPS if group.judges for point in entry_points(group=group.entry_points)]
+    return any(_get_package_name(point) not in OWN_PACKAGES for point in points)
+
+
 def plugins_record() -> dict[str, Any]:
     """What run.json says of plugins that read or judge; nothing where there are none."""
     judging = [one for one in tried_plugins() if one.group.judges]
