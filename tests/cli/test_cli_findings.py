@@ -195,9 +195,9 @@ def test_a_mapping_that_no_log_has_is_on_the_screen_and_in_json() -> None:
 def test_a_log_with_fewer_accounts_than_a_campaign_says_so() -> None:
     """Such as that of a gateway which calls as one account for all its users."""
     least = Config().resolve.min_accounts
-    assert explain_few_accounts(least, frozenset(), Config()) == ""
-    assert explain_few_accounts(least - 1, frozenset(), Config()).endswith("none can be found")
-    sentence = explain_few_accounts(1, frozenset({"end_user_id"}), Config())
+    assert explain_few_accounts(least, {}, Config()) == ""
+    assert explain_few_accounts(least - 1, {"end_user_id": 0.49}, Config()).endswith("none can be found")
+    sentence = explain_few_accounts(1, {"end_user_id": 0.5}, Config())
     assert sentence.startswith("the log has 1 account,")
     assert "it names end users: map account_id" in sentence
     case = case_model(case_tables(), {**run_record(), "few_accounts": sentence})

@@ -122,12 +122,17 @@ def log_record(facts: LogFacts, customers: pa.Table | None, config: Config) -> d
     }
 
 
-def explain_few_accounts(accounts: int, present: frozenset[str], config: Config) -> str:
+_MOSTLY = 0.5  # share of the requests from which a log names end users (judgement: most of them)
+
+
+def explain_few_accounts(accounts: int, filled: Mapping[str, float], config: Config) -> str:
     """A sentence where a log has fewer accounts than a campaign, as behind a gateway that calls as one; else ""."""
     least = config.resolve.min_accounts
     if accounts >= least:
         return ""
-    users = "; it names end users: map account_id to their field to hunt these" if "end_user_id" in present else ""
+    # Requests without one would be refused, so that a few end users are no help.
+    named = filled.get("end_user_id", 0.0) >= _MOSTLY
+    users = "; it names end users: map account_id to their field to hunt these" if named else ""
     return (
         f"the log has {plural(accounts, 'account')}, and a campaign at least {least}, so that none can be found{users}"
     )
@@ -158,7 +163,7 @@ def findings_record(
         "budget": asdict(log_budget(totals, config.score)),
         "counts": counts,
         "personal_ids": personal_ids(tables["accounts"]["account_id"]),
-        "few_accounts": explain_few_accounts(counts["accounts"], facts.columns.present, config),
+        "few_accounts": explain_few_accounts(counts["accounts"], facts.columns.filled, config),
         "sampled": sampled,
         "set_aside": set_aside_facts(facts.set_aside, tables["accounts"]),
         "changed": {**facts.changed, **({SHARED_ID: shared} if shared else {})},
