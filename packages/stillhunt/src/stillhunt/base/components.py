@@ -12,7 +12,7 @@ def number_components(left: Ints, right: Ints, nodes: int) -> I64:
         left, right: the ends of each edge, from 0 to `nodes` - 1.
 
     Source: hooking and pointer jumping (Shiloach and Vishkin 1982). Each round hangs every root that touches a smaller
-    one below it, which leaves half of them at most.
+    one below it; of the roots that touch any, two rounds leave half at most.
     """
     every = np.arange(nodes)
     root = every.copy()
