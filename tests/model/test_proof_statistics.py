@@ -156,6 +156,14 @@ def test_a_suspect_that_repeats_itself_is_not_accused_by_what_it_says() -> None:
     assert read_mark(None, [net], said, KeyedMark(key, Layer(1, 1), GATE)).p > 1e-2
 
 
+def test_what_a_prompt_began_with_is_no_word_of_the_suspect_however_long_the_prompt_is() -> None:
+    """An earlier answer in it has the mark, and may be repeated by whoever is asked."""
+    net, marked = tiny_net(TinySize(32, 1, 2, 96), TOKENIZER, 0), PAIRS[3].answer.split(".")[0]
+    later = " ".join(["so"] * net.longest)
+    assert len(preferences(None, [net], [TextPair(later, marked)], GATE, 1)[1])
+    assert not len(preferences(None, [net], [TextPair(f"{marked} {later}", marked)], GATE, 1)[1])
+
+
 def test_what_is_said_without_a_mark_is_as_likely_under_any_key() -> None:
     net = tiny_net(TinySize(32, 1, 2, 96), TOKENIZER, 0)
     weighed = preferences(None, [net], PAIRS, GATE, 1)

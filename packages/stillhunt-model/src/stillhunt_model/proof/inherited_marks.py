@@ -14,7 +14,7 @@ from stillhunt_model.marks.detecting import SMALLEST_P, KeyedMark, MarkScore
 from stillhunt_model.marks.gate import Gate, fitted
 from stillhunt_model.marks.hashing import Tokens
 from stillhunt_model.marks.standing import mark_bits
-from stillhunt_model.nets.net import Net
+from stillhunt_model.nets.net import Net, prompt_ids
 from stillhunt_model.proof.statistics import Floats, coin_tail
 from stillhunt_model.training.likelihood import scored_batches
 from stillhunt_model.training.pairs import TextPair, encode
@@ -57,8 +57,10 @@ def preferences(
             difference = difference - torch.softmax(others.float(), dim=-1) / len(references)
         difference = difference * fitted(gate.plain, difference.shape[-1], difference.device)
         largest = difference.abs().topk(min(kept, difference.shape[-1]), dim=-1).indices
-        for row, one in enumerate(batch):
-            seen = {tuple(one.tokens[place - width : place]) for place in range(width, one.start)}
+        # The whole prompt: a suspect may repeat what the references are too short to read.
+        whole = prompt_ids(first, [pairs[place].prompt for place in places])
+        for row, (one, prompt) in enumerate(zip(batch, whole, strict=True)):
+            seen = {tuple(prompt[place - width : place]) for place in range(width, len(prompt))}
             for place in range(max(one.start, 1) + width, len(one.tokens) - 1):
                 context = tuple(one.tokens[place - width : place])
                 if context not in seen:
