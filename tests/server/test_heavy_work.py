@@ -69,6 +69,13 @@ def test_a_slow_call_keeps_nobody_waiting(work: HeavyWork, tmp_path: Path, monke
         slow.result()
 
 
+def test_a_call_without_end_is_ended(work: HeavyWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    work.call(os.getpid)  # it runs, so that the limit is of the call
+    monkeypatch.setattr(heavy_work, "LONGEST_SECONDS", 0.01)
+    with pytest.raises(CaseError, match="has ended"):
+        work.call(exec, "import signal; signal.pause()")
+
+
 def test_nothing_is_started_once_it_is_stopped(work: HeavyWork, tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     with ThreadPoolExecutor(1) as pool:

@@ -12,6 +12,7 @@ import queue
 import select
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
@@ -27,6 +28,8 @@ WORKERS = 2
 """Processes at most. Judgement: one slow answer keeps nobody waiting, and two of them take 360 MB while they run."""
 FREE_SECONDS = 20.0
 """How long a call waits for one of them. Judgement: a reader who waits for longer reloads, and holds a thread."""
+LONGEST_SECONDS = 300.0
+"""After which a call is ended, so that none blocks a process for good. Judgement: the slowest seen takes seconds."""
 _TRIES = 2
 """It may end by itself just when it is asked."""
 
@@ -82,9 +85,15 @@ class _Worker:
         for _ in range(_TRIES):
             if self._ended:
                 break
+            limit = threading.Timer(LONGEST_SECONDS, self.end)
+            limit.daemon = True
+            limit.start()
             # EOFError, UnpicklingError: it ended within an answer; ValueError: its pipes were closed meanwhile
             with suppress(OSError, EOFError, ValueError, pickle.UnpicklingError):
-                return self._ask(order)
+                try:
+                    return self._ask(order)
+                finally:
+                    limit.cancel()
             self.end()
         raise CaseError(
             "the process that works this page out has ended", where="this page", next_step="load the page again"
