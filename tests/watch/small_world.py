@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from functools import cache
 
+import pyarrow as pa
+
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
 
@@ -20,6 +22,11 @@ SPEC = WorldSpec(
 @cache
 def _world() -> World:
     return build_world(SPEC)
+
+
+def customers() -> pa.Table:
+    """Its customer table."""
+    return _world().accounts
 
 
 @cache

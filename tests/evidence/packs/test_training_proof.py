@@ -44,7 +44,7 @@ def test_a_pack_has_the_proof_of_its_campaign_alone(tmp_path: Path, discretion: 
     assert "their-model at https://their.example/v1" in page
     assert "it was trained on this harvest: corrected p-value 2.5e-17, where 1e-05 is needed" in page
     assert "does not show who trained the model" in page
-    assert "The tests were given the answers to 40 of 2,796 harvested requests." in page
+    assert "The tests were given the answers to 40 of 1,719 harvested requests." in page
     path = tmp_path / "pack.zip"
     verified = opened(dict(pack.files), tmp_path, pack.manifest.header)
     assert rebuild_pack(verified).differences == []
@@ -62,7 +62,7 @@ def test_the_largest_bar_is_that_of_the_setting() -> None:
 
 def test_how_much_of_the_harvest_was_used_is_said_where_it_is_known() -> None:
     plain = proof_of(1e-20).as_plain()
-    assert "given the answers to 40 of 2,796 harvested requests" in " ".join(training_sentences(plain))
+    assert "given the answers to 40 of 1,719 harvested requests" in " ".join(training_sentences(plain))
     plain["campaigns"][0]["requests"] = 0
     assert "given the answers" not in " ".join(training_sentences(plain))
 
