@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-
-import pyarrow as pa
 
 from stillhunt_lab.worlds.build import World, WorldSpec, build_world
 from stillhunt_lab.worlds.campaigns import CampaignSpec
@@ -20,32 +19,27 @@ SPEC = WorldSpec(
 
 
 @cache
-def _world() -> World:
-    return build_world(SPEC)
-
-
-def customers() -> pa.Table:
-    """Its customer table."""
-    return _world().accounts
+def _world(accounts: int = 12) -> World:
+    return build_world(replace(SPEC, campaigns=(replace(SPEC.campaigns[0], accounts=accounts),)))
 
 
 @cache
-def harvesters() -> frozenset[str]:
+def harvesters(accounts: int = 12) -> frozenset[str]:
     """Accounts of its campaign."""
-    rows = _world().truth_accounts.to_pylist()
+    rows = _world(accounts).truth_accounts.to_pylist()
     return frozenset(row["account_id"] for row in rows if row["campaign"])
 
 
 @cache
-def lines() -> tuple[bytes, ...]:
+def lines(accounts: int = 12) -> tuple[bytes, ...]:
     """Requests of the world in order of time, one JSON line each, without personal data of the client."""
-    rows = _world().requests.sort_by("timestamp").to_pylist()
+    rows = _world(accounts).requests.sort_by("timestamp").to_pylist()
     return tuple(json.dumps(_plain(row)).encode() + b"\n" for row in rows)
 
 
-def recent() -> list[bytes]:
+def recent(accounts: int = 12) -> list[bytes]:
     """The small world, moved in time so that it ends now: a signature of an old campaign has expired."""
-    rows = [json.loads(line) for line in lines()]
+    rows = [json.loads(line) for line in lines(accounts)]
     times = [datetime.fromisoformat(row["timestamp"]) for row in rows]
     shift = datetime.now(UTC) - max(times)
     moved = [{**row, "timestamp": (time + shift).isoformat()} for row, time in zip(rows, times, strict=True)]

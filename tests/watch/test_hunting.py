@@ -14,7 +14,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
@@ -37,7 +36,7 @@ from stillhunt.watch.schedule import HuntSchedule
 from stillhunt.watch.snapshots import REMEMBERED_FILE, all_snapshots, latest_snapshot, remembered_groups
 from stillhunt.watch.spool.closing import close_left_behind
 from stillhunt.watch.spool.parts import Stream, new_part
-from watch.small_world import customers, harvesters, lines, recent
+from watch.small_world import harvesters, lines, recent
 
 STREAM = Stream("gateway", "jsonl", "jsonl")
 CONFIG = Config()
@@ -204,20 +203,18 @@ def test_a_hunt_that_the_kernel_killed_says_so(
 
 
 def test_a_campaign_that_comes_back_with_other_accounts_is_tied_to_the_old_one(tmp_path: Path) -> None:
-    folder, sent = DataFolder(tmp_path / "data"), recent()
-    pq.write_table(customers(), tmp_path / "customers.parquet")  # without one, six accounts of one network are a firm's
-    told = Config(watch={"accounts": str(tmp_path / "customers.parquet")})
+    folder, sent = DataFolder(tmp_path / "data"), recent(accounts=24)
     owner = {line: json.loads(line)["account_id"] for line in sent}
-    camp = sorted(harvesters())
-    first, second = set(camp[:6]), set(camp[6:])
+    camp = sorted(harvesters(accounts=24))
+    first, second = set(camp[:12]), set(camp[12:])
     spool(folder, tuple(line for line in sent if owner[line] not in second))
-    before = hunt_now(plan(folder, told))
+    before = hunt_now(plan(folder))
     assert before is not None
     (old,) = Case.read(before.case).campaigns["campaign_id"].to_pylist()
     for part in folder.spool.glob("*/*/part-*"):
         part.unlink()  # the old campaign has left the window
     spool(folder, tuple(line for line in sent if owner[line] not in first))
-    assert hunt_now(plan(folder, told)) is not None
+    assert hunt_now(plan(folder)) is not None
     database = _database(folder)
     events = database.read(select(CAMPAIGN_EVENTS).where(CAMPAIGN_EVENTS.c.event == "returned"))
     (event,) = events
