@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.arrays import Ints
-from stillhunt.base.coded import coded, plain
+from stillhunt.base.coded import codes, plain
 from stillhunt.base.parameters import read_parameters
 from stillhunt.score.context.coding import commonest
 from stillhunt.score.context.log import ScoredLog
@@ -113,14 +113,17 @@ def _find_holders(case: CandidateCase) -> str:
     declared = float((case.log.accounts.declared_organisation[members] >= 0).mean())
     of_school = domains[1] >= _SHARED_SHARE and cards[0] < _SHARED_SHARE
     # Who signs up where they all work, and pays each for themselves, may be at a course, a hackathon or an office.
-    venue = cards[0] < _UNLINKED_SHARE and min(networks[1], _sent_where_signed_up(case)) >= _SHARED_SHARE
+    venue = cards[0] < _UNLINKED_SHARE and networks[1] >= _SHARED_SHARE
+    venue = venue and _sent_where_signed_up(case) >= _SHARED_SHARE
     tied = max(cards[0], 0.0 if school or venue else networks[0])
     if tied >= _PART_SHARE and not of_school and declared < _DECLARED_SHARE and not _has_own_domain(case):
         return "posing_customers" if tied >= _SHARED_SHARE else "partly_posing"
     # People in one place pay each for themselves; accounts that one card pays for are a firm's or an operator's.
-    together = min(_usual_networks(case)[1], address)
-    if cards[0] < _SHARED_SHARE and max(networks[1], domains[1], together) >= _SHARED_SHARE:
-        return "one_place"
+    if cards[0] < _SHARED_SHARE:
+        if max(networks[1], domains[1]) >= _SHARED_SHARE:
+            return "one_place"
+        if address >= _SHARED_SHARE and _usual_networks(case)[1] >= _SHARED_SHARE:
+            return "one_place"
     known = max(float((codes[name][members] >= 0).mean()) for name in _LINKING_COLUMNS)
     if known >= _SHARED_SHARE and max(cards[0], networks[0], domains[0], address) < _UNLINKED_SHARE:
         return "unlinked_customers"
@@ -172,7 +175,10 @@ def _usual_networks(case: CandidateCase) -> tuple[float, float, int]:
     """
     if "usual_networks" not in case.shared:
         candidate, column = case.candidate, case.log.requests.table.column("client_prefix")
-        sent = coded(column.take(pa.array(candidate.rows)))
+        code = codes(column.take(pa.array(candidate.rows)))[0]
+        # By order of first appearance, since codes depend on the files and ties on the order.
+        first, place = np.unique(code, return_index=True, return_inverse=True)[1:]
+        sent = np.where(code < 0, -1, np.argsort(np.argsort(first))[place])
         usual = commonest(candidate.row_account, sent, len(candidate.accounts))
         members = np.unique(usual[usual >= 0], return_counts=True)[1]
         known, together = int(members.sum()), float(members[members > 1].sum())
