@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,7 +84,7 @@ def serve_net(
     completions: bool = True,
     echoes: bool = True,
     key: str = "",
-    down: range = range(0),
+    down: Container[int] = (),
     filters: Callable[[str], bool] = lambda _: False,
 ) -> Iterator[Served]:
     """Serve a model as vLLM and llama.cpp do.
@@ -94,7 +94,7 @@ def serve_net(
         completions: whether `/v1/completions` is served beside `/v1/chat/completions`.
         echoes: whether completions repeat the prompt with log-probabilities where that is asked for.
         key: that a request needs; empty for none.
-        down: numbers of the requests that fail.
+        down: numbers of the requests that fail; may change meanwhile.
         filters: which prompts of a chat, and texts to score, a filter refuses.
     """
     lock = threading.Lock()

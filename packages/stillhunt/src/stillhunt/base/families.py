@@ -73,10 +73,17 @@ caps, and what they take from the odds together."""
 LIMIT_FAMILIES = (BUDGET, MEMBERSHIP, INDEPENDENCE, FLAGGING, STANDING)
 """Families of the rows, with 0 bits, that state why a verdict is not what the probability by itself gives."""
 SIGN_KINDS = frozenset(
-    (
-        *("posing_customers", "partly_posing", "one_place", "unlinked_customers", "few_accounts"),
-        *("own_mail_domain", "other_work", "unknown_holders", "unknown_place"),
-    )
+    {
+        "posing_customers",
+        "partly_posing",
+        "one_place",
+        "unlinked_customers",
+        "few_accounts",
+        "own_mail_domain",
+        "other_work",
+        "unknown_holders",
+        "unknown_place",
+    }
 )
 """Kinds of evidence without bits of their own: that they were found decides which explanations are weighed, and how."""
 OUTSIDE = "outside_"
