@@ -11,6 +11,7 @@ import pytest
 from row_logs import Array, finding_of, group_of, log_of_rows, untemplated_group, with_requests
 
 from stillhunt.base.families import SIGN_KINDS
+from stillhunt.base.units import HOUR
 from stillhunt.score.context import customers as mail
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.finding import CandidateCase, Finding
@@ -45,6 +46,7 @@ def customers(members: int = MEMBERS, **own: list[Any]) -> Columns:
         "signup_prefix": [1_000 + n for n in range(count)],
         "signup_country": [f"X{n % 9}" for n in range(count)],
         "organization_id": [None] * count,
+        "created_at": [None] * count,
     }
     return {name: [*own[name], *values[members:]] if name in own else values for name, values in columns.items()}
 
@@ -160,6 +162,17 @@ def test_a_firm_with_a_domain_of_its_own_in_one_country_does_not_pose() -> None:
     countries = [f"C{n % 4}" for n in range(MEMBERS)]
     assert own_domain(email_domain=domains(nearly), signup_country=countries) == ("posing_customers", False)
     assert own_domain(email_domain=domains(MEMBERS, "throwaway.example")) == ("posing_customers", False)
+
+
+def test_a_domain_says_nothing_where_one_session_opened_accounts_on_several_cards_and_networks() -> None:
+    """Departments open accounts at their own time, and who does it for all has one card or one network."""
+    hours = [9 * HOUR + n * HOUR // 2 for n in range(MEMBERS)]
+    spread = {"email_domain": domains(MEMBERS), "signup_prefix": shared(MEMBERS, values=3), "created_at": hours}
+    assert own_domain(**spread) == ("", False), "ten hours, in two windows; and it does not pose"
+    assert own_domain(**spread | {"created_at": [5 * when for when in hours]}) == ("", True)
+    assert own_domain(**spread | {"created_at": [None] * MEMBERS}) == ("", True)
+    assert own_domain(**spread | {"payment_fingerprint": shared(MEMBERS - 3)}) == ("", True), "one card"
+    assert own_domain(**spread | {"signup_prefix": [*range(MEMBERS)]}) == ("", True), "each from home"
 
 
 def test_one_mail_domain_and_one_sign_up_network_are_people_in_one_place() -> None:

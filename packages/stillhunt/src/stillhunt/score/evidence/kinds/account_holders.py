@@ -37,6 +37,8 @@ _PART_SHARE = 0.4  # share: the same from which a part of the group poses, too s
 _DECLARED_SHARE = 0.25
 # share: members at one mail domain of their own from which the group is a firm (a few seats have mail elsewhere)
 _OWN_DOMAIN_SHARE = 0.8
+# share: members opened within one or two windows of sign-ups, from which they were opened in one go (as for a domain)
+_ONE_GO_SHARE = 0.8
 # share: members who share something below which nothing ties the accounts (families and small firms are in every group)
 _UNLINKED_SHARE = 0.2
 # accounts: fewer make a small group (most honest groups that came highest in three generators have five to nine)
@@ -158,7 +160,24 @@ def _weigh_unknown(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
 
 
 def _weigh_domain(kind: EvidenceKind, case: CandidateCase) -> Finding | None:
-    return kind.finding(0.0, {"accounts": len(case.candidate.accounts)}) if _has_own_domain(case) else None
+    if not _has_own_domain(case) or _opened_in_one_go(case):
+        return None
+    return kind.finding(0.0, {"accounts": len(case.candidate.accounts)})
+
+
+def _opened_in_one_go(case: CandidateCase) -> bool:
+    """Whether one session opened the accounts and spread them over several cards and several networks.
+
+    A firm's departments pay and sign up by themselves, each at its own time, and who opens all seats for them has one
+    card or one network. A mail domain costs a few dollars, so that it does not outweigh this.
+    """
+    opened = np.sort(case.log.accounts.customers.codes["created_at"][case.candidate.accounts])
+    opened = opened[opened >= 0]
+    together = int((np.searchsorted(opened, opened + 1, side="right") - np.arange(len(opened))).max(initial=0))
+    if together < _ONE_GO_SHARE * len(case.candidate.accounts):
+        return False
+    spread = (_shared_values(case, name) for name in ("payment_fingerprint", "signup_prefix"))
+    return all(share >= _SHARED_SHARE and several > 1 for share, _, several in spread)
 
 
 def _shared_addresses(case: CandidateCase) -> float:
