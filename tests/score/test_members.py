@@ -14,7 +14,14 @@ from row_logs import Array, group_of, log_of_rows
 from stillhunt.score.evidence.finding import CandidateCase, Finding
 from stillhunt.score.stats.honest_reference import SPREADS
 from stillhunt.score.verdict import members as module
-from stillhunt.score.verdict.members import LEARNED_KEYS, P, learned_members, membership_prior, set_apart
+from stillhunt.score.verdict.members import (
+    LEARNED_KEYS,
+    P,
+    hold_set_apart,
+    learned_members,
+    membership_prior,
+    set_apart,
+)
 from thoroughness import examples
 
 MEMBERS, ACCOUNTS = 100, 600
@@ -245,6 +252,21 @@ def test_who_lacks_what_nearly_all_share_is_set_apart() -> None:
         assert apart((family, kind, [LIMIT, LIMIT + 0.01, 8.0])) == [True, False, False]
     assert apart(("content", "phrase_mixture", [-9.0, -9.0, -9.0])) == [False] * 3
     assert set_apart([Finding("identity", CARD, "", 0.0)], 3).tolist() == [False] * 3
+
+
+def test_what_speaks_for_a_member_who_is_set_apart_is_held_to_a_bound() -> None:
+    """Each row by the same factor, so that they still add up; what speaks against it counts in full."""
+    rows = {"phrase_mixture": [6.0, 6.0, 0.4], "client_fingerprint": [-3.0, -3.0, 0.0]}
+    found = [
+        Finding(("network" if kind == "client_fingerprint" else "content"), kind, "", 0.0, member_bits=np.array(bits))
+        for kind, bits in rows.items()
+    ]
+    found.append(Finding("queue", "topic_mixture", "", 0.0, member_bits=np.array([2.0, 2.0, 0.2])))
+    table = hold_set_apart(found, np.array([True, False, True]))
+    most = P.most_apart_bits
+    assert table[:, 0].tolist() == pytest.approx([6.0 / 8.0 * (most + 3.0), -3.0, 2.0 / 8.0 * (most + 3.0)])
+    assert table[:, 1].tolist() == [6.0, -3.0, 2.0]
+    assert table[:, 2].tolist() == [0.4, 0.0, 0.2], "below the bound"
 
 
 def test_a_customer_key_is_made_up_for_by_other_customer_keys_alone() -> None:

@@ -20,8 +20,8 @@ from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS, VERDI
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.verdict.budget import required_bits
-from stillhunt.score.verdict.caps import member_evidence
 from stillhunt.score.verdict.linked_accounts import TRACES, member_ranks
+from stillhunt.score.verdict.members import hold_set_apart
 from stillhunt.score.verdict.rules import (
     Limit,
     Weighed,
@@ -115,7 +115,7 @@ def rebuild_verdict(
         member_prior=weighed.member_prior,
         accounts=names.to_pylist(),
         member_scores=claim.probability * weighed.member_probability,
-        member_bits=member_evidence(weighed.findings, len(names)),
+        member_bits=hold_set_apart(weighed.findings, weighed.set_apart),
         member_kinds=[found.kind for found in measured],
         member_verdicts=[VERDICTS[rank] for rank in own.tolist()],
     )

@@ -21,7 +21,8 @@ from stillhunt.score.evidence.catalogue import all_kinds
 from stillhunt.score.evidence.finding import Finding
 from stillhunt.score.operators.mixtures import Split
 from stillhunt.score.operators.ties import CampaignSet, Pair, find_campaign_sets
-from stillhunt.score.verdict.caps import member_bits, member_evidence
+from stillhunt.score.verdict.caps import member_bits
+from stillhunt.score.verdict.members import hold_set_apart
 from stillhunt.score.verdict.rules import FLAGGED_BEFORE
 from stillhunt.score.verdict.verdict import Judged
 
@@ -228,7 +229,7 @@ def _member_rows(rows: _Rows, number: int, judged: Judged) -> None:
     members = len(candidate.accounts)
     findings = judged.weighed.findings
     prior = np.full((1, members), judged.weighed.member_prior)
-    table = np.concatenate([prior, member_evidence(findings, members)]).T
+    table = np.concatenate([prior, hold_set_apart(findings, judged.weighed.set_apart)]).T
     raw = np.concatenate([prior, member_bits(judged.measured, members)]).T
     speaks = table != 0.0
     speaks[:, 0] = True

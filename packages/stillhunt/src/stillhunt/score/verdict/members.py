@@ -44,6 +44,7 @@ class CoreParameters(NamedTuple):
     key_bits: float
     settings_bits: float
     set_apart_bits: float
+    most_apart_bits: float
     beside_recipe_bits: float
     most_prior_bits: float
 
@@ -121,6 +122,27 @@ def set_apart(findings: Sequence[Finding], members: int) -> Flags:
     lacks_customer_key &= customer < P.set_apart_bits
     lacks_sent_key &= beside_recipe < P.beside_recipe_bits
     return lacks_customer_key | lacks_sent_key
+
+
+def hold_set_apart(findings: Sequence[Finding], apart: Flags) -> Floats:
+    """Bits of each finding about each member after caps; what speaks for those set apart is held to a bound.
+
+    Wording and topics that match are what whoever imitates an operation has, too, and what a search finds by chance.
+
+    Args:
+        apart: True for members who are set apart.
+
+    Returns:
+        Array findings x members.
+    """
+    table = member_evidence(list(findings), len(apart))
+    speaks_for, against = np.zeros(len(apart)), np.zeros(len(apart))
+    for row in table:  # one after another, so that rows of zeros change no bit
+        speaks_for += np.maximum(row, 0.0)
+        against += np.minimum(row, 0.0)
+    most = np.maximum(P.most_apart_bits - against, 0.0)
+    held = apart & (speaks_for > most)
+    return np.where(held & (table > 0.0), table * (most / np.maximum(speaks_for, 1e-9)), table)
 
 
 def _membership_probability(findings: Sequence[Finding], case: CandidateCase) -> Floats:

@@ -25,9 +25,9 @@ from stillhunt.base.families import BUDGET, FLAGGING, INDEPENDENCE, MEMBERSHIP, 
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema_case import HARVEST_OPERATION, POSING_OPERATION
 from stillhunt.score.evidence.finding import Finding
-from stillhunt.score.verdict.caps import capped, family_bits, member_evidence
+from stillhunt.score.verdict.caps import capped, family_bits
 from stillhunt.score.verdict.explanations import POSING, leading_explanation, weigh_explanations
-from stillhunt.score.verdict.members import membership_prior, set_apart
+from stillhunt.score.verdict.members import hold_set_apart, membership_prior, set_apart
 
 
 class VerdictParameters(NamedTuple):
@@ -130,7 +130,7 @@ def _with_members(
     claim: Claim, findings: list[Finding], totals: Mapping[str, float], apart: Flags, settings: ScoreSettings
 ) -> Weighed:
     evidence = np.zeros(len(apart))
-    for row in member_evidence(findings, len(apart)):  # one after another, so that rows of zeros change no bit
+    for row in hold_set_apart(findings, apart):  # one after another, so that rows of zeros change no bit
         evidence += row
     prior = membership_prior(evidence)
     strong = [family for family, bits in totals.items() if bits >= settings.family_floor_bits]
