@@ -50,6 +50,11 @@ class Accounts:
         return np.where(script > _LATIN, int(self.country.max(initial=0)) + 1 + script, self.country + 1)
 
     @cached_property
+    def background_speakers(self) -> Ints:
+        """Accounts of the background sample, by what `speakers` says of them."""
+        return np.bincount(self.speakers[self.background], minlength=len(self.background_requests))
+
+    @cached_property
     def background_requests(self) -> Ints:
         """Requests of the background sample in the log, by what `speakers` says of their accounts."""
         seen, home = self.background, self.speakers

@@ -148,8 +148,8 @@ def _casual_share(accounts: Accounts, users: Ints, inside: Floats, members: Ints
     """
     own, heavy = members[accounts.background[members]], inside >= heavy_use
     # Who else speaks a language shares the members' script or countries, and outnumbers any group of speakers.
-    home, overall = accounts.speakers, max(len(users), 1) / max(accounts.background_count, 1)
-    residents = np.bincount(home[accounts.background], minlength=len(accounts.background_requests))
+    home, residents = accounts.speakers, accounts.background_speakers
+    overall = max(len(users), 1) / max(accounts.background_count, 1)
     speakers = np.bincount(home[users], minlength=len(residents)) + _LANGUAGE_ACCOUNTS * overall
     nearby = float((speakers / (residents + _LANGUAGE_ACCOUNTS))[home[members]].mean())
     regional = float(np.clip(np.log2(nearby / overall) / _REGIONAL_BITS, 0.0, 1.0))
