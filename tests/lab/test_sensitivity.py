@@ -135,7 +135,8 @@ def test_a_run_moves_each_parameter_in_a_process_of_its_own_and_resumes(tmp_path
     assert "- score.fake.unused" in first.split("## Changes nothing")[1].split("##")[0]
     assert "- score.fake.scale" in first.split("## Fragile")[1].split("##")[0]
     assert "`score.fake.nothing`" in first.split("## Cannot be moved")[1]
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows if one["direction"] != "up"), "utf-8")
+    kept = [one for one in rows if one["direction"] != "up" or one["world"].startswith("rung1")]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in kept), "utf-8")
     assert "1/1 score.fake.scale up" in run()
     again = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert sorted(map(json.dumps, again)) == sorted(map(json.dumps, rows))

@@ -465,8 +465,7 @@ def test_the_result_is_canonical_and_holds_no_texts(tmp_path: Path) -> None:
     scene = prove_scene()
     texts = []
     for folder in (tmp_path / "one", tmp_path / "two"):
-        forget()
-        suspect = local("student")
+        suspect = local("student")  # that what is computed anew comes out the same has a test of its own
         found = proven(suspect, folder)
         document = proof_document(suspect, found, scene.context())
         texts.append(proof_bytes(document))
