@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hostile_texts import requests, unchecked_strings
 
+from stillhunt.base.conduct_flags import BITS
 from stillhunt.base.config import Config
 from stillhunt.extract import CONDUCT_FLAGS, sketch_requests
 from stillhunt.extract.text import tables
 from stillhunt.extract.text.asked_kernels import CLASSES, SLOTS
-from stillhunt.extract.text.conduct import BITS
 from stillhunt.extract.text.tables import ASKED_FLAGS, asked_data
 
 TRAINING = Path(__file__).parents[2] / "benchmarks" / "quality" / "asked" / "train.py"

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from stillhunt.base.conduct_flags import BITS
 from stillhunt.extract.lexicon import all_stop_words, phrases_by_feature
-from stillhunt.extract.text.conduct import BITS, PAIR_RULES, PROMPT_RULES, SINGLE_RULES
+from stillhunt.extract.text.conduct import PAIR_RULES, PROMPT_RULES, SINGLE_RULES
 from stillhunt.extract.text.tables import ASKED_FLAGS, asked_data
 from stillhunt.extract.text.words import CHARACTER, IGNORED, LETTER, SCRIPTS, SEPARATOR, code_point_table
 

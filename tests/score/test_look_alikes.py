@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import stillhunt
+from stillhunt.base.conduct_flags import BITS, CONDUCT_FLAGS
 from stillhunt.base.config import Config
 from stillhunt.base.families import SKILLS
-from stillhunt.extract.text.conduct import BITS, CONDUCT_FLAGS
 from stillhunt.score.output.tables import models_of, skills_of
 from stillhunt_lab.worlds.assemble import assemble
 from stillhunt_lab.worlds.personas import CHAT, RECIPES, build_persona

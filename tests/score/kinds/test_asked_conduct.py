@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from row_logs import DAY, finding_of, group_of, log_of_rows, with_accounts
 
+from stillhunt.base.conduct_flags import BITS
 from stillhunt.base.formatting import percent
-from stillhunt.extract.text.conduct import BITS
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.context.requests import FOLLOW_UP
 from stillhunt.score.evidence.finding import Finding

@@ -7,6 +7,7 @@ import numpy as np
 
 from stillhunt.base.arrays import I32, I64, U8, U16, U32, U64
 from stillhunt.base.compiled import folder_key
+from stillhunt.base.conduct_flags import BITS
 from stillhunt.extract.text.asked_kernels import Asked, AskedScratch, find_asked, new_asked_scratch
 from stillhunt.extract.text.byte_kernels import (
     GENERAL,
@@ -25,7 +26,6 @@ from stillhunt.extract.text.byte_kernels import (
     part,
     signed,
 )
-from stillhunt.extract.text.conduct import BITS
 from stillhunt.extract.text.conduct_kernels import ConductScratch, Lexicon, find_conduct
 from stillhunt.extract.text.token_kernels import FIRST_READING, copy_tokens, scan
 from stillhunt.extract.text.word_kernels import (

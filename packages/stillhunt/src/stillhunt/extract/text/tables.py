@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from stillhunt.base.arrays import I64, U8, U64
+from stillhunt.base.conduct_flags import BITS
 from stillhunt.extract.lexicon import all_stop_words, phrases_by_feature
 from stillhunt.extract.text.asked_kernels import Asked
 from stillhunt.extract.text.byte_kernels import new_work
-from stillhunt.extract.text.conduct import ANSWER_RULES, BITS, PROMPT_RULES, LexiconRules, compile_rules
+from stillhunt.extract.text.conduct import ANSWER_RULES, PROMPT_RULES, LexiconRules, compile_rules
 from stillhunt.extract.text.conduct_kernels import Lexicon
 from stillhunt.extract.text.row_kernels import Tables, Texts, list_tokens
 from stillhunt.extract.text.word_kernels import BUCKET_SHIFT, BUCKET_WORDS, BUCKETS, CUE, STOP, TAG_SHIFT, Vocabulary

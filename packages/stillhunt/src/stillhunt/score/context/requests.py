@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import Flags, Floats, Hashes, Ints, ranges
 from stillhunt.base.coded import coded, codes, joined
+from stillhunt.base.conduct_flags import BITS
 from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
 from stillhunt.base.units import DAY
@@ -23,8 +24,7 @@ _MAX_LOG_SHARE = 0.002
 _MAX_LOG_REQUESTS = 5
 
 
-FOLLOW_UP = 1 << 10
-"""Conduct flag of prompts that ask back as people do, see `extract/text/conduct.py`."""
+FOLLOW_UP = BITS["FOLLOW_UP"]
 
 
 _AT_ONCE = 1 << 20  # Words that are counted at once (bounds memory)
@@ -32,7 +32,7 @@ _AT_ONCE = 1 << 20  # Words that are counted at once (bounds memory)
 # template again)
 _SHORT_TURN_WORDS = 12
 # Conduct flags of requests that drive tools, and of answers that call one
-_STEPS = 1 << 5 | 1 << 17
+_STEPS = BITS["AGENT_TRAJECTORY"] | BITS["AGENT_ANSWER"]
 # Words up to which a person sends the same later turn again ("go on"; a script sends whole sentences word for word)
 _REPEATED_TURN_WORDS = 5
 

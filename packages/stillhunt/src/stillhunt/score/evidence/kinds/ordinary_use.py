@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stillhunt.base.arrays import Flags, Ints
+from stillhunt.base.conduct_flags import BITS
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.units import DAY
 from stillhunt.score import kernels
@@ -54,17 +55,21 @@ class Trait:
     """Something that requests ask for."""
 
     verb: str
-    flags: int  # conduct flags of which any one shows it, see `extract/text/conduct.py`
+    flags: int  # conduct flags of which any one shows it, see `base/conduct_flags.py`
     usual: float  # share of honest groups that live on it
     weight: float  # part of operations that live on it
 
 
 TRAITS = (
-    Trait("elicit reasoning", 1 << 0 | 1 << 1, *ASKED_CONDUCT.reasoning),
-    Trait("have answers graded", 1 << 2, *ASKED_CONDUCT.grading),
-    Trait("have traces rewritten or cleaned", 1 << 3, *ASKED_CONDUCT.cleaning),
-    Trait("probe for hidden instructions or reasoning", 1 << 4 | 1 << 7, *ASKED_CONDUCT.probing),
-    Trait("drive tools step by step", 1 << 5, *ASKED_CONDUCT.agents),
+    Trait("elicit reasoning", BITS["REASONING"] | BITS["TRACE_FORMAT"], *ASKED_CONDUCT.reasoning),
+    Trait("have answers graded", BITS["RUBRIC"], *ASKED_CONDUCT.grading),
+    Trait("have traces rewritten or cleaned", BITS["CLEAN_TRACE"], *ASKED_CONDUCT.cleaning),
+    Trait(
+        "probe for hidden instructions or reasoning",
+        BITS["EXTRACTION_PROBE"] | BITS["TRANSLATE_TRACE"],
+        *ASKED_CONDUCT.probing,
+    ),
+    Trait("drive tools step by step", BITS["AGENT_TRAJECTORY"], *ASKED_CONDUCT.agents),
     Trait("elicit reasoning, grade, clean, probe or drive tools", 0b10111111, *ASKED_CONDUCT.any_of_them),
 )
 _ASKED_SHARES = BetaPrior(ASKED_CONDUCT.asked_mean, _ASKED_STRENGTH)
@@ -108,8 +113,7 @@ def _usual_in_log(log: ScoredLog, candidate: Candidate, trait: Trait) -> float:
 ASKED_KIND = declared_kind("asked_conduct", _weigh_asked, most_bits=ASKED_CONDUCT.most_bits, least_bits=0.0)
 
 
-OWN_DATA = 1 << 11
-"""Conduct flag of prompts about the writer's own files, firm or mail, see `extract/text/conduct.py`."""
+OWN_DATA = BITS["OWN_DATA"]
 
 
 class OrdinaryUseParameters(NamedTuple):
