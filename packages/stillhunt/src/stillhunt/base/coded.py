@@ -1,13 +1,11 @@
 """String columns with few distinct values, stored as codes and a dictionary."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Ints = npt.NDArray[np.integer[Any]]
+from stillhunt.base.arrays import I32, Ints
+
 _AT_ONCE = 1 << 16  # Rows that are renumbered at once (bounds memory)
 
 
@@ -21,7 +19,7 @@ def plain(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return column.cast(column.type.value_type) if is_coded(column.type) else column
 
 
-def codes(column: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], pa.Array]:
+def codes(column: pa.Array | pa.ChunkedArray) -> tuple[I32, pa.Array]:
     """Code of each row (-1 for null), and the distinct strings by code; some of them may not occur."""
     if isinstance(column, pa.ChunkedArray):
         chunks = column.chunks or [pa.array([], column.type)]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import I32
 from stillhunt.base.coded import codes
 from stillhunt.base.redaction import redacted
 from stillhunt.base.schema_case import ACCOUNT_FACTS, MEMBER_DETAILS
@@ -40,8 +40,6 @@ _CUSTOMER_COLUMNS = (
     "signup_country",
     "declared_use",
 )
-
-_Integers = npt.NDArray[np.int32]
 
 
 def member_details(
@@ -87,7 +85,7 @@ def row_of_member(
     return pc.index_in(pa.array(wanted), value_set=pa.array(pair))
 
 
-def most_used_values(member: _Integers, value: _Integers, words: list[str], members: int) -> pa.ListArray:
+def most_used_values(member: I32, value: I32, words: list[str], members: int) -> pa.ListArray:
     """The values of each member, the most used first, at most VALUES_OF_MEMBER.
 
     `member`: number of the member of each request. `value`: number of its value among the words; -1 where it is not

@@ -7,17 +7,13 @@ alike where the whole prompt is the same. A later turn of a conversation is only
 on what was said before. Misleads: items that differ in numbers and short symbols alone count as one.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from stillhunt.base.arrays import U16, Flags, Hashes, Ints
 from stillhunt.base.parameters import read_parameters
-
-Ints = npt.NDArray[np.integer[Any]]
-Hashes = npt.NDArray[np.uint64]
-Flags = npt.NDArray[np.bool_]
 
 BUCKETS_OF_WORDS = 1 << 16
 """Topic words are buckets of a hash of 16 bits."""
@@ -47,7 +43,7 @@ def evenly(rows: Ints, most: int) -> Ints:
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def words_of(column: pa.ChunkedArray, rows: Ints) -> tuple[Ints, npt.NDArray[np.uint16]]:
+def words_of(column: pa.ChunkedArray, rows: Ints) -> tuple[Ints, U16]:
     """Number of topic words of some requests, and these words one after another."""
     taken = column.take(pa.array(rows))
     taken = taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
@@ -94,7 +90,7 @@ def _template_buckets(column: pa.ChunkedArray, rows: Ints) -> Flags:
     return found
 
 
-def _by_item(keys: Hashes, lengths: Ints, words: npt.NDArray[np.uint16], template: Flags) -> None:
+def _by_item(keys: Hashes, lengths: Ints, words: U16, template: Flags) -> None:
     """Put a key of the item's words in place of the prompt's hash where there are enough of them."""
     kept = ~template[words]
     row = np.repeat(np.arange(len(lengths)), lengths)[kept]

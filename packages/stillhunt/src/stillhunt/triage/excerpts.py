@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.arrays import I32, I64, U64
+from stillhunt.base.arrays import I32, I64, U64, Ints
 from stillhunt.base.coded import codes, plain
 from stillhunt.base.config import Config
 from stillhunt.base.formatting import hash_digits
@@ -82,8 +80,6 @@ def _most_used(owner: I32, value: U64) -> tuple[I32, U64, I64, I64]:
     different = np.searchsorted(owner, owner[kept], "right") - start[kept]
     return owner[kept], value[kept], count[kept], different
 
-
-Ints = npt.NDArray[np.integer[Any]]
 
 _COPIED = tuple(name for name in CITED.names if name not in ("campaign_id", "client"))
 """Columns of CITED that the traffic has under the same name."""
@@ -219,7 +215,7 @@ def _read_again(traffic: pa.Table, harvest: pa.Table, rows: pa.Array, rereading:
     )
 
 
-def _by_campaign(campaigns: pa.ChunkedArray, rows: pa.Array) -> dict[str, npt.NDArray[np.int64]]:
+def _by_campaign(campaigns: pa.ChunkedArray, rows: pa.Array) -> dict[str, I64]:
     """Campaign -> rows of the traffic of its harvested requests, ascending."""
     code, names = codes(campaigns)
     order, row = np.argsort(code, kind="stable"), rows.to_numpy()
@@ -260,9 +256,7 @@ def requests_near_moments(campaigns: pa.ChunkedArray, times: pa.ChunkedArray) ->
     return pa.array(np.concatenate(chosen))
 
 
-def _places_of_ranks(
-    times: npt.NDArray[np.int64], ranked: npt.NDArray[np.int64], begin: int, end: int
-) -> npt.NDArray[np.int64]:
+def _places_of_ranks(times: I64, ranked: I64, begin: int, end: int) -> I64:
     """Places of the times with ranks `begin` to `end`, equal times by place; `ranked` is in order at these ranks."""
     around = np.flatnonzero((times >= ranked[begin]) & (times <= ranked[end - 1]))
     around = around[np.argsort(times[around], kind="stable")]

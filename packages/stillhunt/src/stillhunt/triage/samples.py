@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import I32
 from stillhunt.base.formatting import ELLIPSIS
 from stillhunt.base.redaction import Span
 from stillhunt.base.schema_case import SAMPLES
@@ -25,7 +24,7 @@ class Rereading(NamedTuple):
     # tells the language of each prompt; None where it cannot be told
     languages: Callable[[Sequence[str | None]], list[str | None]]
     # topic-word bucket of each word, as the sketches have it; below 0 where a word shows no topic
-    buckets: Callable[[Sequence[str]], npt.NDArray[np.int32]]
+    buckets: Callable[[Sequence[str]], I32]
 
 
 SHARED_RUN_WORDS = 5

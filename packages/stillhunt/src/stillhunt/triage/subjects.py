@@ -9,17 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from stillhunt.base.arrays import Floats, Ints
 from stillhunt.base.coded import codes
 from stillhunt.triage.alike_prompts import BLOCK_ROWS, BUCKETS_OF_WORDS, evenly, words_of
-
-Ints = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]{2}|(?<![\w@/.-])[^\W\d_\u3040-\u30ff\u3400-\u9fff]{4,24}(?![\w@-])")
 """A word of letters; of scripts without spaces two characters. Labels of redacted places stand in brackets."""

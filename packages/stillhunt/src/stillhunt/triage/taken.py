@@ -7,13 +7,13 @@ log, named by words (`subjects.py`); the languages are those of a few requests t
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Flags, Floats, Hashes, Ints
 from stillhunt.base.clients import OTHER, UNKNOWN
 from stillhunt.base.coded import codes
 from stillhunt.base.config import ReportSettings
@@ -23,11 +23,6 @@ from stillhunt.base.schema_case import TAKEN
 from stillhunt.triage.alike_prompts import sample_keys
 from stillhunt.triage.samples import Rereading
 from stillhunt.triage.subjects import candidate_words, shares_of, subject_names, word_counts
-
-Ints = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-
 
 # Useful samples of a subject from which a campaign has taken a part of the model's range (a few are a test; a model
 # learns a subject from some dozens at least)
@@ -179,7 +174,7 @@ def answered_requests(requests: pa.Table) -> Flags:
     return answered
 
 
-def first_of_alike(keys: npt.NDArray[np.uint64], answered: Flags) -> Flags:
+def first_of_alike(keys: Hashes, answered: Flags) -> Flags:
     """True for the first answered request of each key: the useful samples; requests without a prompt are none."""
     rows = np.flatnonzero(answered & (keys != 0))
     first = np.zeros(len(keys), bool)

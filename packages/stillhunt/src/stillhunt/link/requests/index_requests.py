@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.arrays import GOLDEN_RATIO
-from stillhunt.base.coded import Ints as Codes
+from stillhunt.base.arrays import Ints as Codes
 from stillhunt.base.coded import coded, codes, joined
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.exact_prompts import PROMPT_COLUMNS, exact_prompts

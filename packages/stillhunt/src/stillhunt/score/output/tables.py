@@ -4,10 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -41,7 +39,7 @@ MOST_NAMED = 5
 _NAMED_SHARE = 0.25  # Share of the requests from which a skill is named (flags favour precision, so a quarter is clear)
 
 
-def skills_of(conduct: npt.NDArray[np.integer[Any]]) -> list[str]:
+def skills_of(conduct: Ints) -> list[str]:
     """Skills named by the conduct flags of a campaign's requests, the commonest first."""
     share = [(float(((conduct & flags) > 0).mean()) if len(conduct) else 0.0, name) for flags, name in SKILLS]
     named = [name for part, name in sorted(share, key=lambda s: (-s[0], s[1])) if part >= _NAMED_SHARE]

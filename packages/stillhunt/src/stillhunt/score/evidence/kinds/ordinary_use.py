@@ -60,15 +60,12 @@ class Trait:
     weight: float  # part of operations that live on it
 
 
+_PROBES = BITS["EXTRACTION_PROBE"] | BITS["TRANSLATE_TRACE"]
 TRAITS = (
     Trait("elicit reasoning", BITS["REASONING"] | BITS["TRACE_FORMAT"], *ASKED_CONDUCT.reasoning),
     Trait("have answers graded", BITS["RUBRIC"], *ASKED_CONDUCT.grading),
     Trait("have traces rewritten or cleaned", BITS["CLEAN_TRACE"], *ASKED_CONDUCT.cleaning),
-    Trait(
-        "probe for hidden instructions or reasoning",
-        BITS["EXTRACTION_PROBE"] | BITS["TRANSLATE_TRACE"],
-        *ASKED_CONDUCT.probing,
-    ),
+    Trait("probe for hidden instructions or reasoning", _PROBES, *ASKED_CONDUCT.probing),
     Trait("drive tools step by step", BITS["AGENT_TRAJECTORY"], *ASKED_CONDUCT.agents),
     Trait("elicit reasoning, grade, clean, probe or drive tools", 0b10111111, *ASKED_CONDUCT.any_of_them),
 )
