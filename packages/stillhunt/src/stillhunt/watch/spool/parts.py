@@ -59,12 +59,12 @@ def arrivals(source: Path, now: datetime | None = None) -> Iterator[tuple[Path, 
         now: the time; no hour counts as future where it is None.
 
     Yields:
-        (path, hour), ascending by name.
+        (path, hour), ascending by name and then by folder.
     """
     latest = "~" if now is None else (now + timedelta(hours=1)).strftime(HOUR_NAME)
     begun = ""
     closed = (path for hour in _iterate_visible_folders(source) for path in hour.iterdir() if _is_closed(path))
-    for path in sorted(closed, key=lambda path: path.name):
+    for path in sorted(closed, key=lambda path: (path.name, path.parent.name)):
         named = _NAME.match(path.name)
         stamped = "{}-{}-{}T{}".format(*named.groups()[1:]) if named else path.parent.name
         if stamped <= latest:
