@@ -128,9 +128,30 @@ def test_tool_results_and_images_of_all_makers_are_content() -> None:
 
     assert prompt([{"toolResult": {"toolUseId": "t", "content": [{"text": "it is 7"}]}}]) == "it is 7"
     assert prompt([{"functionResponse": {"name": "f", "response": {"content": "so"}}}]) == "so"
-    assert prompt([{"text": "look"}, {"inlineData": {"mimeType": "image/png", "data": "x"}}]) == "look\n[images: 1]"
-    assert prompt([{"image": {"format": "png", "source": {"bytes": "x"}}}]) == "[images: 1]"
+    image = {"inlineData": {"mimeType": "image/png", "data": "x"}}
+    assert prompt([{"text": "look"}, image]) == "look\n[images: 1, id_0a7651f82b16]"
     assert prompt([{"inlineData": {"mimeType": "audio/wav", "data": "x"}}]) is None
+
+
+def test_another_image_is_another_prompt() -> None:
+    def prompt(part: Any) -> Any:
+        chat = read_chat([{"role": "user", "content": [part]}])
+        return chat and chat.prompt
+
+    def linked(url: str) -> Any:
+        return prompt({"type": "image_url", "image_url": {"url": url}})
+
+    shown = {
+        *(prompt({"image": {"format": "png", "source": {"bytes": data}}}) for data in "yz"),
+        *(prompt({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": d}}) for d in "ab"),
+        *(prompt({"fileData": {"mimeType": "image/png", "fileUri": uri}}) for uri in ("gs://a/1", "gs://a/2")),
+        *(prompt({"type": "input_image", "file_id": name}) for name in ("file-1", "file-2")),
+        *(linked(f"https://x.net/{name}.png") for name in "ab"),
+    }
+    assert len(shown) == 10
+    assert linked("https://x.net/a.png?X-Amz-Signature=1") == linked("https://x.net/a.png?X-Amz-Signature=2")
+    assert linked("https://x.net/a?id=1") != linked("https://x.net/a?id=2")
+    assert prompt({"type": "image_url", "image_url": {}}) == "[images: 1]"  # taken out of the log
 
 
 def events(*told: dict[str, Any]) -> str:

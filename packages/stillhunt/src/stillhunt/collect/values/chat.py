@@ -1,6 +1,8 @@
 """Chat messages in a log: the new content of a call, and its system instructions."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,15 @@ ANSWER_ROLES = frozenset(("assistant", "model", "ai"))
 _ASKING = frozenset(("user", "tool"))
 """The usual roles of messages to the model."""
 _TEXT_PARTS = (None, "text", "input_text", "output_text")  # types of content parts that hold a text and nothing else
+_IMAGE_FIELDS = (
+    *("image_url", "url", "source", "data", "bytes", "image", "inlineData", "inline_data", "fileData", "file_data"),
+    *("file_id", "fileUri", "file_uri", "s3Location", "uri"),
+)
+"""Fields of a part that lead to an image: its data, address or name."""
+_SIGNED = re.compile(
+    r"\?(?=.*sig)", re.IGNORECASE | re.DOTALL
+)  # where the signature of an address begins: it is new each time
+_ADDRESS_LENGTH = 8192  # Characters from which on a text is the image itself
 MAX_PART_DEPTH = 8
 """Levels of nested content parts that are read; real ones have two."""
 _OBJECT, _LIST, _TEXT = (dict, Mapping), (list, Sequence), (str, bytes)
@@ -81,7 +92,7 @@ def _text_of(message: Mapping[str, Any]) -> str:
 
 
 def content_text(content: Any) -> str:
-    """Text of one message: its text parts, one a line, and the number of its images."""
+    """Text of one message: its text parts, one a line, and the number of its images with a name for what they are."""
     if isinstance(content, str):
         return content
     if content is None:
@@ -100,30 +111,50 @@ def content_text(content: Any) -> str:
         else:
             return texts[0] if len(texts) == 1 else "\n".join(texts)
         texts = []
-    images = _gather_content_texts(content, texts, MAX_PART_DEPTH)
+    images = list[Mapping[str, Any]]()
+    _gather_content_texts(content, texts, images, MAX_PART_DEPTH)
     if images:
-        texts.append(f"[images: {images}]")
+        texts.append(f"[images: {len(images)}{_name_images(images)}]")
     return texts[0] if len(texts) == 1 else "\n".join(texts)
 
 
-def _gather_content_texts(content: Any, texts: list[str], depth: int) -> int:
+def _gather_content_texts(content: Any, texts: list[str], images: list[Mapping[str, Any]], depth: int) -> None:
     if isinstance(content, str):
         if content:
             texts.append(content)
-        return 0
-    if depth == 0:
-        return 0
-    if isinstance(content, _OBJECT):
+    elif depth == 0:
+        return
+    elif isinstance(content, _OBJECT):
         kind = content.get("type")
         if (isinstance(kind, str) and "image" in kind) or _is_image(content):
-            return 1
+            images.append(content)
+            return
         for key in ("text", "content", "result", "output", "toolResult", "functionResponse", "response"):
             if content.get(key) is not None:
-                return _gather_content_texts(content[key], texts, depth - 1)
-        return 0
-    if isinstance(content, _LIST) and not isinstance(content, bytes):
-        return sum([_gather_content_texts(part, texts, depth - 1) for part in content])
-    return 0
+                _gather_content_texts(content[key], texts, images, depth - 1)
+                return
+    elif isinstance(content, _LIST) and not isinstance(content, bytes):
+        for part in content:
+            _gather_content_texts(part, texts, images, depth - 1)
+
+
+def _name_images(images: Sequence[Mapping[str, Any]]) -> str:
+    """A short name for the data or addresses of some images, so that other images are another prompt; empty for none.
+
+    Written as one token that is no number and no word, so that it is neither a topic nor lost among numbers.
+    """
+    held = [text for image in images for text in _image_texts(image, MAX_PART_DEPTH)]
+    whole = "\0".join(_SIGNED.split(text)[0] if len(text) < _ADDRESS_LENGTH else text for text in held)
+    return f", id_{blake2b(whole.encode('utf-8', 'replace'), digest_size=6).hexdigest()}" if held else ""
+
+
+def _image_texts(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, _OBJECT) and depth > 0:
+        for key in _IMAGE_FIELDS:
+            if value.get(key):
+                yield from _image_texts(value[key], depth - 1)
 
 
 def _is_image(part: Mapping[str, Any]) -> bool:
