@@ -18,6 +18,7 @@ from stillhunt.base.schema_case import HARVEST, HARVEST_FACTS, SLICES
 from stillhunt.triage import Case
 from stillhunt.triage import folder as case_folder
 from stillhunt.triage.folder import canonical_order
+from stillhunt_server.case_views import harvest_rows
 from stillhunt_server.case_views.harvest_rows import MOST_ROWS_OF_A_PAGE, HarvestRows
 
 from .fixtures import START, build, demo_case
@@ -57,10 +58,15 @@ def written(folder: Path, harvest: pa.Table, slices: pa.Table, group: int = 7) -
     return HarvestRows(folder)
 
 
-@pytest.mark.parametrize("group", [1, 7, 1000])
-def test_pages_of_campaigns_and_accounts_are_those_of_the_whole_table(tmp_path: Path, group: int) -> None:
+@pytest.mark.parametrize(("group", "numbered"), [(1, 0), (7, 0), (7, 20), (1000, 1)])
+def test_pages_of_campaigns_and_accounts_are_those_of_the_whole_table(
+    tmp_path: Path, group: int, numbered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     harvest, slices = tables()
     rows = written(tmp_path, harvest, slices, group)
+    if numbered:
+        monkeypatch.setattr(harvest_rows, "_NUMBERED_AT_A_TIME", numbered)
+        rows.number_accounts()
     owner = {row["slice_id"]: row["account_id"] for row in slices.to_pylist()}
     everything = [{**row, "account_id": owner[row["slice_id"]]} for row in harvest.to_pylist()]
     for campaign in ("c-1", "c-2", "c-3"):
@@ -82,8 +88,8 @@ def test_only_the_row_groups_of_a_page_are_read(tmp_path: Path, monkeypatch: pyt
     harvest, slices = tables()
     rows, read = written(tmp_path, harvest, slices), list[int]()
     rows.page("c-2")  # where the campaign begins and ends is remembered
-    one = pq.ParquetFile.read_row_group
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", lambda *a, **k: (read.append(a[1]), one(*a, **k))[1])
+    one = pq.ParquetFile.read_row_groups
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", lambda *a, **k: (read.extend(a[1]), one(*a, **k))[1])
     rows.page("c-2", 9, 3)
     assert len(read) == 3, "one of the requests, and two that hold their slices"
     assert rows.count("nobody") == 0
@@ -130,6 +136,9 @@ def test_an_empty_case_and_a_slice_without_an_account_are_harmless(tmp_path: Pat
     empty = written(tmp_path / "a", HARVEST.empty(), SLICES.empty())
     assert empty.page("c-1").num_rows == empty.account_count("account-01") == 0
     orphans = written(tmp_path / "b", harvest, SLICES.empty())
+    for one in (empty, orphans):
+        one.number_accounts()
+        assert one.account_count("account-01") == 0
     assert set(orphans.page("c-1")["account_id"].to_pylist()) == {None}
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.config import Config, ScoreSettings
-from stillhunt.base.errors import CaseError, ContractError
+from stillhunt.base.config import ScoreSettings
 from stillhunt.base.families import LIMIT_FAMILIES
-from stillhunt.plugins.groups import EVIDENCE_PLUGINS, plugins_named
 from stillhunt.triage import Case
 from stillhunt.triage.model import CampaignModel
 from stillhunt.triage.score_breakdown import log2_odds_of, margin
+from stillhunt_server.case_views.weighing import weigh_tables
 from stillhunt_server.heavy_work import HEAVY_WORK
 
-_SETTINGS = ("score", "resolve")
 _WEIGHED = ["campaign_id", "account_id", "family", "kind", "raw_bits", "independent"]
 
 
@@ -53,23 +50,17 @@ def weigh_without(
     """
     own = case.accounts.filter(pc.is_in(case.accounts["account_id"], value_set=members["account_id"].combine_chunks()))
     run = {name: value for name, value in case.run.items() if name in ("settings", "budget", "plugins")}
-    settings = campaign.run.settings
     # most of a table are sentences and ids of requests, which nobody weighs
     weighed = evidence.select(_WEIGHED).append_column("request_ids", pa.nulls(evidence.num_rows))
     tables = weighed, members, own.select(["account_id", "sanctioned"])
-    return HEAVY_WORK.call(weigh_tables, run, settings, [_code_texts(one) for one in tables], sorted(without))
+    found = HEAVY_WORK.call(weigh_tables, run, [_code_texts(one) for one in tables], sorted(without))
+    return _describe_verdict(*found, campaign.run.settings)
 
 
 def _code_texts(table: pa.Table) -> pa.Table:
     """A table whose texts are numbers into a list of different ones: a tenth of the bytes on the way."""
     coded = [one.dictionary_encode() if pa.types.is_string(one.type) else one for one in table.columns]
     return pa.table(coded, names=table.column_names).combine_chunks()
-
-
-def _as_texts(table: pa.Table) -> pa.Table:
-    """The table as it was before `_code_texts`."""
-    texts = [one.cast(pa.string()) if pa.types.is_dictionary(one.type) else one for one in table.columns]
-    return pa.table(texts, names=table.column_names)
 
 
 def weighed_by_hunt(campaign: CampaignModel, evidence: pa.Table) -> WeighedAgain:
@@ -83,30 +74,6 @@ def weighed_by_hunt(campaign: CampaignModel, evidence: pa.Table) -> WeighedAgain
     return _describe_verdict(
         campaign.verdict, row["score"], row["families"], limits["kind"].to_pylist(), None, campaign.run.settings
     )
-
-
-def weigh_tables(
-    run: Mapping[str, Any], shown: ScoreSettings, tables: Sequence[pa.Table], without: list[str]
-) -> WeighedAgain:
-    """What `weigh_without` does, in the process that is asked; its tables are evidence, members and their accounts."""
-    from stillhunt.verdicts import rebuild_verdict  # memory: only that process needs it
-
-    evidence, members, own = map(_as_texts, tables)
-    kept = pc.invert(pc.is_in(evidence["kind"], value_set=pa.array(without, pa.string())))
-    try:
-        config = Config(**{name: value for name, value in run["settings"].items() if name in _SETTINGS})
-        budget = run["budget"]
-        known = plugins_named(run, EVIDENCE_PLUGINS)
-        rows = evidence.filter(kept)
-        found = rebuild_verdict(rows, members, own, config, int(budget["accounts"]), float(budget["days"]), known)
-    except (ContractError, KeyError, TypeError, ValueError) as error:
-        raise CaseError(
-            "this case cannot be weighed again: it does not say how it was judged",
-            where="run.json and evidence of the campaign",
-            next_step="hunt again with this version",
-        ) from error
-    limits = [kind for family, kind in found.rules if family in LIMIT_FAMILIES]
-    return _describe_verdict(found.verdict, found.score, found.families, limits, len(found.flagged), shown)
 
 
 def _describe_verdict(

@@ -107,6 +107,8 @@ class Console:
                 with suppress(StillhuntError):  # the page says what is wrong
                     part(name)
         made.revenue()
+        with suppress(StillhuntError):
+            made.rows.number_accounts()
 
     def adopt(self, shown: ShownCase) -> None:
         """Drop what was made of the case before, and let plugins prepare their pages of this one."""

@@ -224,7 +224,11 @@ def _answer_cited(request: PageRequest) -> Response:
     """The requests that findings name, in the order in which they came: of the selected members, or of one finding."""
     one = read_investigated(request)
     request.look("requests", one.name)
-    rows = request.case.of_campaign("cited", one.name)
+    spec = cited_spec(request.console.config.console.log_link)
+    if request.query.export:
+        rows = request.case.of_campaign("cited", one.name)
+    else:
+        rows = request.case.cited_of(one.name, tuple(column.name for column in spec.columns))
     if one.selection.narrows:
         chosen = one.rows_of(one.traits.facts)["account_id"].combine_chunks()
         rows = rows.filter(pc.is_in(rows["account_id"], value_set=chosen))
@@ -241,7 +245,7 @@ def _answer_cited(request: PageRequest) -> Response:
         "meaning": CITED_MEANING,
     }
     shown = replace(request, query=query_of_table(request, one))
-    return answer_table(shown, "campaign_cited.html", cited_spec(request.console.config.console.log_link), rows, head)
+    return answer_table(shown, "campaign_cited.html", spec, rows, head)
 
 
 def phrase(request: PageRequest) -> Response:

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillhunt.base.column_files import column_of, mapped_tables, release_mapped
 from stillhunt.base.container_memory import give_back
-from stillhunt.base.errors import CaseError
+from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.triage import Case
 from stillhunt.triage.account_facts import account_facts
 from stillhunt.triage.model import CampaignModel, CaseModel
@@ -27,9 +28,14 @@ from stillhunt.watch.snapshots import Snapshot, latest_snapshot
 from stillhunt_server.console.decision_table import with_ties
 
 _LOG = logging.getLogger(__name__)
+_CODED = ("campaign_id", "model", "status", "client", "network", "country")
+"""Columns of cited requests of few different texts: what a campaign's page filters by."""
 CAMPAIGNS_KEPT = 16
 """Campaigns whose members are kept ready to be shown. Judgement: those that a few analysts work on at a time; each
 takes some 10 MB for 24,000 members."""
+_HELD_BYTES = 1 << 20
+"""Bytes up to which a column stays in memory. Longer ones are in a file, 115 of 126 MB of a case of 47,000 accounts,
+and take memory only when somebody has just looked at them. Judgement: small beside the libraries."""
 SNAPSHOT_LOOK_SECONDS = 2.0
 """How often it is looked for a newer snapshot. Judgement: little beside the hunt, and one link is read."""
 
@@ -47,13 +53,14 @@ class ShownCase:
 
     def __init__(self, folder: Path, sequence: int = 0, facts: dict[str, Any] | None = None) -> None:
         self.folder, self.sequence, self.facts = folder, sequence, facts or {}
-        self.case = Case.read(folder)
+        self.case = Case.read(folder, _hold_in_file)
         self.model: CaseModel = self.case.model
         give_back()  # of what reading took, in case it is kept for long
         self.by_id: dict[str, CampaignModel] = {one.row["campaign_id"]: one for one in self.model.campaigns}
         # no method of this object: a cycle would keep a replaced case, 100 MB, until the garbage is collected
         members_of = partial(_members_of, self.case, self.model, self.by_id)
         self.members_of: Callable[[str], pa.Table] = lru_cache(CAMPAIGNS_KEPT)(members_of)
+        self.cited_of: Callable[[str, tuple[str, ...]], pa.Table] = partial(_cited_of, self.case, folder)
         self.count_cited: Callable[[str], int] = lru_cache(CAMPAIGNS_KEPT)(partial(_count_cited, self.case, folder))
 
     def campaign(self, campaign: str) -> CampaignModel:
@@ -81,6 +88,20 @@ class ShownCase:
         return _rows_of(getattr(self.case, name), campaign)
 
 
+def _hold_in_file(table: pa.Table) -> pa.Table:
+    """The table with its long columns in a file that has no name."""
+    long = [name for name in table.column_names if table[name].nbytes > _HELD_BYTES]
+    try:
+        held = mapped_tables([table.select(long)]) if long else []
+    except OutputError as error:
+        _LOG.warning("a case takes more memory: %s", error)
+        return table
+    for name in long if held else ():
+        place = table.column_names.index(name)
+        table = table.set_column(place, table.field(place), column_of(held, table.field(place)))
+    return table
+
+
 def _campaign_of(by_id: dict[str, CampaignModel], campaign: str) -> CampaignModel:
     if campaign not in by_id:
         raise CaseError(
@@ -100,6 +121,22 @@ def _count_cited(case: Case, folder: Path, campaign: str) -> int:
     with suppress(OSError, KeyError, pa.ArrowException), pq.ParquetFile(folder / "cited.parquet") as file:
         return int(pc.sum(pc.equal(file.read(["campaign_id"])["campaign_id"], campaign), min_count=0).as_py())
     return int(_rows_of(case.cited, campaign).num_rows)  # which says what is wrong
+
+
+def _cited_of(case: Case, folder: Path, campaign: str, columns: tuple[str, ...]) -> pa.Table:
+    """Some columns of the requests that findings about a campaign name; those of few different texts are coded.
+
+    All columns are 90 MB where the table is long, and take longer to read than a page may.
+    """
+    # AttributeError: a row group does not say what it holds
+    with suppress(OSError, KeyError, ValueError, AttributeError, pa.ArrowException):
+        with pq.ParquetFile(folder / "cited.parquet", read_dictionary=list(_CODED)) as file:
+            known = [file.metadata.row_group(one).column(0).statistics for one in range(file.num_row_groups)]
+            groups = [place for place, one in enumerate(known) if one.min <= campaign <= one.max]
+            table = file.read_row_groups(groups, ["campaign_id", *columns], use_threads=False)
+        table.validate(full=True)
+        return _rows_of(table, campaign).select(list(columns))
+    return _rows_of(case.cited, campaign).select(list(columns))  # which says what is wrong
 
 
 def _rows_of(table: pa.Table, campaign: str) -> pa.Table:
@@ -252,6 +289,7 @@ def _follow_snapshots(source: weakref.ref[LatestSource]) -> None:
     while (kept := source()) is not None:
         kept.load_latest()
         del kept
+        release_mapped()  # what pages looked at meanwhile
         time.sleep(SNAPSHOT_LOOK_SECONDS)
 
 

@@ -218,7 +218,12 @@ def _convert_values_to_text(array: Any) -> Any:
     """Values as they stand in filters: text as it is, yes and no."""
     if pa.types.is_boolean(array.type):
         return pc.if_else(array, "yes", "no")
-    return array if pa.types.is_string(array.type) else array.cast(pa.string())
+    return array if _is_text(array.type) else array.cast(pa.string())
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    """Whether values are texts, or numbers into a list of texts."""
+    return bool(pa.types.is_string(type_) or pa.types.is_dictionary(type_))
 
 
 def _build_sort_key(column: pa.ChunkedArray) -> Any:
@@ -227,7 +232,7 @@ def _build_sort_key(column: pa.ChunkedArray) -> Any:
     if pa.types.is_list(array.type):
         filled = pc.greater(pc.list_value_length(array), 0)
         array = pc.list_element(pc.if_else(filled, array, pa.scalar([""], array.type)), 0)
-    if not pa.types.is_string(array.type):
+    if not _is_text(array.type):
         return array
     coded = array.dictionary_encode()
     return pc.rank(_lowercase_texts(coded.dictionary), tiebreaker="dense").take(coded.indices)
@@ -236,7 +241,7 @@ def _build_sort_key(column: pa.ChunkedArray) -> Any:
 def _most_frequent(texts: Any, chosen: Iterable[str]) -> tuple[list[tuple[str, int]], int]:
     """The values that a filter offers, each with its rows, and how many there are; by columns, as there may be many."""
     counted = pc.value_counts(texts)
-    names, rows = _cut_filter_values(counted.field("values")), counted.field("counts")
+    names, rows = _cut_filter_values(counted.field("values").cast(pa.string())), counted.field("counts")
     stated = pc.fill_null(pc.not_equal(names, ""), False)
     found = pa.table({"name": names.filter(stated), "rows": rows.filter(stated)})
     found = found.group_by("name").aggregate([("rows", "sum")])

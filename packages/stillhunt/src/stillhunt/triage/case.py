@@ -1,6 +1,6 @@
 """A case: the tables of one hunt, what explains them, and the folder they live in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -176,16 +176,19 @@ class Case:
         return write_folder(Path(folder), tables, self.run, self.report, force=force)
 
     @classmethod
-    def read(cls, folder: str | Path) -> Self:
+    def read(cls, folder: str | Path, hold: Callable[[pa.Table], pa.Table] | None = None) -> Self:
         """Open a case folder; its longest tables are read when first asked for.
+
+        Args:
+            hold: makes of each other table the same table as it is kept.
 
         Raises:
             CaseError: missing, damaged, or of another version.
         """
         run = read_run(Path(folder))
-        views = StoredTables(Path(folder), tuple(CASE_VIEWS))
+        views = StoredTables(Path(folder), tuple(CASE_VIEWS), hold)
         try:
-            tables = StoredTables(Path(folder), tuple(CASE_TABLES))
+            tables = StoredTables(Path(folder), tuple(CASE_TABLES), hold)
             case = cls(tables, run=run, **{name: views[name] for name in views if name != "cited"})
             case._load_cited = partial(views.read_again, "cited")
             return case
