@@ -21,6 +21,7 @@ from stillhunt.watch.database.tables import CAMPAIGN_MEMBERS, DECISIONS, LINKED_
 from stillhunt.watch.records import history
 from stillhunt_server.case_views import case_timeline
 from stillhunt_server.case_views.case_timeline import CaseEvent, describe_newcomers
+from stillhunt_server.casework.event_words import describe_hunt_event, describe_work_event
 from stillhunt_server.casework.history import work_events
 from stillhunt_server.casework.in_force import ACTION_WORDS
 
@@ -38,7 +39,7 @@ def campaign_events(database: WatchDatabase, campaign: str, members: pa.Table) -
         members: account_id and first_seen of the members that a reader looks at.
     """
     found = [
-        CaseEvent(at, at, "hunt", f"{formatting.sentence_case(row['event'])}: {formatting.sentence(row['reason'])}")
+        CaseEvent(at, at, "hunt", f"{describe_hunt_event(row['event'])}. {formatting.sentence(row['reason'])}")
         for row in history(database, campaign)
         for at in [_moment_of(row["at"])]
     ]
@@ -49,7 +50,7 @@ def campaign_events(database: WatchDatabase, campaign: str, members: pa.Table) -
     for one in work_events(database, campaign):
         if one.kind not in ("act", "open", "propose"):  # what an act did is told by its decisions
             at, note = _moment_of(one.at), f": {formatting.shorten(one.note, 200)}" if one.note else ""
-            words = f"{formatting.shorten(one.by, _AUTHOR_CHARS)}, {one.kind}{note}"
+            words = f"{formatting.shorten(one.by, _AUTHOR_CHARS)} {describe_work_event(one)}{note}"
             found.append(CaseEvent(at, at, "work", words, "#case"))
     return found
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from stillhunt.base import formatting
 from stillhunt.base.errors import CaseError
 from stillhunt.decide.actions import WITHOUT_FLAG, Action
 from stillhunt.decide.case_work import read_work
@@ -18,6 +17,7 @@ from stillhunt_server.case_views.acting_now import acting_now, recommend_step
 from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.casework.changes import DISMISSAL_REASONS
 from stillhunt_server.casework.changing import describe_left_out, plan_action
+from stillhunt_server.casework.event_words import describe_work_event
 from stillhunt_server.casework.history import (
     CampaignFacts,
     WorkEvent,
@@ -31,7 +31,7 @@ from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import WAITS
 from stillhunt_server.console.messages import read_done
 from stillhunt_server.console.navigation import plugin_pages
-from stillhunt_server.console.rendering import account_url, campaign_url, moment, say_action
+from stillhunt_server.console.rendering import account_url, campaign_url, moment
 from stillhunt_server.console.snapshot import ShownCase
 from stillhunt_server.people.users import all_users
 
@@ -186,40 +186,3 @@ def _kept_of(event: WorkEvent) -> dict[str, Any]:
         for kind, one in kept.get("cited", ())
     ]
     return {"href": part, "selected": kept.get("selected", ""), "cited": links}
-
-
-def describe_work_event(event: WorkEvent) -> str:
-    """What somebody did to a case, in words that follow their name."""
-    after = event.after
-    if kept := after.get("investigation"):
-        return f"kept an investigation: {kept['question']}"
-    match event.kind:
-        case "assign":
-            return f"assigned it to {after.get('assignee')}" if after.get("assignee") else "assigned it to nobody"
-        case "label" | "unlabel":
-            return f"set the labels {formatting.join_words(list(after.get('labels', []))) or 'to none'}"
-        case "act" | "propose":
-            act = after.get("act", {})
-            number = act.get("accounts", 0)
-            number = number if isinstance(number, int) else len(number)
-            what = f"“{say_action(str(act.get('action', '')))}” for {formatting.plural(number, 'account')}"
-            if decided_by := act.get("decided_by"):
-                return f"approved what {decided_by} had decided: {what}"
-            return f"decided {what}{', which waits for a second person' if event.kind == 'propose' else ''}"
-        case "dismiss":
-            return f"dismissed it: {str(after.get('reason', '')).replace('_', ' ')}"
-        case "checklist":
-            return f"checked {formatting.plural(len(after.get('done', [])), 'point')} of the checklist"
-        case "undo":
-            return "undid the change before"
-        case _:
-            return {
-                "open": "opened the case",
-                "comment": "commented",
-                "narrative": "wrote the narrative",
-                "watch": "decided to watch it",
-                "reopen": "reopened it",
-                "due": "set the day by which it is to be decided",
-                "second_look": f"took a second look, and would have decided to {after.get('answer')}",
-                "decline": "declined what waited for a second person",
-            }.get(event.kind, event.kind)

@@ -26,6 +26,7 @@ from stillhunt.watch.records import history, linked_accounts, members_over_time
 from stillhunt_server.case_views.harm import expected_harm
 from stillhunt_server.case_views.narrative_draft import draft_narrative
 from stillhunt_server.case_views.similar import similar_campaigns
+from stillhunt_server.casework.event_words import describe_hunt_event
 from stillhunt_server.casework.history import WorkConflict
 from stillhunt_server.console.answers import answer_table, render
 from stillhunt_server.console.case_panel import PlanChanged, case_panel, choosing_values, work_panel
@@ -54,7 +55,7 @@ def lineage_of(database: WatchDatabase, campaign: str) -> dict[str, Any]:
     linked = linked_accounts(database, campaign)
     return {
         "events": [
-            (moment(row["at"]), row["event"], formatting.sentence(row["reason"]), row["others"])
+            (moment(row["at"]), describe_hunt_event(row["event"]), formatting.sentence(row["reason"]), row["others"])
             for row in events[:EVENTS_SHOWN]
         ],
         "more_events": max(0, len(events) - EVENTS_SHOWN),

@@ -13,9 +13,9 @@ from stillhunt.decide.names import RULE_PREFIX
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import APPEALS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS
+from stillhunt_server.casework.event_words import describe_work_event
 from stillhunt_server.casework.history import event_of_row
 from stillhunt_server.console.answers import answer_list
-from stillhunt_server.console.case_panel import describe_work_event
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import campaign_link
 from stillhunt_server.console.rendering import account_url, moment, say_action
