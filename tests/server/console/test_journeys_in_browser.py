@@ -191,6 +191,16 @@ def test_everything_is_near_by_key(site: Site) -> None:
         visit.go("/")
         press("?")
         assert page.locator("#keys").is_visible()
+        press("Shift+Tab")
+        press("Space")  # they are switched off
+        press("Escape")
+        press("/")
+        assert page.evaluate("document.activeElement === document.body")
+        visit.go("/")
+        press("?")
+        assert page.locator("#keys").is_hidden(), "it is remembered"
+        page.evaluate("document.querySelector('[data-opens=keys]').click()")
+        page.locator("[data-single-keys]").check()
         press("Escape")
         press("g")
         press("q")

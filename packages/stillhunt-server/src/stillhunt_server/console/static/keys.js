@@ -44,6 +44,19 @@
     return true;
   }
 
+  const KEPT_AS = "stillhunt-single-keys";  // speech input presses keys by mistake: WCAG 2.1.4
+  let off = false;
+  const areOff = () => {
+    try { return localStorage.getItem(KEPT_AS) === "off"; } catch { return off; }  // for this page only, then
+  };
+  for (const box of document.querySelectorAll("[data-single-keys]")) {
+    box.checked = !areOff();
+    box.addEventListener("change", () => {
+      off = !box.checked;
+      try { localStorage.setItem(KEPT_AS, off ? "off" : "on"); } catch { /* as above */ }
+    });
+  }
+
   let gone = -Infinity;  // when g was pressed
   const actions = {
     j: () => move(1), k: () => move(-1), Enter: open,
@@ -68,7 +81,7 @@
       if (event.key === "Escape" && at.matches("[data-key]")) at.blur();
       return;
     }
-    if (document.querySelector("dialog[open]")) return;  // Escape closes it, as the browser does
+    if (areOff() || document.querySelector("dialog[open]")) return;  // Escape closes it, as the browser does
     if (press(event)) event.preventDefault();
   });
   document.addEventListener("focusin", (event) => {
