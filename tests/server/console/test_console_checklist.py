@@ -28,7 +28,7 @@ def test_each_case_keeps_which_points_are_done(scene: Scene) -> None:
     assert "The checklist is kept." in text
     assert "Checklist: 2 of 3" in text
     assert work_events(scene.database, ACT)[-1].after == {"status": "open", "done": POINTS[1:]}
-    assert "checked 2 points of the checklist" in page_of(ravi.get(PAGE)).text
+    assert "ticked 2 points of the checklist" in page_of(ravi.get(PAGE)).text
     assert ravi.post(form.action, {"version": "1", "done": [POINTS[0]]}).status_code == 303
     assert "Checklist: 1 of 3" in page_of(anna.get(PAGE)).text
     do(anna, "label", label="x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ class RowAccounts:
         self._file = tempfile.TemporaryFile(prefix="stillhunt-rows-", buffering=0)  # noqa: SIM115 - it is kept
         weakref.finalize(self, self._file.close)
 
-    def add(self, numbers: npt.NDArray[np.integer]) -> None:
+    def add(self, numbers: npt.NDArray[np.integer[Any]]) -> None:
         """Append the accounts of further rows.
 
         Raises:
