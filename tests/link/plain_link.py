@@ -321,7 +321,7 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
     frequency = np.bincount(coded.word, minlength=BUCKETS)
     telling = (frequency >= RAREST) & (frequency <= max(COMMONEST * rows, RAREST))
     learned = telling[coded.word] & ~_wrapper_words(coded, clusters)
-    learned &= ~_own_wording(coded, np.ones(rows, bool))
+    learned &= ~_own_wording(coded, clusters, np.ones(rows, bool))
     used = np.unique(coded.word[learned])
     offsets, word, weights = _telling_words(coded, learned, used, frequency)
     topics = np.full(rows, NO_TOPIC, np.int64)
@@ -340,7 +340,7 @@ def request_topics(coded: Coded, clusters: Clusters, *, seed: int) -> Ints:
         basis = np.rint(SCALE * 16 * orthonormal(projected.astype(np.float64))).astype(np.int32)
     centres = _centres(request_vectors(offsets, word, weights, basis)[sample])
     # A request shows its topic without what stands in most of its account's requests that are worded, too.
-    shows = learned & ~_own_wording(coded, ~unworded(coded))
+    shows = learned & ~_own_wording(coded, clusters, ~unworded(coded))
     offsets, word, weights = _telling_words(coded, shows, used, frequency)
     known = np.flatnonzero(np.diff(offsets) >= MIN_WORDS)
     vectors = request_vectors(offsets, word, weights, basis)
@@ -401,12 +401,12 @@ def unworded(coded: Coded) -> Flags:
     return found
 
 
-def _own_wording(coded: Coded, looked_at: Flags) -> Flags:
-    """True for each (request, word) whose word stands in most requests of its worded account.
+def _own_wording(coded: Coded, clusters: Clusters, looked_at: Flags) -> Flags:
+    """True for each (request, word) outside clusters whose word stands in most requests of its worded account there.
 
     `looked_at`: requests among which it must.
     """
-    alone = worded(coded)[coded.account]
+    alone = (clusters.of_request < 0) & worded(coded)[coded.account]
     told = alone & coded.first_occurrence & looked_at
     prompts = Counter(coded.account[told].tolist())
     outside = alone[coded.word_row]

@@ -32,14 +32,7 @@ from stillhunt.link.placing import Learned
 from stillhunt.link.requests.arrays import Flags
 from stillhunt.link.requests.index_requests import IndexedLog, background_accounts, index_requests
 from stillhunt.link.style.style_groups import with_styles
-from stillhunt.link.template_groups import (
-    Found,
-    TemplateSearch,
-    find_template_groups,
-    links_table,
-    totals_table,
-    without_stock_sentences,
-)
+from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups, links_table, totals_table
 from stillhunt.link.templates.clusters import content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
 from stillhunt.link.topics.topics import request_topics
@@ -77,7 +70,6 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress, remembere
         advance(1)
     give_back()
     found, label_of = find_template_groups(TemplateSearch(clusters, rows, log.accounts, config, progress))
-    found = without_stock_sentences(found, label_of, clusters, topics)
     # The phrases of all requests are most of what is held; the remaining steps do without them.
     templates_only = replace(clusters, rows=rows.without(("known",)))
     learned = Learned(known, clusters.of_known, label_of, topics)

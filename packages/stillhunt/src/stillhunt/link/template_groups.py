@@ -24,7 +24,6 @@ from stillhunt.link.requests.arrays import Flags, Floats, Ints
 from stillhunt.link.requests.index_requests import IndexedLog
 from stillhunt.link.templates.clusters import Clusters
 from stillhunt.link.templates.phrase_pair_kernels import label_joined, rarest_uses
-from stillhunt.link.topics.topics import WORD_BUCKETS, TopicModel
 from stillhunt.link.workload.operators import Operator
 from stillhunt.link.workload.untemplated_slices import UntemplatedSlices
 
@@ -43,10 +42,6 @@ P = read_parameters(FragmentParameters, "link.fragments")
 
 # Clusters of one account that are compared: those with the fewest accounts (bounds the work that a reseller causes)
 _MAX_CLUSTERS_PER_ACCOUNT = 256
-# Held-out bits a member from which a group convinces by itself (seen: parts of one queue 0 to 1.9, or 2.3 to 2.8)
-_CONVINCING_BITS = 2.0
-# Share of the words in most of an account's requests from which on they are the template of its cluster
-_TEMPLATE_WORDS = 0.75
 _MIN_ACCOUNTS = 5  # Accounts that must have requests in both clusters (the fewest accounts of a campaign)
 
 
@@ -197,30 +192,6 @@ def find_template_groups(search: TemplateSearch) -> tuple[Found, Ints]:
     found += [pair for pair in again if np.isin(pair[1].cluster, better)]
     found.sort(key=lambda pair: (pair[1].cluster, pair[1].formed_on))
     return found, np.where(moved, joined, own)
-
-
-def without_stock_sentences(found: Found, label_of: Ints, clusters: Clusters, topics: TopicModel | None) -> Found:
-    """The groups without weak ones under a label that is a part of what most of its users word alike each time.
-
-    Accounts whose wordings are put together from one stock of sentences share some of them by chance. Each sentence
-    would be a template and its users a group, so that one work queue falls into many groups, none of which convinces.
-    """
-    if topics is None:
-        return found
-    weak = np.zeros(clusters.count, bool)
-    weak[[group.cluster for _, group in found]] = True
-    weak[[group.cluster for _, group in found if group.strength >= _CONVINCING_BITS * len(group.members)]] = False
-    uses = np.flatnonzero(weak[label_of[clusters.cluster]])
-    cluster, words = clusters.cluster[uses], topics.template_words
-    own = clusters.count + clusters.account[uses]
-    begins, ends = (np.searchsorted(words, (own + more) * WORD_BUCKETS) for more in (0, 1))
-    sizes = ends - begins
-    use = np.repeat(np.arange(len(uses)), sizes)
-    inner = np.arange(len(use)) + np.repeat(begins - np.cumsum(sizes) + sizes, sizes)
-    common = np.isin(cluster[use] * WORD_BUCKETS + words[inner] % WORD_BUCKETS, words)
-    partly = np.bincount(use, common, len(uses)) < _TEMPLATE_WORDS * sizes
-    users, others = (np.bincount(label_of[some], minlength=clusters.count) for some in (cluster, cluster[partly]))
-    return [pair for pair in found if 2 * others[pair[1].cluster] <= users[pair[1].cluster]]
 
 
 def _strongest_by_label(found: Found, count: int) -> Floats:

@@ -167,36 +167,33 @@ def words_on_several_topics(edges: I32 | I64, begins: I32, words: I32, topic: I6
 
 @nb.njit(cache=True, nogil=True)
 def telling_words(
-    labels: tuple[I32, I32], begins: I32, words: U16, telling: U8, template_words: I64, kept: U16, begins_out: I32
+    cluster: I32, begins: I32, words: U16, telling: U8, template_words: I64, kept: U16, begins_out: I32
 ) -> int:
-    """Words of each row that show its topic: neither too common nor too rare, and no template word of its labels.
+    """Words of each row that show its topic: neither too common nor too rare, and no template word of its cluster.
 
     Args:
-        labels: the two labels of each row; -1 where none.
-        begins: where each row's words begin, which ascend within a row; one more than rows.
+        cluster: cluster of each row; -1 where none.
+        begins: where each row's words begin; one more than rows.
         telling: 1 for each word that shows a topic.
-        template_words: ascending label * 65,536 + word of the template words of each label.
+        template_words: ascending cluster * 65,536 + word of the template words of each cluster.
         begins_out: receives where each row's words begin; one more than rows.
     """
     used = 0
     begins_out[0] = 0
-    for row in range(len(begins) - 1):
-        start = used
+    for row in range(len(cluster)):
+        first = np.searchsorted(template_words, np.int64(cluster[row]) << 16) if cluster[row] >= 0 else 0
         for k in range(begins[row], begins[row + 1]):
-            if telling[words[k]]:
-                kept[used] = words[k]
-                used += 1
-        for label in (np.int64(labels[0][row]), np.int64(labels[1][row])):
-            if label < 0:
+            word = np.int64(words[k])
+            if not telling[word]:
                 continue
-            first, stop, used = np.searchsorted(template_words, label << 16), used, start
-            for k in range(start, stop):
-                key = label << 16 | np.int64(kept[k])
+            if cluster[row] >= 0:
+                key = np.int64(cluster[row]) << 16 | word
                 while first < len(template_words) and template_words[first] < key:
                     first += 1
-                if first == len(template_words) or template_words[first] != key:
-                    kept[used] = kept[k]
-                    used += 1
+                if first < len(template_words) and template_words[first] == key:
+                    continue
+            kept[used] = words[k]
+            used += 1
         begins_out[row + 1] = used
     return used
 

@@ -130,7 +130,7 @@ def _template_words(clusters: Clusters, worded: Flags, least: int) -> tuple[Ints
     without that, so that a few accounts do not move all centres.
     """
     columns = ["cluster", "account", "first_occurrence", "unworded", "topic_words"]
-    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, None, columns)
+    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, None), columns)
     own = clusters.rows.gather(_own_words_in_partition, RECURRING_WORDS, (clusters.count, worded), columns)
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
@@ -143,9 +143,11 @@ def _template_words(clusters: Clusters, worded: Flags, least: int) -> tuple[Ints
     return learned, np.append(wrappers, np.unique(own_key))
 
 
-def _labels_of(table: pa.Table, clusters: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Cluster of each request, -1 where none, and the label of its account: the number of clusters and its code."""
-    return values(table, "cluster"), np.int32(clusters) + values(table, "account")
+def _labels_of(table: pa.Table, clusters: int) -> npt.NDArray[np.int32]:
+    """Cluster of each request, and where there is none, the number of clusters and the account's code."""
+    cluster = values(table, "cluster")
+    labels: npt.NDArray[np.int32] = np.where(cluster >= 0, cluster, np.int32(clusters) + values(table, "account"))
+    return labels
 
 
 def _word_counts(log: IndexedLog) -> Ints:
@@ -162,16 +164,19 @@ def _partition_words(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"word": np.arange(WORD_BUCKETS, dtype=np.int32), "requests": counts})
 
 
-def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
-    label = values(table, "cluster").astype(np.int64)
-    key, accounts = _recurring_keys(table, label, label >= 0, (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate))
+def _recurring_in_partition(table: pa.Table, context: Any) -> pa.Table:
+    label = _labels_of(table, context[0]).astype(np.int64)
+    key, accounts = _recurring_keys(
+        table, label, label < context[0], (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate)
+    )
     return pa.table({"key": key, "accounts": accounts})
 
 
 def _own_words_in_partition(table: pa.Table, context: Any) -> pa.Table:
     """The words of each account's own wording: 1 where they stand in most of its requests, else in most worded ones."""
     clusters, worded = context
-    label, own = _labels_of(table, clusters)[1].astype(np.int64), worded[values(table, "account")]
+    label = _labels_of(table, clusters).astype(np.int64)
+    own = (label >= clusters) & worded[values(table, "account")]
     limits = (SLICE_PARAMETERS.min_untemplated_questions, WORDING_RATE)
     everywhere, accounts = _recurring_keys(table, label, own, limits)
     more, others = _recurring_keys(table, label, own & (values(table, "unworded") == 0), limits)
@@ -190,14 +195,14 @@ def _recurring_keys(table: pa.Table, label: Ints, wanted: Flags, limits: tuple[i
 
 
 def _telling_words(
-    labels: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]],
+    cluster: npt.NDArray[np.int32],
     begins: npt.NDArray[np.int32],
     words: npt.NDArray[np.uint16],
     telling: tuple[Any, Any],
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint16]]:
     """Where each request's telling words begin, one more than requests, and these words."""
     kept, offsets = np.empty(len(words), np.uint16), np.empty(len(begins), np.int32)
-    used = telling_words(labels, begins, words, *telling, kept, offsets)
+    used = telling_words(cluster, begins, words, *telling, kept, offsets)
     return offsets, kept[:used]
 
 
@@ -221,8 +226,7 @@ def _sample_partition(table: pa.Table, context: Any) -> pa.Table:
     near = np.flatnonzero(keys <= limit)
     keys, own, starts = keys[near], np.empty(len(words), np.uint16), np.empty(len(near) + 1, np.int32)
     take_words(near, begins, words, starts, own)
-    labels = _labels_of(table, telling[2])
-    offsets, kept = _telling_words((labels[0][near], labels[1][near]), starts, own, telling[:2])
+    offsets, kept = _telling_words(_labels_of(table, telling[2])[near], starts, own, telling[:2])
     telling_keys = np.empty(len(near), np.uint64)
     word_keys(offsets, kept, salt, telling_keys)
     known = np.flatnonzero(np.diff(offsets) >= TOPIC_SEARCH.min_words)
