@@ -30,7 +30,7 @@ from stillhunt_server.tokens import DECIDE, make_token
 BODIES: dict[str, Any] = json.loads((Path(__file__).parent / "litellm_bodies.json").read_text(encoding="utf-8"))
 TOLD = {
     "chat": ("Be short.", "Two?"),
-    "image": ("", "What is this?\n[images: 1]"),
+    "image": ("", "What is this?\n[images: 1, id_8fa92cb017de]"),
     "tools": ("", "Sunny."),
     "messages": ("Be short.", "Hello?"),
     "responses": ("Be short.", "Hello?"),

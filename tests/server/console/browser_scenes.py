@@ -189,7 +189,8 @@ class Site:
             with visit.listening():
                 yield visit
                 if options.get("scripts", True):
-                    assert visit.quiet() == []
+                    noise = visit.quiet()
+                    assert noise == [], noise
 
 
 @contextmanager

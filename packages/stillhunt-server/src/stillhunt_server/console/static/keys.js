@@ -77,7 +77,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target;
-    if (at.matches?.("input, textarea, select") || at.isContentEditable) {
+    const closed = at.closest?.("dialog:not([open])");  // its field keeps the focus, and nobody sees it
+    if (!closed && (at.matches?.("input, textarea, select") || at.isContentEditable)) {
       if (event.key === "Escape" && at.matches("[data-key]")) at.blur();
       return;
     }
