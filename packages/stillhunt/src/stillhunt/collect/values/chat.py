@@ -1,6 +1,5 @@
 """Chat messages in a log: the new content of a call, and its system instructions."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -22,9 +21,6 @@ _IMAGE_FIELDS = (
     *("file_id", "fileUri", "file_uri", "s3Location", "uri"),
 )
 """Fields of a part that lead to an image: its data, address or name."""
-_SIGNED = re.compile(
-    r"\?(?=.*sig)", re.IGNORECASE | re.DOTALL
-)  # where the signature of an address begins: it is new each time
 _ADDRESS_LENGTH = 8192  # Characters from which on a text is the image itself
 MAX_PART_DEPTH = 8
 """Levels of nested content parts that are read; real ones have two."""
@@ -144,8 +140,14 @@ def _name_images(images: Sequence[Mapping[str, Any]]) -> str:
     Written as one token that is no number and no word, so that it is neither a topic nor lost among numbers.
     """
     held = [text for image in images for text in _image_texts(image, MAX_PART_DEPTH)]
-    whole = "\0".join(_SIGNED.split(text)[0] if len(text) < _ADDRESS_LENGTH else text for text in held)
+    whole = "\0".join(map(_without_signature, held))
     return f", id_{blake2b(whole.encode('utf-8', 'replace'), digest_size=6).hexdigest()}" if held else ""
+
+
+def _without_signature(text: str) -> str:
+    """An address without its query where that is signed: the signature is new each time."""
+    address, _, query = text.partition("?") if len(text) < _ADDRESS_LENGTH else (text, "", "")
+    return address if "sig" in query.lower() else text
 
 
 def _image_texts(value: Any, depth: int) -> Iterator[str]:
