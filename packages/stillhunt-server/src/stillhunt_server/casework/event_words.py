@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stillhunt.base import formatting
 from stillhunt_server.casework.history import WorkEvent
-from stillhunt_server.casework.in_force import ACTION_WORDS
+from stillhunt_server.casework.in_force import say_action
 
 _HUNT_WORDS = {
     "born": "New",
@@ -41,7 +41,7 @@ def describe_work_event(event: WorkEvent) -> str:
             act = after.get("act", {})
             number = act.get("accounts", 0)
             number = number if isinstance(number, int) else len(number)
-            what = f"“{_say_action(str(act.get('action', '')))}” for {formatting.plural(number, 'account')}"
+            what = f"“{say_action(str(act.get('action', '')))}” for {formatting.plural(number, 'account')}"
             if decided_by := act.get("decided_by"):
                 return f"approved what {decided_by} had decided: {what}"
             return f"decided {what}{', which waits for a second person' if event.kind == 'propose' else ''}"
@@ -62,7 +62,3 @@ def describe_work_event(event: WorkEvent) -> str:
                 "second_look": f"took a second look, and would have decided to {after.get('answer')}",
                 "decline": "declined what waited for a second person",
             }.get(event.kind, event.kind)
-
-
-def _say_action(action: str) -> str:
-    return ACTION_WORDS.get(action, action.replace("_", " "))

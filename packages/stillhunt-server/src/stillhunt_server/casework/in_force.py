@@ -23,6 +23,11 @@ ACTION_WORDS: dict[str, str] = _TEXTS["action"]
 """Action -> what it is called where it is offered."""
 
 
+def say_action(action: str) -> str:
+    """An action as it is called where it is offered; one that a damaged file names bounded and safe to show."""
+    return ACTION_WORDS.get(action, formatting.shorten(action.replace("_", " "), 64))
+
+
 @dataclass(frozen=True)
 class StandingPart:
     """Decisions of one author that stand about accounts of one campaign and are alike."""
@@ -43,7 +48,7 @@ class StandingPart:
     def words(self, members: int) -> str:
         """What stands, about how many of a campaign's members, and by whom."""
         if self.waits:
-            action = ACTION_WORDS.get(self.action, self.action)
+            action = say_action(self.action)
             about = {"accounts": self.accounts, "members": max(members, self.accounts)}
             return fill(_SAID["waits"], action=action, author=formatting.shorten(self.author, _AUTHOR_CHARS), **about)
         said = _SAID.get(self.action, self.action)

@@ -19,7 +19,8 @@ from stillhunt.decide.log import LogCondition, is_standing
 from stillhunt.decide.names import storable
 from stillhunt.triage.kinds import role_label
 from stillhunt.watch.database.tables import DECISIONS
-from stillhunt_server.console.rendering import account_url, campaign_url, code_words, decision_url, moment, say_action
+from stillhunt_server.casework.in_force import say_action
+from stillhunt_server.console.rendering import account_url, campaign_url, code_words, decision_url, moment
 from stillhunt_server.console.table_query import Row, TableColumn, TableQuery
 from stillhunt_server.console.tables import TableSpec
 

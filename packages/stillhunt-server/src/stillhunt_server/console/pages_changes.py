@@ -15,10 +15,11 @@ from stillhunt.watch.database.tables import APPEALS, DECISIONS
 from stillhunt.watch.database.tables_console import CASE_EVENTS
 from stillhunt_server.casework.event_words import describe_work_event
 from stillhunt_server.casework.history import event_of_row
+from stillhunt_server.casework.in_force import say_action
 from stillhunt_server.console.answers import answer_list
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import campaign_link
-from stillhunt_server.console.rendering import account_url, moment, say_action
+from stillhunt_server.console.rendering import account_url, moment
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
 

@@ -51,11 +51,6 @@ def code_words(code: str) -> str:
     return formatting.shorten(str(code).replace("_", " "), 64)
 
 
-def say_action(action: str) -> str:
-    """An action as it is called where it is offered."""
-    return ACTION_WORDS.get(action, code_words(action))
-
-
 def decision_url(seq: int | str) -> str:
     """Address of one entry of the decision log."""
     return f"/decisions?seq.least={seq}&seq.most={seq}"
