@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from stillhunt.base import column_files
-from stillhunt.base.column_files import column_of, mapped_column, mapped_tables, release_mapped
+from stillhunt.base.column_files import column_of, mapped_array, mapped_column, mapped_tables, release_mapped
 from stillhunt.base.errors import OutputError
 
 ROWS = 200_000
@@ -94,8 +94,22 @@ def test_a_long_column_takes_no_memory_of_the_process(monkeypatch: pytest.Monkey
     assert pa.total_allocated_bytes() - before < ROWS
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int32, np.uint64])
+@pytest.mark.parametrize("held", [1, column_files.HELD_BYTES])
+def test_numbers_in_a_file_are_the_same(kind: type[np.generic], held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(column_files, "HELD_BYTES", held)
+    values = (np.arange(1000) % 7).astype(kind)
+    kept = mapped_array(values)
+    assert kept.flags.owndata == (held > 1)
+    for _ in range(2):
+        assert kept.dtype == values.dtype
+        assert kept.tolist() == values.tolist()
+        release_mapped()
+
+
 @pytest.mark.usefixtures("_small_files")
-def test_a_full_disk_is_an_error_that_says_where_to_make_room() -> None:
+@pytest.mark.parametrize("keep", [lambda: mapped_tables([part(0, ROWS // 10)]), lambda: mapped_array(np.ones(1 << 22))])
+def test_a_full_disk_is_an_error_that_says_where_to_make_room(keep: Callable[[], object]) -> None:
     with pytest.raises(OutputError, match="no room for the requests") as found:
-        mapped_tables([part(0, ROWS // 10)])
+        keep()
     assert "TMPDIR" in str(found.value.next_step)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from row_logs import log_of_rows
 
 from stillhunt.base.coded import coded, joined, ranked
 from stillhunt.base.shape import CODED
 from stillhunt.score import kernels
+from stillhunt.score.context import log as log_module
 from stillhunt.score.context.coding import commonest, runs_of, whole_numbers
 from stillhunt.score.context.log import slice_table
 from stillhunt.score.stats.homogeneity import DISPERSION, homogeneity
@@ -234,3 +239,27 @@ def test_squares_of_a_table(pairs: list[tuple[int, int]]) -> None:
     expected = total[:, None] * sums / len(pairs)
     found = kernels.squares_of_table(row, column, total.astype(np.int64), sums.astype(np.int64))
     assert found.tolist() == ((table - expected) ** 2 / expected).ravel().tolist()
+
+
+def test_a_key_that_two_threads_ask_for_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each candidate is judged on one of two threads, and counting takes a second of a large log, and much memory."""
+    asked, twice, counted = threading.Barrier(2), threading.Event(), []
+
+    def counting(*arguments: Any, **options: Any) -> Any:
+        counted.append(threading.get_ident())
+        if len(counted) > 1:
+            twice.set()
+        twice.wait(0.05)  # the other thread's time to come here as well
+        return key_frequencies(*arguments, **options)
+
+    monkeypatch.setattr(log_module, "key_frequencies", counting)
+    keys = log_of_rows(np.repeat(np.arange(50), 40), np.arange(2000), client_ip=np.arange(2000) % 99 + 1).keys
+
+    def ask(_: int) -> Any:
+        asked.wait()
+        return keys.address("client_ip")
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(ask, range(2))
+    assert first is second
+    assert len(counted) == 1

@@ -1,4 +1,4 @@
-"""Tables in files that nobody else sees: of these only what is read takes memory, until it is given back."""
+"""Tables and arrays in files that nobody else sees: of these only what is read takes memory, until it is given back."""
 
 import mmap
 import tempfile
@@ -6,8 +6,10 @@ import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import IO, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from stillhunt.base.coded import is_coded
@@ -15,6 +17,7 @@ from stillhunt.base.errors import OutputError
 
 HELD_BYTES = 16 << 20
 """Bytes up to which a column stays in memory. Judgement: all of a small hunt, and little beside the libraries."""
+Number = TypeVar("Number", bound=np.generic)
 _PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _mapped: "weakref.WeakSet[mmap.mmap]" = weakref.WeakSet()
 _lock = threading.Lock()  # around it: parts are put into files by several threads
@@ -32,17 +35,9 @@ def mapped_tables(tables: Iterable[pa.Table]) -> list[pa.Table]:
                 places.append(file.tell())
             if len(places) == 1:
                 return []
-            file.flush()
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            whole = pa.py_buffer(_map(file))
     except OSError as error:
-        raise OutputError(
-            f"there is no room for the requests that are judged: {error.strerror or error}",
-            where=tempfile.gettempdir(),
-            next_step="make room there (about 300 bytes a request), or name another place with TMPDIR",
-        ) from error
-    with _lock:
-        _mapped.add(content)
-    whole = pa.py_buffer(content)
+        raise _no_room(error) from error
     return [pa.ipc.open_stream(whole.slice(begin, end - begin)).read_all() for begin, end in pairwise(places)]
 
 
@@ -51,6 +46,34 @@ def mapped_column(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedAr
     if column.nbytes <= HELD_BYTES or column.null_count == len(column):
         return column
     return mapped_tables([pa.table([column], ["column"])])[0].column(0)
+
+
+def mapped_array(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """The numbers, one dimension, in a file if they are many. Raises OutputError: there is no room."""
+    if values.nbytes <= HELD_BYTES:
+        return values
+    try:
+        with tempfile.TemporaryFile() as file:
+            values.tofile(file)
+            return np.frombuffer(_map(file), values.dtype)
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _map(file: IO[bytes]) -> mmap.mmap:
+    file.flush()
+    content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    with _lock:
+        _mapped.add(content)
+    return content
+
+
+def _no_room(error: OSError) -> OutputError:
+    return OutputError(
+        f"there is no room for the requests that are judged: {error.strerror or error}",
+        where=tempfile.gettempdir(),
+        next_step="make room there (about 400 bytes a request), or name another place with TMPDIR",
+    )
 
 
 def column_of(tables: Sequence[pa.Table], field: pa.Field) -> pa.ChunkedArray:

@@ -4,6 +4,7 @@ The search works on all requests and keeps counts by account, slice and phrase. 
 but only at those of accounts that a group holds, and of the background sample with which groups are compared.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import order_of_codes
 from stillhunt.base.coded import is_coded, one_dictionary, plain
-from stillhunt.base.column_files import column_of, mapped_column, mapped_tables, null_rows, release_mapped
+from stillhunt.base.column_files import column_of, mapped_array, mapped_column, mapped_tables, null_rows, release_mapped
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
@@ -70,11 +71,8 @@ def canonical_order(table: pa.Table, owner: npt.NDArray[np.int32] | None = None)
 MAX_MATCHED = 1000
 """Matched phrases are counted up to this number, so that they fit 16 bits."""
 _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
-SELDOM_READ = (
-    *("topic_words", "request_id", "source", "origin_file", "origin_row", "input_tokens"),
-    *("client_ip", "client_prefix", "numbers"),
-)
-"""Columns of which later steps read some rows of campaigns, or all rows once; they are two thirds of the table."""
+_AT_ONCE = 2
+"""Columns that are brought into order at a time. Judgement: each is in memory twice meanwhile."""
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
 _NOT_YET = "own_phrases"  # column of SLICED that is known once there are candidates
@@ -113,14 +111,18 @@ class JudgedRequests:
         parts = mapped_tables(self.rows.gather_parts(_chosen_rows, JUDGED_ROWS, context, columns))
         account = column_of(parts, JUDGED_ROWS.field("account")).to_numpy()
         order = _in_blocks(account)
-        taken = {}
-        for name in sorted((*_CARRIED, *_OF_EACH), key=lambda name: name not in SELDOM_READ):
-            column = _order_column(column_of(parts, JUDGED_ROWS.field(name)), order)
-            taken[name] = mapped_column(column) if name in SELDOM_READ else column
-        taken["account_id"] = pa.DictionaryArray.from_arrays(pa.array(account[order]), self.account_ids)
-        del parts, account, order, column
+
+        def ordered(name: str) -> pa.Array | pa.ChunkedArray:
+            return mapped_column(_order_column(column_of(parts, JUDGED_ROWS.field(name)), order))
+
+        names = (*_CARRIED, *_OF_EACH)
+        with ThreadPoolExecutor(_AT_ONCE, "stillhunt-order") as pool:
+            taken = dict(zip(names, pool.map(ordered, names), strict=True))
+        owner = pa.array(mapped_array(account[order]))
+        taken["account_id"] = pa.DictionaryArray.from_arrays(owner, self.account_ids)
+        del account
         traffic = pa.table({name: taken.pop(name) for name in TRAFFIC.names}, schema=TRAFFIC.arrow)
-        taken[_LATE] = pa.array(client_codes(traffic), pa.int32())
+        taken[_LATE] = mapped_column(pa.array(client_codes(traffic), pa.int32()))
         taken[_NOT_YET] = pa.nulls(len(traffic), SLICED.arrow.field(_NOT_YET).type)
         sliced = pa.table({name: taken[name] for name in SLICED.names}, schema=SLICED.arrow)
         return TRAFFIC.check(traffic), SLICED.check(sliced)
@@ -139,7 +141,7 @@ def _in_blocks(account: npt.NDArray[np.int32]) -> Ints:
 def _order_column(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
     pa.default_memory_pool().release_unused()  # the column before
     if pa.types.is_list(column.type):
-        column = column.combine_chunks()
+        column = mapped_column(column.combine_chunks())
     release_mapped()
     return move_rows(one_dictionary(column) if is_coded(column.type) else column, rows)
 

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.column_files import release_mapped
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
@@ -36,6 +37,10 @@ from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_b
 from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import Judged, judge
+
+_READ_REQUESTS = 100_000
+"""Requests of judged candidates after which what was read of columns in files is given back. Judgement: the columns of
+12 million requests are 2.6 GB, and judging them takes as long as without it (23.0 and 23.3 CPU seconds, measured)."""
 
 
 def score_campaigns(
@@ -126,7 +131,7 @@ def _judge_in(
 ) -> Callable[[Candidate], Judged]:
     """What judges candidates of a log."""
     before = pc.is_in(log.accounts.ids, value_set=pa.array(sorted(flagged_before), pa.string()))
-    return partial(
+    judge_one = partial(
         judge,
         log,
         settings=config.score,
@@ -135,6 +140,18 @@ def _judge_in(
         required_bits=budget.required_bits,
         flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
     )
+    read = 0
+
+    def judge_and_release(candidate: Candidate) -> Judged:
+        nonlocal read
+        judged = judge_one(candidate)
+        read += len(candidate.rows)
+        if read >= _READ_REQUESTS:
+            read = 0
+            release_mapped()
+        return judged
+
+    return judge_and_release
 
 
 def _judging_threads(config: Config) -> ThreadPoolExecutor:

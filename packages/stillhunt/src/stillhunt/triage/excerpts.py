@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import I32, I64, U64, Ints
 from stillhunt.base.coded import codes, plain
+from stillhunt.base.column_files import release_mapped
 from stillhunt.base.config import Config
 from stillhunt.base.formatting import hash_digits
 from stillhunt.base.schema_case import ADDRESS_KINDS, ADDRESSES, CITED
@@ -178,8 +179,10 @@ def campaign_views(
     if not harvest.num_rows:
         return {"member_details": details, "cited": cited}
     prompts = _read_again(traffic, harvest, rows, rereading, config)
+    release_mapped()
     samples = sample_table(prompts, chars=config.report.excerpt_chars)
     others = other_requests(traffic, totals, tables["members"])
+    release_mapped()
     views = {
         "timeline": timeline_table(campaigns, plain(harvested["account_id"]), harvested["timestamp"]),
         "origins": origins_table(campaigns, harvested),

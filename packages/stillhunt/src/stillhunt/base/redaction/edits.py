@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 Span = tuple[int, int]  # start and end in characters; end is exclusive
@@ -29,12 +30,18 @@ def only_with(find: FindEdits, *signs: str) -> FindEdits:
     digit = "0" in signs
 
     def edits(text: str) -> list[Edit]:
-        lowered = text.lower()
-        if (digit and _DIGIT.search(text)) or any(sign in lowered for sign in signs):
+        lowered, has_digit = _lowered(text)
+        if (digit and has_digit) or any(sign in lowered for sign in signs):
             return find(text)
         return []
 
     return edits
+
+
+@lru_cache(maxsize=1)
+def _lowered(text: str) -> tuple[str, bool]:
+    """The text in small letters, and whether it has a digit: most rules ask for it, and few change the text."""
+    return text.lower(), _DIGIT.search(text) is not None
 
 
 def non_overlapping(edits: Iterable[Edit]) -> list[Edit]:

@@ -1,15 +1,18 @@
 """The log as evidence sees it: requests, accounts, slices, keys and the background sample."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.arrays import Ints
 from stillhunt.base.coded import coded
+from stillhunt.base.column_files import mapped_array
 from stillhunt.base.errors import ContractError
 from stillhunt.base.schema import TOTALS
 from stillhunt.score import kernels
@@ -23,39 +26,48 @@ from stillhunt.score.stats.shared_keys import KeyFrequencies, key_frequencies, s
 
 @dataclass(frozen=True)
 class Keys:
-    """Frequencies of each key's values, by country."""
+    """Frequencies of each key's values, by country; each key is counted once, also where two threads ask for it."""
 
     requests: Requests
     accounts: Accounts
     _counted: dict[str, KeyFrequencies] = field(default_factory=dict, repr=False, compare=False)
+    _counting: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def customer(self, name: str) -> KeyFrequencies:
         """A column of the customer table as a key."""
-        if name not in self._counted:
-            codes = self.accounts.customers.codes[name]
-            self._counted[name] = single_valued(codes, self.accounts.country, self.accounts.background)
-        return self._counted[name]
+        return self._count_once(name, lambda: self._single_valued(self.accounts.customers.codes[name]))
 
     def address(self, name: str) -> KeyFrequencies:
         """An address column of the requests as a key of which an account may have many values."""
-        if name not in self._counted:
+
+        def count() -> KeyFrequencies:
             column, first = self.requests.table.column(name), self.requests.first
             value, known = pc.fill_null(column, 0).to_numpy(), pc.is_valid(column).to_numpy()
             rows = np.flatnonzero(kernels.first_of_pairs(first, value, known))
             starts = np.searchsorted(self.requests.account[rows], np.arange(self.accounts.count + 1, dtype=np.int32))
-            self._counted[name] = key_frequencies(
-                starts, coded(pa.array(value[rows])), self.accounts.country, self.accounts.background, only_known=False
-            )
-        return self._counted[name]
+            own = coded(pa.array(value[rows]))
+            return key_frequencies(starts, own, self.accounts.country, self.accounts.background, only_known=False)
+
+        return self._count_once(name, count)
 
     def client_fingerprint(self, request_style: int | None = None) -> KeyFrequencies:
         """The client fingerprint that each account mostly uses, as a key."""
-        name = f"client fingerprint {request_style}"
-        if name not in self._counted:
+
+        def count() -> KeyFrequencies:
             log = self.requests
             rows = slice(None) if request_style is None else np.flatnonzero(log.request_style == request_style)
-            own = commonest(log.account[rows], log.client_fingerprint[rows], self.accounts.count)
-            self._counted[name] = single_valued(own, self.accounts.country, self.accounts.background)
+            return self._single_valued(commonest(log.account[rows], log.client_fingerprint[rows], self.accounts.count))
+
+        return self._count_once(f"client fingerprint {request_style}", count)
+
+    def _single_valued(self, codes: Ints) -> KeyFrequencies:
+        return single_valued(codes, self.accounts.country, self.accounts.background)
+
+    def _count_once(self, name: str, count: Callable[[], KeyFrequencies]) -> KeyFrequencies:
+        if name not in self._counted:
+            with self._counting:
+                if name not in self._counted:
+                    self._counted[name] = count()
         return self._counted[name]
 
     @cached_property
@@ -116,17 +128,17 @@ def read_log(
         background, requests = totals.column("background").to_numpy(), totals.column("requests").to_numpy()
         output_tokens = totals.column("output_tokens").to_numpy()
     log = Requests(
-        account=account,
+        account=mapped_array(account),
         accounts=len(ids),
         cluster=sliced.column("cluster").to_numpy().astype(np.int32, copy=False),
-        untemplated=sliced.column("untemplated").to_numpy(),
+        untemplated=mapped_array(sliced.column("untemplated").to_numpy()),
         fold=sliced.column("fold").to_numpy().astype(np.int8, copy=False),
         topic=sliced.column("topic").to_numpy().astype(np.int16, copy=False),
-        first_occurrence=sliced.column("first_occurrence").to_numpy(),
+        first_occurrence=mapped_array(sliced.column("first_occurrence").to_numpy()),
         request_style=sliced.column("request_style").to_numpy(),
         client_fingerprint=sliced.column("client_fingerprint").to_numpy(),
         time=traffic.column("timestamp").cast(pa.int64()).to_numpy(),
-        own_phrases=pc.fill_null(sliced.column("own_phrases"), -1).to_numpy(),
+        own_phrases=mapped_array(pc.fill_null(sliced.column("own_phrases"), -1).to_numpy()),
         table=traffic,
     )
     return ScoredLog(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import Flags, Floats, Hashes, Ints, ranges
 from stillhunt.base.coded import coded, codes, joined
+from stillhunt.base.column_files import mapped_array
 from stillhunt.base.conduct_flags import BITS
 from stillhunt.base.exact_prompts import exact_prompts
 from stillhunt.base.schema import SAMPLING_PARAMETERS
@@ -59,7 +60,7 @@ class Requests:
     def numbers(self, name: str, rows: Ints | None = None) -> Ints:
         """A column of whole numbers; -1 where unknown."""
         if name not in self._numbers:
-            self._numbers[name] = whole_numbers(self.table.column(name))
+            self._numbers[name] = mapped_array(whole_numbers(self.table.column(name)))
         column = self._numbers[name]
         return column if rows is None else column[rows]
 
@@ -104,7 +105,7 @@ class Requests:
     @cached_property
     def exact_prompt(self) -> Hashes:
         """Hash of each prompt with its numbers; 0 where there is none."""
-        return exact_prompts(self.table)
+        return mapped_array(exact_prompts(self.table))
 
     @cached_property
     def conversation(self) -> Hashes:
@@ -121,7 +122,9 @@ class Requests:
         """
         rows = np.asarray(kernels.first_of_pairs(self.first, self.conversation, np.ones(len(self.time), bool)), bool)
         more = np.asarray(kernels.count_in_runs(self.first, self.conversation, ~rows), bool)
-        return np.asarray(rows & (more | (self.turn <= 0) | ((self.numbers("conduct") & _STEPS) == 0)), bool)
+        return mapped_array(
+            np.asarray(rows & (more | (self.turn <= 0) | ((self.numbers("conduct") & _STEPS) == 0)), bool)
+        )
 
     @cached_property
     def topic_words(self) -> tuple[Ints, Ints]:
@@ -155,12 +158,12 @@ class Requests:
         if len(filled):
             earliest[filled] = np.minimum.reduceat(known, self.first[filled])
         counted: Ints = np.where(turn >= 0, turn - earliest[self.account], turn)
-        return counted
+        return mapped_array(counted)
 
     @cached_property
     def human_turns(self) -> npt.NDArray[np.uint8]:
         """How often somebody asks back as people do in each request's conversation, at most 255 times."""
-        return kernels.count_in_runs(self.first, self.conversation, self.asks_back)
+        return mapped_array(kernels.count_in_runs(self.first, self.conversation, self.asks_back))
 
     @cached_property
     def asks_back(self) -> Flags:
@@ -169,12 +172,12 @@ class Requests:
         # Where tools are driven, a short later turn may as well be what a tool answered.
         human = ((words <= _SHORT_TURN_WORDS) & ((conduct & _STEPS) == 0)) | ((conduct & FOLLOW_UP) > 0)
         human &= self.first_occurrence | (words <= _REPEATED_TURN_WORDS)
-        return np.asarray(human & (self.turn > 0), bool)
+        return mapped_array(np.asarray(human & (self.turn > 0), bool))
 
     @cached_property
     def model(self) -> Ints:
         """Model of each request, coded in order of first appearance."""
-        return coded(self.table.column("model"))
+        return mapped_array(coded(self.table.column("model")))
 
     @cached_property
     def settings(self) -> Ints:
@@ -187,7 +190,7 @@ class Requests:
                 # An absurd max_tokens may lose its last digits: it is only compared.
                 thousandths = pc.round(pc.multiply(column.dictionary.cast(pa.float64(), safe=False), 1000.0))
                 joint = joined(joint, np.append(coded(thousandths), np.int32(-1))[codes(column)[0]])
-        return joint
+        return mapped_array(joint)
 
     @cached_property
     def sampling_rates(self) -> Floats | None:

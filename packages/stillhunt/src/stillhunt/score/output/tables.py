@@ -1,15 +1,17 @@
 """Judged candidates -> the case tables."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.arrays import Flags, Floats, Ints
+from stillhunt.base.column_files import release_mapped
 from stillhunt.base.config import Config
 from stillhunt.base.families import NO_SKILL, SKILLS
 from stillhunt.base.progress import Progress
@@ -103,18 +105,24 @@ def case_tables(
             advance(table.num_rows)
         return table
 
+    makers: dict[str, Callable[[], pa.Table]] = {
+        "harvest": partial(_harvest_table, log, shown, names, harvested),
+        "evidence": partial(evidence_table, log, shown, names),
+        "slices": partial(_slices_table, log, shown, names),
+        "accounts": partial(_accounts_table, log, shown, names, sanctioned, config),
+        "campaigns": partial(_campaigns_table, log, shown, names, config),
+        "members": partial(_members_table, log, shown, names, roles),
+        "operators": tie_operators,
+    }
+
+    def make(name: str) -> pa.Table:
+        table = makers[name]()
+        release_mapped()
+        return table
+
     # Most of the work is copying strings, which threads do side by side.
     with ThreadPoolExecutor(2, "stillhunt-score") as pool:
-        made = {
-            "harvest": pool.submit(_harvest_table, log, shown, names, harvested),
-            "evidence": pool.submit(evidence_table, log, shown, names),
-            "slices": pool.submit(_slices_table, log, shown, names),
-            "accounts": pool.submit(_accounts_table, log, shown, names, sanctioned, config),
-            "campaigns": pool.submit(_campaigns_table, log, shown, names, config),
-            "members": pool.submit(_members_table, log, shown, names, roles),
-            "operators": pool.submit(tie_operators),
-        }
-        return {name: table.result() for name, table in made.items()}, harvested
+        return dict(zip(makers, pool.map(make, makers), strict=True)), harvested
 
 
 def _is_harvest_group(judged: Judged) -> bool:
