@@ -106,6 +106,7 @@ def _create_jinja_environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stillhunt_evidence.pages", "templates"),
         autoescape=True,
+        auto_reload=False,  # else each use looks whether its file has changed
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -69,6 +69,7 @@ def templates() -> jinja2.Environment:
             [jinja2.PackageLoader("stillhunt_server.console"), jinja2.PackageLoader("stillhunt.triage")]
         ),
         autoescape=True,
+        auto_reload=False,  # else each use looks whether its file has changed
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

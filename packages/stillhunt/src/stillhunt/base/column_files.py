@@ -6,6 +6,7 @@ import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
@@ -58,6 +59,12 @@ def mapped_array(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
             return np.frombuffer(_map(file), values.dtype)
     except OSError as error:
         raise _no_room(error) from error
+
+
+def map_table(path: Path) -> pa.Table:
+    """The table in an Arrow file. Raises OSError, or ArrowInvalid: it is no such file."""
+    with path.open("rb") as file:
+        return pa.ipc.open_file(pa.py_buffer(_map(file))).read_all()
 
 
 def _map(file: IO[bytes]) -> mmap.mmap:

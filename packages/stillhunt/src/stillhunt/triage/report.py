@@ -84,6 +84,7 @@ def report_template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("stillhunt.triage", "templates"),
         autoescape=True,
+        auto_reload=False,  # else each use looks whether its file has changed
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from stillhunt._version import __version__
+from stillhunt.base.column_files import map_table
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES, SLICED, TOTALS, TRAFFIC
 from stillhunt.base.schema_case import CASE_VERSION
@@ -130,7 +131,7 @@ class _CheckedTables(dict[str, pa.Table]):
 
     def __missing__(self, name: str) -> pa.Table:
         path = _checked_path(self._folder / f"{name}.arrow", self._files)
-        self[name] = _TABLES[name].check(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
+        self[name] = _TABLES[name].check(map_table(path))
         return self[name]
 
 

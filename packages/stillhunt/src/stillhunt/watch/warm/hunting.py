@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base import formatting
+from stillhunt.base.column_files import release_mapped
 from stillhunt.base.config import Config
 from stillhunt.base.schema import CANDIDATES
 from stillhunt.base.schema_case import CASE_TABLES, HARVEST_OPERATION
@@ -99,6 +100,7 @@ def hunt_warm(
         joined = join_requests(base, own, config.seed)
         placed = joined.traffic.num_rows - base.requests
         tables, views = _judge_again(joined, customers, campaigns, judged, config, flagged_before)
+        release_mapped()
     names, harvest = pa.array(judged, pa.string()), case.harvest
     said = WarmHunt(
         base=base.sequence,

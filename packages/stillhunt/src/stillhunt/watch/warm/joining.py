@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import I64, ranges
 from stillhunt.base.coded import codes, one_dictionary
-from stillhunt.base.column_files import mapped_column
+from stillhunt.base.column_files import mapped_column, release_mapped
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.judged_requests import canonical_order, move_rows
 from stillhunt.link.placing import EarlierRequests, place_requests
@@ -46,6 +46,7 @@ def join_requests(base: Base, new: pa.Table, seed: int) -> JoinedTraffic:
     for name in TRAFFIC.names:
         column = _join_column(traffic[name], new[name], places).cast(TRAFFIC.arrow.field(name).type)
         joined[name] = mapped_column(column)
+        release_mapped()
     whole = TRAFFIC.check(pa.table(joined, schema=TRAFFIC.arrow))
     cut = {name: _join_column(sliced[name], placed[name], places) for name in SLICED.names}
     cut["client_fingerprint"] = pa.array(client_codes(whole), pa.int32())
