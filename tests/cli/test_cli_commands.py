@@ -77,7 +77,8 @@ def test_settings_that_contradict_each_other_show_no_secret(tmp_path: Path) -> N
 
 def test_settings_come_from_flag_then_environment_then_file(tmp_path: Path) -> None:
     (tmp_path / "stillhunt.toml").write_text("seed = 1\nthreads = 1\n[score]\nprior_bits = -11.0\n", encoding="utf-8")
-    result = run("config", "show", "--json", "--set", "seed=3", cwd=tmp_path, STILLHUNT_SEED="2", STILLHUNT_THREADS="2")
+    variables = {"STILLHUNT_SEED": "2", "STILLHUNT_THREADS": "2", "STILLHUNT_TEXTS": "for the tests: no setting"}
+    result = run("config", "show", "--json", "--set", "seed=3", cwd=tmp_path, **variables)
     shown = json.loads(result.stdout)
     assert (shown["seed"]["value"], shown["seed"]["origin"]) == (3, "flag")
     assert (shown["threads"]["value"], shown["threads"]["origin"]) == (2, "environment")

@@ -60,6 +60,8 @@ class DossierSettings(SettingsGroup):
 
 
 ENV_PREFIX = "STILLHUNT_"
+_FOR_DEVELOPERS = ("REQUIRE_SERVICES", "TEXTS", "THOROUGH")
+"""Variables that tests and benchmarks of this repository read, and that may be exported in a shell."""
 SETTINGS_FILE = "stillhunt.toml"
 SECRET_SETTINGS = frozenset(
     {
@@ -301,9 +303,10 @@ def _file_layer(file: Path | None) -> dict[str, Any]:
 def _environment_layer(environ: Any) -> dict[str, Any]:
     layer: dict[str, Any] = {}
     for name in sorted(environ):
-        if not name.startswith(ENV_PREFIX) or name == ENV_PREFIX + "REQUIRE_SERVICES":
+        setting = name.removeprefix(ENV_PREFIX)
+        if setting in (name, *_FOR_DEVELOPERS):
             continue
-        path = name[len(ENV_PREFIX) :].lower().split("__")
+        path = setting.lower().split("__")
         target = layer
         for part in path[:-1]:
             target = target.setdefault(part, {})
