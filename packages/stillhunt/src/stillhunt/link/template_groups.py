@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
+from stillhunt.base.column_files import mapped_column
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
@@ -300,7 +301,7 @@ def _microbits_of(bits: Floats) -> Ints:
 
 def totals_table(log: IndexedLog, background: Flags) -> pa.Table:
     """TOTALS."""
-    return TOTALS.build(
+    totals = TOTALS.build(
         account_id=log.account_ids,
         requests=log.requests,
         output_tokens=log.output_tokens,
@@ -308,3 +309,4 @@ def totals_table(log: IndexedLog, background: Flags) -> pa.Table:
         last_seen=pa.array(log.last),
         background=background,
     )
+    return pa.table({name: mapped_column(totals[name]) for name in totals.column_names}, schema=totals.schema)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.arrays import I64
+from stillhunt.base.column_files import mapped_column
 from stillhunt.base.config import Config
 from stillhunt.base.engine import Engine
 from stillhunt.base.errors import InputError
@@ -98,7 +99,7 @@ def _merge_account_parts(parts: list[_Part], rejects: Rejects) -> pa.Table:
     parts.clear()
     left = dict(zip(merged.column_names, merged.columns, strict=True))
     del merged
-    taken = {name: left.pop(name).combine_chunks().take(kept) for name in ACCOUNTS.names}
+    taken = {name: mapped_column(left.pop(name).combine_chunks().take(kept)) for name in ACCOUNTS.names}
     return pa.table(taken, schema=ACCOUNTS.arrow)
 
 

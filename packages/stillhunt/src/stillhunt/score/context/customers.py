@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import Ints
 from stillhunt.base.coded import coded
+from stillhunt.base.column_files import mapped_array
 from stillhunt.base.units import HOUR
 
 PACKAGE = "disposable-email-domains"
@@ -105,4 +106,5 @@ def _align_codes(codes: Ints, found: Ints) -> Ints:
     if not len(codes):
         return np.full(len(found), -1, np.int32)
     aligned: Ints = np.where(found >= 0, codes[np.maximum(found, 0)], -1).astype(np.int32)
-    return aligned
+    pa.default_memory_pool().release_unused()  # of coding, which takes much more than codes where all values differ
+    return mapped_array(aligned)
