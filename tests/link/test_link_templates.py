@@ -19,7 +19,7 @@ from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics import topics as topics_module
 from stillhunt.link.topics.topic_word_kernels import word_keys
-from stillhunt.link.topics.topics import NO_TOPIC, request_topics
+from stillhunt.link.topics.topics import NO_TOPIC, request_topics, without_stock_sentences
 
 
 def templated(accounts: int, prompts: int, phrases: list[int], first: int = 0) -> list[Prompt]:
@@ -187,6 +187,39 @@ def test_a_template_of_fewer_accounts_than_a_group_has_counts_as_their_own_wordi
     assert inside.num_rows == 5 * 12
     outside = found.filter(pc.less(found["cluster"], 1))
     assert (set(outside["cluster"].to_pylist()), set(outside["matched"].to_pylist())) == ({-1}, {0})
+
+
+def test_a_template_that_is_a_sentence_of_what_its_accounts_word_is_none() -> None:
+    """Of each kind: accounts, how many word more than its template, words of the template and of more, and templates.
+
+    Where a kind has three templates, these are alike in their words, and a third of the requests has each.
+    """
+    kinds = [(6, 6, 8, 9, 1), (6, 0, 8, 0, 1), (6, 6, 15, 2, 1), (6, 6, 3, 1, 1), (10, 5, 8, 9, 1), (5, 4, 8, 9, 1)]
+    kinds += [(6, 6, 3, 9, 1), (6, 6, 8, 9, 3)]
+    prompts, words = strangers(60, 10), iter(range(10_000, 60_000))
+    for kind, (accounts, wording, size, more, templates) in enumerate(kinds):
+        for account in range(accounts):
+            name, own = 10 * kind + account, [next(words) for _ in range(more)] if account < wording else []
+            for n in range(21):
+                first = 10 * kind + 3 * (n % templates)
+                prompts.append(
+                    {
+                        "account_id": f"w{name:03d}",
+                        "phrases": [
+                            *range(first, first + 3),
+                            *([1_000 + name] if own else []),
+                            10_000 * (name + 1) + n,
+                        ],
+                        "topic_words": sorted([*range(20 * kind, 20 * kind + size), *own, next(words)]),
+                    }
+                )
+    log = index_requests(parted(sketches_of(prompts), 3), seed=0)
+    shared = find_shared_phrases(log)
+    clusters = content_clusters(shared, log.accounts)
+    assert np.bincount(clusters.cluster).tolist() == [6, 6, 6, 6, 10, 5, 6, 6, 6, 6]
+    kept = without_stock_sentences(clusters, worded=shared.worded, least=4, least_accounts=5)
+    assert np.unique(kept.cluster).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert {-1, *range(1, 10)} == set(rows_of(kept.rows, "cluster")["cluster"].to_pylist()) == {*kept.of_known}
 
 
 @pytest.mark.parametrize("wording", [0, 9])

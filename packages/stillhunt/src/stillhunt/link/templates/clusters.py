@@ -65,12 +65,15 @@ class Clusters:
 
     def shared_by(self, least: int) -> Clusters:
         """The same without clusters that fewer accounts use: these are no group, and have wordings of their own."""
-        shared = np.bincount(self.cluster, minlength=self.count) >= least
-        rows = self.rows.extend(_leave_out_clusters, CLUSTERED, shared, ["cluster", "matched"])
-        kept = shared[self.cluster]
-        return replace(
-            self, rows=rows, cluster=self.cluster[kept], account=self.account[kept], prompts=self.prompts[kept]
-        )
+        return self.keep(np.bincount(self.cluster, minlength=self.count) >= least)
+
+    def keep(self, chosen: Flags) -> Clusters:
+        """The same with the chosen clusters alone; requests of the others are in none, later ones neither."""
+        rows = self.rows.extend(_leave_out_clusters, CLUSTERED, chosen, ["cluster", "matched"])
+        of_known = np.where(np.append(chosen, False)[self.of_known], self.of_known, np.int32(-1))
+        kept = chosen[self.cluster]
+        uses = (self.cluster[kept], self.account[kept], self.prompts[kept])
+        return Clusters(rows, of_known, self.count, *uses)
 
     def with_uses(self, accounts: int) -> Clusters:
         """The same, with the uses counted again from the requests."""
@@ -91,9 +94,9 @@ def content_clusters(shared: SharedPhrases, accounts: int) -> Clusters:
     return Clusters(rows, of_known, count, cluster, account, prompts)
 
 
-def _leave_out_clusters(table: pa.Table, shared: Any) -> pa.Table:
+def _leave_out_clusters(table: pa.Table, chosen: Any) -> pa.Table:
     cluster, matched = values(table, "cluster"), values(table, "matched")
-    kept = np.append(shared, False)[cluster]
+    kept = np.append(chosen, False)[cluster]
     return pa.table({"cluster": np.where(kept, cluster, np.int32(-1)), "matched": np.where(kept, matched, np.int32(0))})
 
 

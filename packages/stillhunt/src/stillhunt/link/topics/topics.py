@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stillhunt.base.arrays import ranges
 from stillhunt.base.dataset import Dataset
 from stillhunt.base.parameters import read_parameters
 from stillhunt.base.schema import SLICE_PARAMETERS
@@ -63,6 +64,10 @@ _START_QUANTILE = 8
 _SAMPLE = 30_000  # Requests from which topics are learned, chosen by a keyed hash (bounds time and memory)
 _MIN_WORD_REQUESTS = 5  # Requests below which a word shows no topic (misspellings and names)
 _WRAPPER_WORD_REQUESTS = 2  # Requests of an account in a cluster from which a word recurs there (once is no recurrence)
+# Shares of the words of an account's wording between which a template is a sentence of it (seen, medians of accounts:
+# 0.45 to 0.83 where wordings are put together from one stock; 0 to 0.26, or 0.85 and more, for other templates)
+_LEAST_SENTENCE, _LEAST_WORDING = 0.33, 0.84
+_MORE_WORDS = 2  # Words that the wording has besides (one is a word of the questions)
 _WRAPPER_MIN_ACCOUNTS = 2  # Accounts in which it must recur at least (one account's words may be its topic)
 
 
@@ -107,7 +112,8 @@ def request_topics(
     rows = int(log.requests.sum())
     most = max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
     shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= most)
-    learned_without, shown_without = _template_words(clusters, worded, least)
+    template = _template_words(clusters, least)
+    learned_without, shown_without = (np.append(template, own) for own in _own_words(clusters, worded))
     telling = (shows_topic.astype(np.uint8), learned_without, clusters.count)
     words = ["account", "cluster", "topic_words"]
     salt = np.uint64((seed * 2 + 1) & 0xFFFFFFFFFFFFFFFF)
@@ -122,25 +128,59 @@ def request_topics(
     return clusters.rows.extend(topics_of_partition, TOPIC, model, words), model
 
 
-def _template_words(clusters: Clusters, worded: Flags, least: int) -> tuple[Ints, Ints]:
-    """Ascending label * WORD_BUCKETS + word for the words of each cluster's template and each account's own wording.
+def without_stock_sentences(clusters: Clusters, *, worded: Flags, least: int, least_accounts: int) -> Clusters:
+    """The clusters without those whose template is a sentence of what most of its accounts word each time.
 
-    Returns those without which topics are learned, and without which a request shows one: there, what stands in most of
-    an account's requests with its wording counts as well, so that traffic beside it hides nothing. Topics are learned
-    without that, so that a few accounts do not move all centres.
+    Accounts whose wordings are put together from one stock of sentences share some of them by chance. Each sentence
+    would be a template and its users a group, so that one work queue falls into groups of which none convinces. An
+    account counts where at least half of what it sends by templates is sent by this one.
+
+    Args:
+        worded, least: as for `request_topics`.
+        least_accounts: accounts of whose wordings it must be a sentence.
     """
-    columns = ["cluster", "account", "first_occurrence", "unworded", "topic_words"]
-    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, (clusters.count, None), columns)
-    own = clusters.rows.gather(_own_words_in_partition, RECURRING_WORDS, (clusters.count, worded), columns)
+    template, (_, wording) = _template_words(clusters, least), _own_words(clusters, worded, inside=True)
+    label = clusters.count + clusters.account
+    begins, ends = (np.searchsorted(wording, (label + more) * WORD_BUCKETS) for more in (0, 1))
+    use = np.repeat(np.arange(len(label)), ends - begins)
+    word = wording[ranges(begins, ends)] % WORD_BUCKETS
+    common = np.isin(clusters.cluster[use] * WORD_BUCKETS + word, template)
+    shared, words = np.bincount(use, common, len(label)), ends - begins
+    sentence = (shared >= _LEAST_SENTENCE * words) & (shared < _LEAST_WORDING * words) & (words - shared >= _MORE_WORDS)
+    sentence &= 2 * clusters.prompts >= np.bincount(clusters.account, clusters.prompts)[clusters.account]
+    users, stock = (
+        np.bincount(some, minlength=clusters.count) for some in (clusters.cluster, clusters.cluster[sentence])
+    )
+    left_out = (2 * stock > users) & (stock >= least_accounts)
+    return clusters.keep(~left_out) if left_out.any() else clusters
+
+
+def _template_words(clusters: Clusters, least: int) -> Ints:
+    """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's template."""
+    columns = ["cluster", "account", "first_occurrence", "topic_words"]
+    found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, None, columns)
     key, position = np.unique(values(found, "key"), return_inverse=True)
     hits = np.zeros(len(key), np.int64)
     np.add.at(hits, position, values(found, "accounts"))
     users = np.bincount(clusters.cluster[clusters.prompts >= least], minlength=clusters.count)
     needed = np.maximum(TOPIC_SEARCH.wrapper_account_share * users[key // WORD_BUCKETS], _WRAPPER_MIN_ACCOUNTS)
-    # Labels of accounts are above those of all clusters.
-    wrappers, own_key = key[hits >= needed], values(own, "key")
-    learned = np.append(wrappers, np.sort(own_key[values(own, "accounts") > 0]))
-    return learned, np.append(wrappers, np.unique(own_key))
+    kept: Ints = key[hits >= needed]
+    return kept
+
+
+def _own_words(clusters: Clusters, worded: Flags, *, inside: bool = False) -> tuple[Ints, Ints]:
+    """Ascending label * WORD_BUCKETS + word for the words of each account's own wording; labels are above all clusters.
+
+    `inside`: also of requests inside clusters.
+
+    Returns those without which topics are learned, and without which a request shows one: there, what stands in most of
+    an account's requests with its wording counts as well, so that traffic beside it hides nothing. Topics are learned
+    without that, so that a few accounts do not move all centres.
+    """
+    columns, context = ["cluster", "account", "first_occurrence", "unworded", "topic_words"], (worded, inside)
+    own = clusters.rows.gather(_own_words_in_partition, RECURRING_WORDS, (clusters.count, *context), columns)
+    key = values(own, "key")
+    return np.sort(key[values(own, "accounts") > 0]), np.unique(key)
 
 
 def _labels_of(table: pa.Table, clusters: int) -> npt.NDArray[np.int32]:
@@ -164,19 +204,16 @@ def _partition_words(table: pa.Table, _: Any) -> pa.Table:
     return pa.table({"word": np.arange(WORD_BUCKETS, dtype=np.int32), "requests": counts})
 
 
-def _recurring_in_partition(table: pa.Table, context: Any) -> pa.Table:
-    label = _labels_of(table, context[0]).astype(np.int64)
-    key, accounts = _recurring_keys(
-        table, label, label < context[0], (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate)
-    )
+def _recurring_in_partition(table: pa.Table, _: Any) -> pa.Table:
+    label = values(table, "cluster").astype(np.int64)
+    key, accounts = _recurring_keys(table, label, label >= 0, (_WRAPPER_WORD_REQUESTS, TOPIC_SEARCH.wrapper_word_rate))
     return pa.table({"key": key, "accounts": accounts})
 
 
 def _own_words_in_partition(table: pa.Table, context: Any) -> pa.Table:
     """The words of each account's own wording: 1 where they stand in most of its requests, else in most worded ones."""
-    clusters, worded = context
-    label = _labels_of(table, clusters).astype(np.int64)
-    own = (label >= clusters) & worded[values(table, "account")]
+    (clusters, worded, inside), account = context, values(table, "account")
+    label, own = clusters + account.astype(np.int64), worded[account] & (inside | (values(table, "cluster") < 0))
     limits = (SLICE_PARAMETERS.min_untemplated_questions, WORDING_RATE)
     everywhere, accounts = _recurring_keys(table, label, own, limits)
     more, others = _recurring_keys(table, label, own & (values(table, "unworded") == 0), limits)
