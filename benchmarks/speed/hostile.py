@@ -135,7 +135,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--only", default=",".join(KINDS), help=f"of {', '.join(KINDS)}")
-    parser.add_argument("--most-gb", type=float, default=12.0, help="address space, mapped files included")
+    parser.add_argument("--most-gb", type=float, default=24.0, help="address space, mapped files included")
     parser.add_argument("--most-seconds", type=int, default=600, help="CPU seconds of one hunt")
     parser.add_argument("--keep", type=Path, help="keep the logs here; made there already, they are taken")
     parser.add_argument("--make", nargs=2, metavar=("KIND", "FOLDER"), help=argparse.SUPPRESS)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from running import run, run_anew
 
+from stillhunt.cli import start as program
 from stillhunt.cli.doctor import examine
 
 
@@ -164,3 +165,11 @@ def test_look_ups_import_no_kernel() -> None:
     """They answer at once, also where nothing can be compiled."""
     code = "import sys, stillhunt, stillhunt.cli.lookups; stillhunt.Case; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_lack_of_memory_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program._exit_code_of(MemoryError("Unable to allocate 3.0 GiB")) == 1
+    told = capsys.readouterr().err
+    assert "not enough memory: Unable to allocate 3.0 GiB" in told
+    assert "next: give it more memory" in told
+    assert "bug" not in told

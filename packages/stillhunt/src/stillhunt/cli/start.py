@@ -62,6 +62,10 @@ def _exit_code_of(leaving: BaseException) -> int | str | None:
     if isinstance(leaving, StillhuntError):
         _write_stderr_message(f"error: {leaving.on_command_line()}")
         return leaving.exit_code
+    if isinstance(leaving, MemoryError):
+        _write_stderr_message(f"error: there is not enough memory: {leaving or 'none is left'}")
+        _write_stderr_message("  next: give it more memory, or hunt in fewer days of the log, or on Spark")
+        return 1
     import traceback  # rarely needed
 
     _write_stderr_message("".join(traceback.format_exception(leaving)))
