@@ -55,7 +55,7 @@ def mapped_array(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
         return values
     try:
         with tempfile.TemporaryFile() as file:
-            values.tofile(file)
+            file.write(np.ascontiguousarray(values).data)  # `tofile` does not say that the last bytes had no room
             return np.frombuffer(_map(file), values.dtype)
     except OSError as error:
         raise _no_room(error) from error
