@@ -140,17 +140,16 @@ def without_stock_sentences(clusters: Clusters, *, worded: Flags, least: int, le
         least_accounts: accounts of whose wordings it must be a sentence.
     """
     template, (_, wording) = _template_words(clusters, least), _own_words(clusters, worded, inside=True)
-    label = clusters.count + clusters.account
+    sent = np.bincount(clusters.account, clusters.prompts)
+    main = 2 * clusters.prompts >= sent[clusters.account]  # first: an account has two such clusters at most
+    cluster, label = clusters.cluster[main], clusters.count + clusters.account[main]
     begins, ends = (np.searchsorted(wording, (label + more) * WORD_BUCKETS) for more in (0, 1))
     use = np.repeat(np.arange(len(label)), ends - begins)
-    word = wording[ranges(begins, ends)] % WORD_BUCKETS
-    common = np.isin(clusters.cluster[use] * WORD_BUCKETS + word, template)
+    key = cluster[use] * WORD_BUCKETS + wording[ranges(begins, ends)] % WORD_BUCKETS
+    common = np.append(template, -1)[np.searchsorted(template, key)] == key
     shared, words = np.bincount(use, common, len(label)), ends - begins
     sentence = (shared >= _LEAST_SENTENCE * words) & (shared < _LEAST_WORDING * words) & (words - shared >= _MORE_WORDS)
-    sentence &= 2 * clusters.prompts >= np.bincount(clusters.account, clusters.prompts)[clusters.account]
-    users, stock = (
-        np.bincount(some, minlength=clusters.count) for some in (clusters.cluster, clusters.cluster[sentence])
-    )
+    users, stock = (np.bincount(some, minlength=clusters.count) for some in (clusters.cluster, cluster[sentence]))
     left_out = (2 * stock > users) & (stock >= least_accounts)
     return clusters.keep(~left_out) if left_out.any() else clusters
 
