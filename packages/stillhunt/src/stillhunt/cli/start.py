@@ -63,7 +63,7 @@ def _exit_code_of(leaving: BaseException) -> int | str | None:
         _write_stderr_message(f"error: {leaving.on_command_line()}")
         return leaving.exit_code
     if isinstance(leaving, MemoryError):
-        _write_stderr_message(f"error: there is not enough memory: {leaving or 'none is left'}")
+        _write_stderr_message(f"error: there is not enough memory: {str(leaving) or 'none is left'}")
         _write_stderr_message("  next: give it more memory, or hunt in fewer days of the log, or on Spark")
         return 1
     import traceback  # rarely needed
