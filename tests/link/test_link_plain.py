@@ -24,7 +24,7 @@ from stillhunt.link.groups.slices import ClusterSlices, cluster_slices
 from stillhunt.link.requests.index_requests import IndexedLog, index_requests
 from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
-from stillhunt.link.topics.topics import TOPICS, request_topics
+from stillhunt.link.topics.topics import TOPICS, request_topics, template_words
 from stillhunt.link.workload.untemplated_slices import untemplated_slices
 from thoroughness import examples
 
@@ -62,7 +62,7 @@ def passed(sketches: pa.Table, parts: int, order: int | None) -> Passed:
         log,
         shared_phrases,
         clusters,
-        request_topics(log, clusters, worded=shared_phrases.worded, seed=SEED, least=4)[0],
+        request_topics(log, clusters, template_words(clusters, 4), worded=shared_phrases.worded, seed=SEED)[0],
     )
 
 

@@ -20,7 +20,7 @@ from stillhunt.link.templates.clusters import Clusters, content_clusters
 from stillhunt.link.templates.recurring_phrases import SharedPhrases, find_shared_phrases
 from stillhunt.link.topics import topics as topics_module
 from stillhunt.link.topics.topic_word_kernels import word_keys
-from stillhunt.link.topics.topics import NO_TOPIC, request_topics, without_stock_sentences
+from stillhunt.link.topics.topics import NO_TOPIC, request_topics, template_words, without_stock_sentences
 
 
 def templated(accounts: int, prompts: int, phrases: list[int], first: int = 0) -> list[Prompt]:
@@ -34,7 +34,7 @@ def templated(accounts: int, prompts: int, phrases: list[int], first: int = 0) -
 
 def topics_of(log: IndexedLog, clusters: Clusters, shared_phrases: SharedPhrases) -> Dataset:
     """The requests with their topics."""
-    return request_topics(log, clusters, worded=shared_phrases.worded, seed=0, least=4)[0]
+    return request_topics(log, clusters, template_words(clusters, 4), worded=shared_phrases.worded, seed=0)[0]
 
 
 def strangers(accounts: int, prompts: int) -> list[Prompt]:
@@ -226,7 +226,7 @@ def test_a_template_that_is_a_sentence_of_what_its_accounts_word_is_none(monkeyp
     shared = find_shared_phrases(log)
     clusters = content_clusters(shared, log.accounts)
     assert np.bincount(clusters.cluster).tolist() == [6, 6, 6, 6, 10, 5, 6, 6, 6, 6]
-    kept = without_stock_sentences(clusters, worded=shared.worded, least=4, least_accounts=5)
+    kept = without_stock_sentences(clusters, template_words(clusters, 4), worded=shared.worded, least_accounts=5)
     assert np.unique(kept.cluster).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert {-1, *range(1, 10)} == set(rows_of(kept.rows, "cluster")["cluster"].to_pylist()) == {*kept.of_known}
     assert np.bincount(compared[0]).max() == 1

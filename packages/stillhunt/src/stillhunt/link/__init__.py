@@ -35,7 +35,7 @@ from stillhunt.link.style.style_groups import with_styles
 from stillhunt.link.template_groups import Found, TemplateSearch, find_template_groups, links_table, totals_table
 from stillhunt.link.templates.clusters import content_clusters
 from stillhunt.link.templates.recurring_phrases import find_shared_phrases
-from stillhunt.link.topics.topics import request_topics, without_stock_sentences
+from stillhunt.link.topics.topics import request_topics, template_words, without_stock_sentences
 from stillhunt.link.workload.operators import Operator, find_operators
 from stillhunt.link.workload.untemplated_slices import UntemplatedSlices, untemplated_slices
 
@@ -66,10 +66,9 @@ def link_slices(sketches: Dataset, config: Config, progress: Progress, remembere
         advance(1)
         known, worded = shared_phrases.known, shared_phrases.worded
         del shared_phrases
-        clusters = without_stock_sentences(
-            clusters, worded=worded, least=least, least_accounts=config.resolve.min_accounts
-        )
-        rows, topics = request_topics(log, clusters, worded=worded, seed=config.seed, least=least)
+        template, least_accounts = template_words(clusters, least), config.resolve.min_accounts
+        clusters = without_stock_sentences(clusters, template, worded=worded, least_accounts=least_accounts)
+        rows, topics = request_topics(log, clusters, template, worded=worded, seed=config.seed)
         advance(1)
     give_back()
     found, label_of = find_template_groups(TemplateSearch(clusters, rows, log.accounts, config, progress))

@@ -101,18 +101,17 @@ class TopicModel(NamedTuple):
 
 
 def request_topics(
-    log: IndexedLog, clusters: Clusters, *, worded: Flags, seed: int, least: int
+    log: IndexedLog, clusters: Clusters, template: Ints, *, worded: Flags, seed: int
 ) -> tuple[Dataset, TopicModel | None]:
     """The requests with the `topic` of each, 0 to `TOPICS` - 1; -1 where the words of a request do not show it.
 
-    `worded`: True for accounts with a wording of their own, whose words show no topic. `least`: distinct prompts from
-    which an account has a say in what the template words of its cluster are. The model is None where too few show one.
+    `template`: of `template_words`; clusters that were left out since do not matter. `worded`: True for accounts with a
+    wording of their own, whose words show no topic. The model is None where too few show one.
     """
     frequency = _word_counts(log)
     rows = int(log.requests.sum())
     most = max(TOPIC_SEARCH.max_word_share * rows, _MIN_WORD_REQUESTS)
     shows_topic = (frequency >= _MIN_WORD_REQUESTS) & (frequency <= most)
-    template = _template_words(clusters, least)
     learned_without, shown_without = (np.append(template, own) for own in _own_words(clusters, worded))
     telling = (shows_topic.astype(np.uint8), learned_without, clusters.count)
     words = ["account", "cluster", "topic_words"]
@@ -128,7 +127,7 @@ def request_topics(
     return clusters.rows.extend(topics_of_partition, TOPIC, model, words), model
 
 
-def without_stock_sentences(clusters: Clusters, *, worded: Flags, least: int, least_accounts: int) -> Clusters:
+def without_stock_sentences(clusters: Clusters, template: Ints, *, worded: Flags, least_accounts: int) -> Clusters:
     """The clusters without those whose template is a sentence of what most of its accounts word each time.
 
     Accounts whose wordings are put together from one stock of sentences share some of them by chance. Each sentence
@@ -136,10 +135,10 @@ def without_stock_sentences(clusters: Clusters, *, worded: Flags, least: int, le
     account counts where at least half of what it sends by templates is sent by this one.
 
     Args:
-        worded, least: as for `request_topics`.
+        template, worded: as for `request_topics`.
         least_accounts: accounts of whose wordings it must be a sentence.
     """
-    template, (_, wording) = _template_words(clusters, least), _own_words(clusters, worded, inside=True)
+    _, wording = _own_words(clusters, worded, inside=True)
     sent = np.bincount(clusters.account, clusters.prompts)
     main = 2 * clusters.prompts >= sent[clusters.account]  # first: an account has two such clusters at most
     cluster, label = clusters.cluster[main], clusters.count + clusters.account[main]
@@ -154,8 +153,11 @@ def without_stock_sentences(clusters: Clusters, *, worded: Flags, least: int, le
     return clusters.keep(~left_out) if left_out.any() else clusters
 
 
-def _template_words(clusters: Clusters, least: int) -> Ints:
-    """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's template."""
+def template_words(clusters: Clusters, least: int) -> Ints:
+    """Ascending cluster * WORD_BUCKETS + word for the words of each cluster's template.
+
+    `least`: distinct prompts from which an account has a say in what these are.
+    """
     columns = ["cluster", "account", "first_occurrence", "topic_words"]
     found = clusters.rows.gather(_recurring_in_partition, RECURRING_WORDS, None, columns)
     key, position = np.unique(values(found, "key"), return_inverse=True)
