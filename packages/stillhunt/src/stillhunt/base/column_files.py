@@ -63,7 +63,7 @@ def mapped_array(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
 
 
 def map_table(path: Path) -> pa.Table:
-    """The table in an Arrow file. Raises OSError, or ArrowInvalid: it is no such file."""
+    """The table in an Arrow file. Raises OSError, or ValueError: it is no such file."""
     with path.open("rb") as file:
         return pa.ipc.open_file(pa.py_buffer(_map(file))).read_all()
 

@@ -16,7 +16,6 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from stillhunt.base.arrays import CODE_RANGE, Ints
-from stillhunt.base.column_files import release_mapped
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.schema_case import VERDICTS
 from stillhunt.score.context.candidate import Candidate, candidate_of
@@ -110,7 +109,6 @@ def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
     shown = [one for one in groups if one.verdict != "none"]
     sets = find_campaign_sets(log, [one.candidate for one in shown])
     pairs = [one.describe(*pair) for one in sets for pair in one.one_operation]
-    release_mapped()
     pairs.sort(key=lambda pair: (-pair.bits, pair.first, pair.second))
     return [(shown[pair.first].candidate.number, shown[pair.second].candidate.number) for pair in pairs]
 
