@@ -17,8 +17,10 @@ from stillhunt.base.coded import is_coded
 from stillhunt.base.errors import OutputError
 
 HELD_BYTES = 4 << 20
-"""Bytes up to which a column stays in memory. Judgement: all of a small hunt, and little beside the libraries. With four
-times as much, a hunt of two million requests takes as long and 1,250 instead of 1,100 MB (measured)."""
+"""Bytes up to which a column stays in memory. Judgement: all of a small hunt, and little beside the libraries.
+
+With four times as much, a hunt of two million requests takes as long and 1,250 instead of 1,100 MB (measured).
+"""
 Number = TypeVar("Number", bound=np.generic)
 _PADDING = 64  # Bytes behind a buffer that Arrow may read (as it pads its own)
 _mapped: "weakref.WeakSet[mmap.mmap]" = weakref.WeakSet()
