@@ -95,6 +95,7 @@ def _work(session: pytest.Session, items: Iterator[pytest.Item], said: int, numb
     faulthandler.register(signal.SIGUSR1, file=os.dup(2), chain=True)  # it writes what threads do, and ends the process
     capture.start_global_capturing()
     factory: Any = config._tmp_path_factory  # type: ignore[attr-defined] # pytest's own
+    faulthandler.enable(_crash_file(session, os.getpid()).open("w"))
     factory._basetemp = factory.getbasetemp() / f"worker-{number}"
     factory.getbasetemp().mkdir(0o700)
     config.pluginmanager.register(_Teller(config, said))
@@ -104,6 +105,12 @@ def _work(session: pytest.Session, items: Iterator[pytest.Item], said: int, numb
         config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         item = following
     return True
+
+
+def _crash_file(session: pytest.Session, pid: int) -> Path:
+    """Where a worker that crashes writes what its threads were doing."""
+    base: Path = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined] # pytest's own
+    return base / f"crash-{pid}.txt"
 
 
 class _Teller:
@@ -214,6 +221,8 @@ class _Watch:
         if worker in self._running:
             nodeid, location = self._running[worker]
             told = f"the worker ended in this test, with exit code {code}"
+            with suppress(OSError):  # it ended before it made the file
+                told += "\n" + _crash_file(self._session, worker.pid).read_text(errors="replace")
             report = pytest.TestReport(nodeid, location, {}, "failed", told, "call")
             self._finished += 1
             self._hook.pytest_runtest_logreport(report=report)

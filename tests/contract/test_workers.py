@@ -79,6 +79,21 @@ def test_what_a_worker_takes_with_it_is_a_failure(tmp_path: Path) -> None:
     assert "1 failed, 2 passed" in told
 
 
+CRASHING = """
+import os, signal
+def test_crashes():
+    os.kill(os.getpid(), signal.SIGSEGV)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_worker_that_crashes_leaves_what_its_threads_were_doing(tmp_path: Path) -> None:
+    code, told = run(tmp_path, test_a=CRASHING, test_b="def test_other(): pass")
+    assert code == 1
+    assert "the worker ended in this test, with exit code -11" in told
+    assert re.search(r"Fatal Python error: Segmentation fault(.*\n)*.*in test_crashes", told)
+
+
 STOPPING = """
 def test_fails(): assert 0
 def test_comes_later(): pass

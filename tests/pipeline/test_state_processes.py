@@ -147,12 +147,16 @@ def test_a_hunt_that_is_killed_goes_on_where_it_was(folder: Path, tmp_path: Path
 
 
 def test_an_interrupted_hunt_clears_its_own_folder_and_keeps_what_is_whole(folder: Path, tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    process = start(folder, "never", state)
-    while process.poll() is None and not (state.exists() and len(names_of(state)) >= 2):
-        watch(process, 0.002)
-    process.send_signal(signal.SIGINT)
-    assert finished(process) == 130
+    for attempt in range(5):  # on a busy machine a hunt may end before this process sees how far it was
+        state = tmp_path / f"state-{attempt}"
+        process = start(folder, "never", state)
+        while process.poll() is None and not (state.exists() and len(names_of(state)) >= 2):
+            watch(process, 0.002)
+        process.send_signal(signal.SIGINT)
+        code = finished(process)
+        if code != FOUND:
+            break
+    assert code == 130
     assert len(kept_folders(state)) >= 2
     assert not working_folders(state)
 

@@ -142,30 +142,30 @@ def test_a_hunt_ends_with_the_server_that_started_it() -> None:
 
 def test_a_receiver_that_is_stopped_keeps_its_part_and_its_records_come_later(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data")
-    receiver = subprocess.Popen(
-        [sys.executable, "-c", RECEIVING, str(folder.spool)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    receiving = [sys.executable, "-c", RECEIVING, str(folder.spool)]
+    with subprocess.Popen(receiving, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as receiver:
+        send_record(receiver, b'{"request_id": "1"}\n')
+        now = time.time_ns() // 1000
+        receiver.send_signal(signal.SIGSTOP)
+        os.waitpid(receiver.pid, os.WUNTRACED)  # until then some of its threads may go on, and close the part when asked
+        try:
+            assert window_parts(folder, 0, now, wait=0.5) == []  # a hunt neither waits for ever nor takes it away
+            assert len(open_parts(folder.spool)) == 1
+        finally:
+            receiver.send_signal(signal.SIGCONT)
+        send_record(receiver, b'{"request_id": "2"}\n')
+        receiver.kill()
+        receiver.wait()
+    parts = window_parts(folder, 0, now)
+    assert b"".join(part.read_bytes() for part in parts) == b'{"request_id": "1"}\n{"request_id": "2"}\n'
+
+
+def send_record(receiver: subprocess.Popen[bytes], record: bytes) -> None:
     assert receiver.stdin is not None
     assert receiver.stdout is not None
-    receiver.stdin.write(b'{"request_id": "1"}\n')
+    receiver.stdin.write(record)
     receiver.stdin.flush()
     assert receiver.stdout.readline() == b"acknowledged\n"
-    now = time.time_ns() // 1000
-    receiver.send_signal(signal.SIGSTOP)
-    try:
-        assert window_parts(folder, 0, now, wait=0.5) == []  # a hunt neither waits for ever nor takes it away
-        assert len(open_parts(folder.spool)) == 1
-    finally:
-        receiver.send_signal(signal.SIGCONT)
-    receiver.stdin.write(b'{"request_id": "2"}\n')
-    receiver.stdin.flush()
-    assert receiver.stdout.readline() == b"acknowledged\n"
-    receiver.kill()
-    receiver.wait()
-    parts = window_parts(folder, 0, now)
-    receiver.stdin.close()
-    receiver.stdout.close()
-    assert b"".join(part.read_bytes() for part in parts) == b'{"request_id": "1"}\n{"request_id": "2"}\n'
 
 
 def test_a_process_of_a_folder_that_is_gone_makes_no_new_one(
