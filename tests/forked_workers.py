@@ -95,13 +95,14 @@ def _work(session: pytest.Session, items: Iterator[pytest.Item], said: int, numb
     faulthandler.register(signal.SIGUSR1, file=os.dup(2), chain=True)  # it writes what threads do, and ends the process
     capture.start_global_capturing()
     factory: Any = config._tmp_path_factory  # type: ignore[attr-defined] # pytest's own
-    faulthandler.enable(_crash_file(session, os.getpid()).open("w"))
+    crash = os.open(_crash_file(session, os.getpid()), os.O_WRONLY | os.O_CREAT, 0o600)
     factory._basetemp = factory.getbasetemp() / f"worker-{number}"
     factory.getbasetemp().mkdir(0o700)
     config.pluginmanager.register(_Teller(config, said))
     item = next(items, None)
     while item is not None and not session.shouldfail and not session.shouldstop:
         following = next(items, None)
+        faulthandler.enable(crash)  # again and again: a library that a test uses may have named another file
         config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         item = following
     return True

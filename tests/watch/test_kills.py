@@ -147,7 +147,7 @@ def test_a_receiver_that_is_stopped_keeps_its_part_and_its_records_come_later(tm
         send_record(receiver, b'{"request_id": "1"}\n')
         now = time.time_ns() // 1000
         receiver.send_signal(signal.SIGSTOP)
-        os.waitpid(receiver.pid, os.WUNTRACED)  # until then some of its threads may go on, and close the part when asked
+        os.waitpid(receiver.pid, os.WUNTRACED)  # until then a thread of it may go on, and close the part when asked
         try:
             assert window_parts(folder, 0, now, wait=0.5) == []  # a hunt neither waits for ever nor takes it away
             assert len(open_parts(folder.spool)) == 1
