@@ -1,7 +1,7 @@
 """How right the forecast of a hunt is: ten logs of other shapes, hunted, beside what was told of them before.
 
     python benchmarks/speed/estimate.py                 error of time and memory for each log; ten minutes
-    python benchmarks/speed/estimate.py --write         fit the constants on eleven more logs first, and write them
+    python benchmarks/speed/estimate.py --write         fit the constants on twelve more logs first, and write them
 
 The constants are in `packages/stillhunt/src/stillhunt/forecast.toml`, and are fitted on logs of other seeds, sizes and
 shapes than those that are printed. Processor seconds and peak memory are those of a whole `stillhunt hunt`. Wall
@@ -73,6 +73,7 @@ LEARNED = (
     Shape("JSON lines", 120_000, form="jsonl"),
     Shape("CSV", 80_000, form="csv"),
     Shape("two million, with operations", 2_000_000, operations=True),
+    Shape("eight million, with operations", 8_000_000, operations=True),
     Shape("honest world", 1_500, form="first-0"),
     Shape("world with a campaign", 1_200, form="first-2"),
 )
@@ -187,7 +188,8 @@ def write_constants(seed: int) -> None:
         "memory_mb": fit(roots, [row.peak_mb for row in rows]),
     }
     speed = float(np.median([row.slowness for row in rows]))
-    share = float(np.median([2 * (1 - row.wall / row.cpu) for row in rows]))
+    beyond = [row.cpu - row.slowness * costs["cpu_seconds"][0] for row in rows]
+    share = float(np.median([2 * (row.cpu - row.wall) / more for row, more in zip(rows, beyond, strict=True)]))
     if share <= 0:
         share = old.parallel_share  # others used this machine, too: wall seconds say nothing
     lines = [

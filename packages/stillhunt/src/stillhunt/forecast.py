@@ -69,7 +69,7 @@ class ForecastConstants:
     cpu_seconds: tuple[float, ...]  # of a hunt, of a million requests, of a GB of text and of unpacked text files
     # the same in MB, of the square roots of these amounts: buffers grow until they are full
     memory_mb: tuple[float, ...]
-    parallel_share: float  # share of the processor seconds that all threads share
+    parallel_share: float  # what all threads share of the processor seconds beyond those of any hunt
     sketch_ms: float  # time of the text pass over the prompts of `made_requests`, on the machine of the constants
 
 
@@ -109,8 +109,9 @@ def forecast_hunt(size: LogSize, slowness: float, threads: int, constants: Forec
     """What a hunt will need on so many threads; `slowness` is the time of this machine over that of the constants."""
     amounts, share = size_amounts(size), constants.parallel_share
     cpu = slowness * sum(amount * cost for amount, cost in zip(amounts, constants.cpu_seconds, strict=True))
+    shared = share * (cpu - slowness * constants.cpu_seconds[0])
     memory = sum(math.sqrt(amount) * cost for amount, cost in zip(amounts, constants.memory_mb, strict=True))
-    return HuntForecast(size, cpu, cpu * (1 - share + share / threads), memory * 1e6)
+    return HuntForecast(size, cpu, cpu - shared + shared / threads, memory * 1e6)
 
 
 def size_amounts(size: LogSize) -> tuple[float, ...]:
