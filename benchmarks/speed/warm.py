@@ -21,6 +21,7 @@ from incremental import split_minutes
 from processes import machine, print_table, request_files, scratch_folder
 
 from stillhunt.base.config import Config
+from stillhunt.collect.read.digests import SAFE_NANOSECONDS
 from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome, hunt_in_child
 from stillhunt.watch.folder import DataFolder
@@ -66,6 +67,7 @@ def main() -> int:
         before, new = split_minutes(parts[-1], arguments.minutes, scratch)
         for path in (*parts[:-1], before):
             shutil.copy(path, watched / path.name)
+        time.sleep(SAFE_NANOSECONDS / 1e9 + 1)  # younger files are hashed again by the next hunt, and logs are older
         base, _ = measure_hunt(data, watched, accounts, False, prepared, first=True)
         kept = sum(path.stat().st_size for path in (data.state / "base").iterdir())
         shutil.copy(new, watched / new.name)
