@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,6 @@ from urllib.parse import quote
 
 import boto3
 import pytest
-from confluent_kafka import Producer
 from moto.server import ThreadedMotoServer
 
 from server.nats_servers import STREAM, broker
@@ -20,6 +21,15 @@ from stillhunt_server.receiving.sinks import OBJECT_PACE
 
 numbers = itertools.count()
 BUCKET = "records"
+KAFKA_CLUSTER = """
+import sys
+from confluent_kafka import Producer
+client = Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": 3})
+brokers = client.list_topics(timeout=20).brokers.values()
+print(",".join(f"{one.host}:{one.port}" for one in brokers), flush=True)
+sys.stdin.read()
+"""
+"""Its brokers live as long as the client that has them."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +72,12 @@ def address_of(endpoint: str, prefix: str) -> str:
 
 @pytest.fixture(scope="session")
 def kafka_servers() -> Iterator[str]:
-    """The mock cluster of librdkafka, three brokers that speak the protocol; it lives as long as its client."""
-    client = Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": 3})
-    brokers = client.list_topics(timeout=20).brokers.values()
-    yield ",".join(f"{one.host}:{one.port}" for one in brokers)
-    client.flush()
+    """The mock cluster of librdkafka, three brokers that speak the protocol, in a process of its own."""
+    words = [sys.executable, "-c", KAFKA_CLUSTER]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as cluster:
+        assert cluster.stdout is not None
+        yield cluster.stdout.readline().strip()
+        cluster.kill()
 
 
 @pytest.fixture(params=["folder", "bucket", "nats", "kafka"])
