@@ -61,7 +61,7 @@ def _ids(data: bytes, *, protobuf: bool) -> Iterator[tuple[bytes, bool]]:
     """Ids as they stand in the log, and whether as bytes."""
     decode = msgspec.json.Decoder(Export).decode
     records: list[Any] = (
-        [value for value, _reason in messages(iter([data]), _LONGEST_MESSAGE)]
+        [value for value, _, _ in messages(iter([data]), _LONGEST_MESSAGE) if value]
         if protobuf
         else [decode(line) for line in data.splitlines()]
     )
