@@ -154,17 +154,19 @@ class RecordReader:
         self, made: Iterable[Row | PassedOverError | BrokenRecordError], framed: Framed, rejects: Rejects
     ) -> list[Row]:
         """Calls of a record; its other parts are counted or rejected once all of it has been read."""
-        calls, reasons, passed_over = list[Row](), list[str](), Counter[str]()
+        calls, reasons, passed_over = list[Row](), list[str](), dict[str, int]()  # a Counter takes long to make
         for part in made:  # of millions of parts that are no calls, none is kept
             if isinstance(part, dict):
                 calls.append(part)
             elif isinstance(part, PassedOverError):
-                passed_over[shorten(str(part), RAW_CHARACTERS)] += part.count
+                why = shorten(str(part), RAW_CHARACTERS)
+                passed_over[why] = passed_over.get(why, 0) + part.count
             else:
                 reasons.append(str(part))
         if not (calls or reasons or passed_over):
-            passed_over[HOLDS_NONE] += framed.copies
-        self.passed_over.update(passed_over)
+            passed_over[HOLDS_NONE] = framed.copies
+        if passed_over:
+            self.passed_over.update(passed_over)
         for reason in reasons:
             rejects.add(self.name, framed.place, reason, framed.raw.decode("utf-8", "replace"))
         return self._complete_calls(calls, framed)

@@ -156,8 +156,8 @@ def _other_settings(attributes: Attributes) -> str | None:
     """Attributes of the request that may change its answer, such as gen_ai.request.seed."""
     given: dict[str, Any] = {}
     for name, value in attributes.items():
-        prefix = next((one for one in _SETTINGS if name.startswith(one)), None)
-        if prefix is not None:
+        if name.startswith(_SETTINGS):
+            prefix = next(filter(name.startswith, _SETTINGS))
             given[_RENAMED.get(name, name.removeprefix(prefix))] = value_of(value)
     return other_settings(given)
 
