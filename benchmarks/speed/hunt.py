@@ -15,6 +15,7 @@ the same minutes. "floor" is CPU seconds as a multiple of those of the floor on 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 from page_figures import FOLDER, HUNT, write_figures
 
 MILLION = 1_000_000
+LARGER = (8, 16, 32)
+"""Threads of larger machines, of which the last line tells."""
 
 
 def make_world(arguments: argparse.Namespace, folder: Path) -> None:
@@ -41,7 +44,7 @@ def make_world(arguments: argparse.Namespace, folder: Path) -> None:
     write_world(build_world(spec), folder)
 
 
-def print_run(number: int, run: Run, floors: dict[int, Run], rows: int) -> None:
+def print_run(number: int, run: Run, floors: dict[int, Run], rows: int, threads: int) -> None:
     """One table: stages, then the whole, then the floors."""
     megabytes = int(floors[1].output) / 1e6
 
@@ -64,6 +67,26 @@ def print_run(number: int, run: Run, floors: dict[int, Run], rows: int) -> None:
     print(f"\nRun {number}: {rows:,} requests, {megabytes:,.0f} MB of prompts\n")
     print_table(["stage", "wall s", "CPU s", "rows/s", "MB/s", "peak MB", "floor"], table)
     print(f"\nWall: {run.wall / floors[2].wall:.1f} times the floor on 2 threads.", flush=True)
+    costs = {name: (seconds, spent) for name, seconds, spent, _ in stages}
+    print_larger_machines({**costs, "outside": (run.wall - wall, run.cpu - cpu)}, threads)
+
+
+def print_larger_machines(stages: dict[str, tuple[float, float]], threads: int) -> None:
+    """What more threads would make of it by Amdahl's law, if they did not hinder each other.
+
+    Args:
+        stages: wall and CPU seconds of each; they tell for how long one thread worked alone.
+        threads: on which they were measured.
+    """
+    if threads < 2:
+        return
+    shared = {name: max(cpu - wall, 0.0) * threads / (threads - 1) for name, (wall, cpu) in stages.items()}
+    alone = {name: wall - shared[name] / threads for name, (wall, _) in stages.items()}
+    one = sum(alone.values())
+    told = ", ".join(f"{count} threads {one + sum(shared.values()) / count:.1f} s" for count in LARGER)
+    longest = sorted(alone, key=lambda name: -alone[name])[:3]
+    places = ", ".join(f"{name} {alone[name]:.1f}" for name in longest)
+    print(f"By Amdahl's law: {told}; one thread is alone for {one:.1f} s ({places}).", flush=True)
 
 
 def write_run(run: Run, rows: int) -> None:
@@ -111,7 +134,7 @@ def main() -> int:
         for number in range(1, arguments.runs + 1):
             floors = {count: decode_prompts(parts, count) for count in (1, 2)}
             run = succeeded(hunt(parts, accounts, options=options, threads=arguments.threads))
-            print_run(number, run, floors, rows)
+            print_run(number, run, floors, rows, arguments.threads or os.cpu_count() or 1)
         if arguments.write:
             write_run(run, rows)
     return 0
