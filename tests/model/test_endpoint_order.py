@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import mean
-
 import pytest
 
 from stillhunt_model.endpoints.together import _CONNECTIONS
@@ -46,16 +44,19 @@ def asked(net: Net, pairs: list[TextPair], way: str) -> tuple[dict[str, int], di
 @pytest.mark.parametrize("way", ["score", "answer"])
 def test_the_order_depends_on_the_texts_alone(net: Net, way: str) -> None:
     """The trap: the harvested answer went first of each block, before its control answers."""
-    places, found, seeds = asked(net, PAIRS, way)
-    others, again, _ = asked(net, PAIRS[::-1], way)
-    assert found == again  # results are back in the order of the questions
-    assert len(places) == len(PAIRS)
-    # One that a busy machine holds up for long moves others by a single place.
-    assert mean(abs(places[text] - others[text]) for text in places) <= _CONNECTIONS
+    for _ in range(3):  # a busy machine may hold up one request for long
+        places, found, seeds = asked(net, PAIRS, way)
+        others, again, _ = asked(net, PAIRS[::-1], way)
+        assert found == again  # results are back in the order of the questions
+        assert len(places) == len(PAIRS)
+        late = [abs(places[text] - others[text]) for text in places]
+        # Of answers also by their seeds: one that counted the questions would tell their order.
+        late += [abs(seed - 5 - place) for place, seed in enumerate(seeds) if isinstance(seed, int)]
+        if max(late) <= OVERTAKING:
+            break
+    assert max(late) <= OVERTAKING
     moved = [abs(places[f"{one.prompt}\n{one.answer}"] - place) for place, one in enumerate(PAIRS)]
     assert sum(one > OVERTAKING for one in moved) >= len(PAIRS) // 4
-    if way == "answer":  # a seed that counted the questions would tell their order
-        assert mean(abs(seed - 5 - place) for place, seed in enumerate(seeds) if isinstance(seed, int)) <= _CONNECTIONS
 
 
 def test_results_belong_to_their_questions(net: Net) -> None:
