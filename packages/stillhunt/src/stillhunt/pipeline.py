@@ -187,6 +187,24 @@ def read_new_requests(requests: Any, config: Config, known: Collection[str], mos
         return NewRequests(sketches, customers, _sorted_rejects([rejects, bad]), log.facts)
 
 
+def keep_sketches(requests: Any, config: Config) -> None:
+    """Read what has come, and keep its sketches in the state folder for the next hunt; nothing is searched.
+
+    Args:
+        requests: as for `hunt`.
+        config: settings, with a state folder.
+
+    Raises:
+        InputError: nothing can be read, or no row is usable.
+        OutputError: there is no room.
+    """
+    with (
+        DuckDBEngine(threads=config.threads, memory_gb=config.memory_limit_gb) as engine,
+        LocalLog(requests, None, config, engine, Silent()) as log,
+    ):
+        log.sketch()
+
+
 def _resolve_candidates(
     sketches: Dataset, linked: Linked, config: Config, remembered: pa.Table
 ) -> tuple[pa.Table, pa.Table, pa.Table]:

@@ -22,11 +22,14 @@ from stillhunt.watch.child import HuntOutcome, order_of
 from stillhunt.watch.following import FOLLOW, main_follow
 from stillhunt.watch.hunting import hunt_now
 from stillhunt.watch.prepared import PREPARE, make_hunt_copies
+from stillhunt.watch.reading_ahead import read_ahead
 from stillhunt.watch.spool.checking import damage_said
 from stillhunt.watch.warm.hunting import tell_warm
 
 LATE_IMPORTS = ("pandas", "pyarrow.dataset", "sqlalchemy.dialects.sqlite")
 """What libraries import when they are first used."""
+READING_NICENESS = 10
+"""Of a process that reads ahead of the next hunt: what receives goes first. Judgement."""
 PARENT_SECONDS = 1.0
 """How often a hunt looks whether the process that started it is still there. Judgement."""
 
@@ -60,7 +63,12 @@ def main() -> None:
     plan = None
     try:
         plan = order_of(sys.stdin.read())
-        snapshot = hunt_now(plan)
+        snapshot = None
+        if plan.only_reads:
+            os.nice(READING_NICENESS)
+            read_ahead(plan)
+        else:
+            snapshot = hunt_now(plan)
         outcome = HuntOutcome()
         if snapshot is not None:
             outcome = HuntOutcome(sequence=snapshot.sequence, warm=tell_warm(snapshot.facts()))

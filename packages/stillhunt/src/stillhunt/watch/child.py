@@ -53,6 +53,7 @@ def order_text(plan: HuntPlan) -> str:
             "now": plan.now,
             "term": plan.term,
             "warm": plan.warm,
+            "only_reads": plan.only_reads,
         }
     )
 
@@ -61,7 +62,8 @@ def order_of(text: str) -> HuntPlan:
     """The plan in what `order_text` made."""
     order: dict[str, Any] = json.loads(text)
     folder, config = DataFolder(Path(order["data"]), make=False), Config(**order["config"])
-    return HuntPlan(folder, config, tuple(order["watched"]), order["now"], order["term"], order["warm"])
+    rest = {name: order[name] for name in ("now", "term", "warm", "only_reads")}
+    return HuntPlan(folder, config, tuple(order["watched"]), **rest)
 
 
 def memory_limit(config: Config) -> int:

@@ -98,16 +98,16 @@ CLOSING_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
 
-def window_parts(folder: DataFolder, start: int, now: int, *, wait: float = CLOSING_SECONDS) -> list[Path]:
+def window_parts(folder: DataFolder, start: int, now: int, *, wait: float | None = CLOSING_SECONDS) -> list[Path]:
     """Closed parts of the spool from the start of the window on; what is open is closed first.
 
-    `wait`: seconds to wait for writers in other processes.
+    `wait`: seconds to wait for writers in other processes; None leaves open parts to them.
     """
-    waited_for = set(open_parts(folder.spool))
+    waited_for = set() if wait is None else set(open_parts(folder.spool))
     if waited_for:
         with suppress(OSError):  # the spool cannot be written now; what is closed already is read all the same
             ask_to_close(folder.spool)
-    end = time.monotonic() + wait
+    end = time.monotonic() + (wait or 0)
     while waited_for & set(open_parts(folder.spool)) and time.monotonic() < end:
         close_left_behind(folder.spool)
         time.sleep(_POLL_SECONDS)
@@ -152,6 +152,7 @@ class HuntPlan:
     now: int = 0  # time of the hunt, microseconds since 1970; the window ends here
     term: int | None = None  # of the lease under which it hunts; None where none is needed
     warm: bool = False  # whether it may be warm, where a base is young enough; over logs in place, none is kept without
+    only_reads: bool = False  # whether it only reads ahead of the next hunt (`watch.reading_ahead`)
 
 
 def hunt_now(plan: HuntPlan, progress: Progress | None = None) -> Snapshot | None:
@@ -221,7 +222,8 @@ def _healing_hunt(
     return _signing_hunt(plan, inputs, known, progress)
 
 
-def _hunt_settings(plan: HuntPlan) -> Config:
+def hunt_settings(plan: HuntPlan) -> Config:
+    """The settings with the state of the data folder, and the key of its hashes."""
     return with_state_key(plan.config.model_copy(update={"state": str(plan.data.state)}))
 
 
@@ -240,14 +242,14 @@ def _hunt_cold(
 def _leave_base(plan: HuntPlan, hunted: HuntedTables, sequence: int) -> None:
     """Leave a base for warm hunts. The snapshot is there, so nothing that goes wrong here may fail the hunt."""
     try:
-        write_base(plan.data.state, hunted, sequence, plan.now, _hunt_settings(plan))
+        write_base(plan.data.state, hunted, sequence, plan.now, hunt_settings(plan))
     except Exception as error:  # without a base, the next hunt is cold, and says so
         _LOG.warning("nothing is kept for warm hunts: %s", getattr(error, "strerror", "") or type(error).__name__)
 
 
 def _hunt_warm(plan: HuntPlan, inputs: Sequence[Any], known: Sequence[KnownCampaign]) -> _Found | str:
     """What a warm hunt found, or why the hunt is to be cold; a base that cannot be used never fails a hunt."""
-    latest, settings = latest_snapshot(plan.data), _hunt_settings(plan)
+    latest, settings = latest_snapshot(plan.data), hunt_settings(plan)
     if latest is None or settings.engine == "spark":
         return ""
     try:
@@ -298,7 +300,7 @@ def _signing_hunt(
         )
         made.append(found)
 
-    settings = _hunt_settings(plan)
+    settings = hunt_settings(plan)
     if settings.engine == "spark":  # of a cluster, nothing is kept between hunts but the key of its hashes
         settings = settings.model_copy(update={"state": ""})
     customers = settings.watch.accounts or None

@@ -3,7 +3,8 @@
 A hunt starts when the interval is over, after many requests, if somebody asks, and after a failure. It also starts
 before its time as soon as enough is new: recurring texts have grown (`recurring_texts`), or what has arrived is a part
 of all that is there. Such hunts wait until the last one has cost no more than a share of the machine since it began.
-They search everything; one by the clock may be warm (`watch.warm`).
+They search everything; one by the clock may be warm (`watch.warm`). While a backlog arrives, none starts before its
+time, since the next would read nearly all of it again; what has come is read ahead instead, for the hunt that follows.
 """
 
 import os
@@ -37,8 +38,14 @@ FIRST_TRAFFIC_SECONDS = 60.0
 NEW_SHARE = 0.25
 """New bytes, as a share of what the spool held at the last hunt, from which a hunt starts before its time. Judgement: a
 new user sees first traffic grow, and all these hunts together read a log five times."""
+HUNTED_BYTES_PER_SECOND = 60e6
+"""JSON lines that two processors hunt in a second: sixteen million requests, 17 GB, in 283 s. Measured
+(`benchmarks/live/backlog.py`)."""
 LEAST_SECONDS = 10.0
 """Least time between two hunts, however little they cost. Judgement: each makes a snapshot and a part of the spool."""
+BACKLOG_BYTES_PER_SECOND = 12e6
+"""Bytes of records from which what arrives is a backlog: a quarter (`NEW_SHARE`) of what two processors hunt in a
+second, 13.5 GB in 283 s (`benchmarks/live/backlog.py`). A hunt would end when as much is new as begins the next one."""
 _MOST_DOUBLINGS = 30
 """Beyond every interval; more would leave the range of numbers after some days of failures."""
 
@@ -77,6 +84,9 @@ class HuntSchedule:
         self._lock, self._asked = threading.Lock(), False  # around what asks for a hunt
         self._counted, self._began = 0, clock()
         self._arrived, self._seen = Arrivals(), Arrivals()
+        self._measured: tuple[float, int] | None = None  # when the rate was measured, and bytes held then
+        self._arrival_rate = 0.0  # bytes a second
+        self._read_at, self._may_read = 0.0, True  # end of the last reading ahead, and whether it can be done
         self._prepared = PreparedProcess()
         self.progress = ScheduleState(next_at=clock() + self._interval)
         self.thread = KeptThread("schedule", self._run_hunts_until_stopped, self._stopping.is_set)
@@ -103,8 +113,16 @@ class HuntSchedule:
             if arrived.signs < self._seen.signs:
                 self._seen = self._seen._replace(signs=0)
             self._arrived = arrived
+            self._measure_arrival_rate()
             if self._is_much_new():
                 self._wake.set()
+
+    def _measure_arrival_rate(self) -> None:
+        now, held = self._clock(), self._arrived.held_bytes
+        if self._measured is None:
+            self._measured = now, held
+        elif not 0 <= (passed := now - self._measured[0]) < LEAST_SECONDS:
+            self._arrival_rate, self._measured = (held - self._measured[1]) / passed, (now, held)
 
     def stop(self) -> None:
         """End the running hunt, the thread, and the process of which hunts are copies."""
@@ -117,6 +135,8 @@ class HuntSchedule:
         while not self._stopping.is_set():
             if self._is_hunt_due():
                 self._run_scheduled_hunt()
+            elif self._is_reading_due():
+                self._read_ahead()
             self._wake.wait(1.0)
             self._wake.clear()
 
@@ -132,7 +152,7 @@ class HuntSchedule:
     def _is_early(self) -> bool:
         """Whether enough is new for a hunt before its time, and the last one has cost little enough since it began."""
         last, share = self.progress.last, self._plan.config.watch.early_share
-        if last is None or last.failure or not share or not self._is_much_new():
+        if last is None or last.failure or not share or not self._is_much_new() or self._is_backlog_arriving():
             return False
         paid = last.cpu_seconds / (share * (os.cpu_count() or 1))
         return self._clock() - self._began >= max(paid, LEAST_SECONDS)
@@ -140,6 +160,19 @@ class HuntSchedule:
     def _is_much_new(self) -> bool:
         new = self._arrived.held_bytes - self._seen.held_bytes
         return self._arrived.signs > self._seen.signs or new > NEW_SHARE * self._seen.held_bytes > 0
+
+    def _is_backlog_arriving(self) -> bool:
+        return self._arrival_rate > BACKLOG_BYTES_PER_SECOND
+
+    def _is_reading_due(self) -> bool:
+        waited = not 0 <= self._clock() - self._read_at < LEAST_SECONDS
+        return self._is_backlog_arriving() and waited and self._may_read and self._plan.config.engine != "spark"
+
+    def _read_ahead(self) -> None:
+        """Read what has come; what fails here fails in the next hunt as well, which tells it."""
+        plan = replace(self._plan, now=int(self._clock() * 1e6), only_reads=True)
+        self._may_read = not hunt_in_child(plan, self._stopping, self._prepared).failure
+        self._read_at = self._clock()
 
     def _may_be_warm(self) -> bool:
         """Whether nothing asks for a search; signs in logs that are read in place are not seen."""
@@ -149,7 +182,7 @@ class HuntSchedule:
     def _first_traffic(self) -> bool:
         """Whether there is something to read at last: a new user should not wait for a whole interval."""
         last = self.progress.last
-        if last is None or last.failure or last.sequence is not None:
+        if last is None or last.failure or last.sequence is not None or self._is_backlog_arriving():
             return False
         waited = self._clock() - self.progress.last_at >= FIRST_TRAFFIC_SECONDS
         return waited and bool(all_parts(self._plan.data.spool))
@@ -158,6 +191,7 @@ class HuntSchedule:
         with self._lock:  # what comes from now on asks for another hunt
             warm = self._may_be_warm()
             self._asked, self._counted, self._seen = False, self._received(), self._arrived
+            self._may_read = True
         began = self._began = self._clock()
         self.progress.running_since = began
         plan = replace(self._plan, now=int(began * 1e6), warm=warm)
