@@ -11,9 +11,7 @@ import itertools
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
 from importlib.resources import files
-from ipaddress import ip_address, ip_network
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.base.formatting import percent, plural
-from stillhunt.collect.formats.shared.http import MAX_CACHED_CHARACTERS, is_public, without_port
+from stillhunt.collect.formats.shared.http import MAX_CACHED_CHARACTERS, PRIVATE_NETWORKS, without_port
 from stillhunt.collect.normalise.identity import random_words
+from stillhunt.collect.normalise.kernels_identity import read_ipv4
+from stillhunt.collect.values.address_ranges import AddressRanges, parse_address
 from stillhunt.collect.values.fields import RawBatch
 from stillhunt.collect.values.kernels import KEYS, hash_rows
 from stillhunt.collect.values.strings import text_buffers
@@ -37,7 +37,12 @@ MIN_PROXY_CALLS = 20
 MIN_PROXY_SHARE = 0.9
 """Smallest share of calls from addresses of one proxy operator, or from private addresses, that is reported."""
 _PROXIES = tomllib.loads((files(__package__) / "proxies.toml").read_text("utf-8"))
-_NETWORKS = tuple((name, ip_network(text)) for name, texts in _PROXIES["networks"].items() for text in texts)
+_PRIVATE = "private"
+_OWNERS = AddressRanges(
+    (owner, network)
+    for owner, networks in ((_PRIVATE, PRIVATE_NETWORKS), *_PROXIES["networks"].items())
+    for network in networks
+)
 _OTHERS_ADVICE = "make the proxy pass on the client's address and the gateway log it (X-Forwarded-For)"
 
 
@@ -52,6 +57,8 @@ class ProxyCheck:
     def note(self, raw: RawBatch) -> None:
         """Count the client addresses of some calls."""
         column = raw.columns.get("client_ip")
+        if column is not None and not isinstance(column, list) and pa.types.is_large_string(column.type):
+            column = self._note_plain(column.drop_null())
         values = column if isinstance(column, list) else () if column is None else column.to_pylist()
         for address, calls in Counter(value for value in values if isinstance(value, str)).items():
             self.calls += calls
@@ -60,6 +67,17 @@ class ProxyCheck:
             whose = _find_proxy_owner(address) if len(address) <= MAX_CACHED_CHARACTERS else ""
             if whose:
                 self._of[whose] += calls
+
+    def _note_plain(self, addresses: pa.Array) -> pa.Array:
+        """Count the texts that are IPv4 addresses, and return the others."""
+        numbers, others = np.empty(len(addresses), np.int64), np.empty(len(addresses), np.bool_)
+        read_ipv4(*text_buffers(addresses), numbers, others)
+        plain = numbers[~others]
+        self.calls += len(plain)
+        self._of += _OWNERS.count_ipv4(plain)
+        if len(self._known) < COUNTED_ADDRESSES:
+            self._known.update(addresses.filter(pa.array(~others)).unique()[:COUNTED_ADDRESSES].to_pylist())
+        return addresses.filter(pa.array(others))
 
     def doubt(self, source: str, *, edge: bool) -> str:
         """A sentence if the addresses are probably not of clients, else ""; an `edge` log should have many of them."""
@@ -79,20 +97,10 @@ class ProxyCheck:
         return f"{said}; {_PROXIES['advice'].get(source, _OTHERS_ADVICE)}"
 
 
-_PRIVATE = "private"
-
-
-@lru_cache(1 << 14)
 def _find_proxy_owner(text: str) -> str:
     """Owner of the proxies that have this address; private for networks that are not on the internet."""
-    word = without_port(text)
-    try:
-        address = ip_address(word)
-    except ValueError:
-        return ""
-    if not is_public(word):
-        return _PRIVATE
-    return next((name for name, network in _NETWORKS if address in network), "")
+    address = parse_address(text) or parse_address(without_port(text))
+    return "" if address is None else _OWNERS.owner_of(address)
 
 
 MAX_CLIENT_DAYS = 16_384

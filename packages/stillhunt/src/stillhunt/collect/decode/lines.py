@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
-from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, decompress_pieces, lines
+from stillhunt.collect.decode.streams import (
+    DamagedFileError,
+    HashedFile,
+    Line,
+    PlainLines,
+    decompress_pieces,
+    lines,
+    lines_together,
+)
 from stillhunt.collect.locate.object_stores import Place
 from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
 from stillhunt.collect.values.fields import Column, FieldMap, RawBatch, path_splits, python_column, step_down
@@ -79,6 +87,16 @@ class Gathered:
         self.raws.append(raw if size <= _RAW_BYTES else raw[:_RAW_BYTES])
         self.size += size
 
+    def add_together(self, columns: Sequence[list[Any]], first: int, raws: Sequence[bytes]) -> None:
+        """Keep the columns of records that follow each other; `first` is the number of the first."""
+        self.turn()
+        self.columns = self.columns or [[] for _ in columns]
+        for column, part in zip(self.columns, columns, strict=True):
+            column.extend(part)
+        self.numbers.extend(range(first, first + len(raws)))
+        self.raws.extend(raw if len(raw) <= _RAW_BYTES else raw[:_RAW_BYTES] for raw in raws)
+        self.size += sum(map(len, raws))
+
     def turn(self) -> None:
         """Move waiting records into the columns."""
         if not self.columns and self.records:
@@ -111,18 +129,18 @@ class JsonReader:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""
         return self._source.sha256()
 
-    def _iterate_json_records(self, source: HashedFile) -> Iterator[Line]:
+    def _iterate_json_records(self, source: HashedFile) -> Iterator[Line | PlainLines]:
         pieces = self._file.content(source)
         if self._array:
             return array_elements(pieces, self._file.longest)
-        return lines(pieces, self._file.longest)
+        return lines_together(pieces, self._file.longest)
 
     def _probe_first_records(self) -> list[dict[str, Any]]:
         """The first records that have fields."""
         found: list[dict[str, Any]] = []
         seen = size = 0
         try:
-            for line in self._iterate_json_records(HashedFile(self._file.path)):
+            for line in _one_by_one(self._iterate_json_records(HashedFile(self._file.path))):
                 record = tolerant_object(line.data) if line.complete else None
                 found += [record] if record else []
                 seen, size = seen + 1, size + len(line.data)
@@ -137,31 +155,40 @@ class JsonReader:
 
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
-        decode = _build_line_decoder(self._file.fields, wanted, rejects)
+        decoder = _LineDecoder(self._file.fields, wanted, rejects)
         waiting = Gathered()
         try:
-            for line in self._iterate_json_records(self._source):
-                if not line.complete:
-                    reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
-                    self._reject_line(line, reason, rejects)
-                    continue
-                data = line.data
-                if line.number == 0 and data.startswith(BYTE_ORDER_MARK):
-                    data = data[len(BYTE_ORDER_MARK) :]
-                if not data or data.isspace():
-                    continue
-                values = decode(data)
-                if isinstance(values, str):
-                    self._reject_line(line, values, rejects)
-                    continue
-                waiting.add(values, line.number, data)
-                if waiting.rows >= self._file.batch_rows or waiting.size >= TEXT_BATCH_BYTES:
-                    yield text_batch(self._file, waiting, wanted, self._describe_line_place)
-                    waiting = Gathered()
+            for found in self._iterate_json_records(self._source):
+                for part in _parts_of(found, self._file.batch_rows):
+                    self._gather(part, decoder, waiting, rejects)
+                    if waiting.rows >= self._file.batch_rows or waiting.size >= TEXT_BATCH_BYTES:
+                        yield text_batch(self._file, waiting, wanted, self._describe_line_place)
+                        waiting = Gathered()
         except DamagedFileError as error:
             rejects.add(self.name, "end of what can be read", str(error))
         if waiting.rows:
             yield text_batch(self._file, waiting, wanted, self._describe_line_place)
+
+    def _gather(self, found: Line | PlainLines, decoder: _LineDecoder, waiting: Gathered, rejects: Rejects) -> None:
+        """Add the records of lines to those that wait; those that cannot be read are rejected."""
+        if isinstance(found, PlainLines) and (columns := decoder.decode_together(found.data)) is not None:
+            waiting.add_together(columns, found.number, found.data)
+            return
+        for line in _one_by_one([found]):
+            if not line.complete:
+                reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
+                self._reject_line(line, reason, rejects)
+                continue
+            data = line.data
+            if line.number == 0 and data.startswith(BYTE_ORDER_MARK):
+                data = data[len(BYTE_ORDER_MARK) :]
+            if not data or data.isspace():
+                continue
+            values = decoder.decode(data)
+            if isinstance(values, str):
+                self._reject_line(line, values, rejects)
+            else:
+                waiting.add(values, line.number, data)
 
     def _reject_line(self, line: Line, reason: str, rejects: Rejects) -> None:
         rejects.add(
@@ -170,6 +197,15 @@ class JsonReader:
 
     def _describe_line_place(self, number: int) -> str:
         return f"element {number + 1}" if self._array else f"line {number + 1}"
+
+
+def _parts_of(found: Line | PlainLines, most: int) -> Iterator[Line | PlainLines]:
+    """Lines that are together in parts, so that no batch has twice as many rows as it should have."""
+    if isinstance(found, Line):
+        yield found
+        return
+    for first in range(0, len(found.data), most):
+        yield PlainLines(found.number + first, found.data[first : first + most])
 
 
 def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: Callable[[int], str]) -> RawBatch:
@@ -198,50 +234,54 @@ def _build_nullable_column(values: list[Any]) -> Column:
     return python_column([None if value == "" else value for value in values])
 
 
-def _build_line_decoder(
-    fields: FieldMap, wanted: Sequence[str], rejects: Rejects
-) -> Callable[[bytes], tuple[Any, ...] | str]:
-    """Function from a line to its wanted values in order, or to the reason why it cannot be read.
+class _LineDecoder:
+    """Decodes lines to their wanted values; fields that nobody wants are skipped without building objects."""
 
-    The decoder skips unwanted fields without building objects, which makes most of the speed.
-    """
-    names = fields.candidates()
-    attributes = [f"f{n}" for n in range(len(names))]
-    line_type = msgspec.defstruct(
-        "LogLine", [(a, Any, None) for a in attributes], rename=dict(zip(attributes, names, strict=True)), gc=False
-    )
-    decoder = msgspec.json.Decoder(line_type)
-    fetch = _build_candidate_fetcher(fields, wanted, names)
+    def __init__(self, fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> None:
+        self._names, self._rejects = fields.candidates(), rejects
+        attributes = [f"f{n}" for n in range(len(self._names))]
+        renamed = dict(zip(attributes, self._names, strict=True))
+        line_type = msgspec.defstruct("LogLine", [(a, Any, None) for a in attributes], rename=renamed, gc=False)
+        self._decode = msgspec.json.Decoder(line_type).decode
+        position = {name: n for n, name in enumerate(self._names)}
+        self._ways = [
+            [(position[top], rest) for path in fields.paths[ours] for top, rest in path_splits(path)] for ours in wanted
+        ]
+        direct = all(len(way) == 1 for way in self._ways)
+        self._getters = [operator.attrgetter(attributes[way[0][0]]) for way in self._ways] if direct else None
 
-    def decode(data: bytes) -> tuple[Any, ...] | str:
+    def decode(self, data: bytes) -> tuple[Any, ...] | str:
+        """The wanted values of a line in order, or the reason why it cannot be read."""
         try:
-            line = decoder.decode(data)
+            values = msgspec.structs.astuple(self._decode(data))
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             record = tolerant_object(data)
             if record is None:
                 return "nested too deeply" if isinstance(error, RecursionError) else f"not a JSON object: {error}"
-            rejects.replaced_texts += not is_utf8(data)
-            return fetch(tuple(record.get(name) for name in names))
-        return fetch(msgspec.structs.astuple(line))
+            self._rejects.replaced_texts += not is_utf8(data)
+            values = tuple(record.get(name) for name in self._names)
+        return self._choose_values(values)
 
-    return decode
+    def decode_together(self, data: Sequence[bytes]) -> list[list[Any]] | None:
+        """The wanted columns of some lines; None where one of them needs a closer look."""
+        try:
+            found = list(map(self._decode, data))
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return None
+        if self._getters is not None:
+            return [list(map(get, found)) for get in self._getters]
+        return list(map(list, zip(*map(self._choose_values, map(msgspec.structs.astuple, found)), strict=True)))
+
+    def _choose_values(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(_first_value(values, way) for way in self._ways)
 
 
-def _build_candidate_fetcher(
-    fields: FieldMap, wanted: Sequence[str], names: Sequence[str]
-) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Function from the values of all candidate fields to the values of the wanted columns."""
-    position = {name: n for n, name in enumerate(names)}
-    ways = [
-        [(position[top], rest) for path in fields.paths[ours] for top, rest in path_splits(path)] for ours in wanted
-    ]
-    if all(len(way) == 1 for way in ways) and len(ways) > 1:
-        return operator.itemgetter(*(way[0][0] for way in ways))
-
-    def fetch(values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(_first_value(values, way) for way in ways)
-
-    return fetch
+def _one_by_one(found: Iterable[Line | PlainLines]) -> Iterator[Line]:
+    for one in found:
+        if isinstance(one, Line):
+            yield one
+        else:
+            yield from (Line(one.number + place, data) for place, data in enumerate(one.data))
 
 
 def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]) -> Any:

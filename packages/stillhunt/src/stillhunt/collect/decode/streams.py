@@ -126,24 +126,45 @@ class Line(msgspec.Struct, gc=False):
     complete: bool = True
 
 
+class PlainLines(msgspec.Struct, gc=False):
+    """Complete lines that follow each other, without their ends; `number` is that of the first."""
+
+    number: int
+    data: list[bytes]
+
+
 KEPT_BYTES_OF_LONG_LINE = 1024
 """Bytes kept of a line that is too long, for the rejects."""
 
 
 def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
     """Lines, numbered from 0, that end in LF or CRLF; an endless one takes at most `longest` bytes of memory."""
+    for found in lines_together(pieces, longest):
+        if isinstance(found, Line):
+            yield found
+        else:
+            yield from (Line(found.number + place, data) for place, data in enumerate(found.data))
+
+
+def lines_together(pieces: Iterator[bytes], longest: int) -> Iterator[Line | PlainLines]:
+    """The same, with the plain ones of each piece together: what is done for each line by itself takes longer."""
     number = 0
     parts: list[bytes] = []
     size = 0
     for piece in pieces:
         ended = piece.split(b"\n")
-        for part in ended[:-1]:
-            if size or len(part) > longest or part.endswith(b"\r"):
-                yield _join_line_parts(number, parts, size, part, longest)
-                parts, size = [], 0
-            else:
-                yield Line(number, part)
-            number += 1
+        first = 0
+        if size and ended[1:]:
+            yield _join_line_parts(number, parts, size, ended[0], longest)
+            first, number, parts, size = 1, number + 1, [], 0
+        plain = ended[first:-1]
+        if b"\r\n" in piece or len(piece) > longest:
+            for part in plain:
+                yield _join_line_parts(number, [], 0, part, longest)
+                number += 1
+        elif plain:
+            yield PlainLines(number, plain)
+            number += len(plain)
         rest = ended[-1]
         size += len(rest)
         if size > longest:

@@ -116,6 +116,31 @@ def _after_ipv4(data: U8, start: int, end: int) -> int:
 
 
 @kernel
+def read_ipv4(offsets: I64, data: U8, numbers: I64, unusual: Flags) -> None:
+    """Read each text that is one IPv4 address, with or without a port, and mark all others.
+
+    Args:
+        offsets: of the texts in `data`.
+        numbers: result: 0 to 2^32 - 1; 0 where the text is something else.
+        unusual: result: it is something else.
+    """
+    for row in range(offsets.size - 1):
+        after = _after_ipv4(data, offsets[row], offsets[row + 1])
+        unusual[row] = after < 0 or not _is_port(data, after, offsets[row + 1])
+        numbers[row] = 0
+        if unusual[row]:
+            continue
+        part = 0
+        for place in range(offsets[row], after):
+            if data[place] == _DOT:
+                numbers[row] = numbers[row] * 256 + part
+                part = 0
+            else:
+                part = part * 10 + (data[place] - _ZERO)
+        numbers[row] = numbers[row] * 256 + part
+
+
+@kernel
 def _is_port(data: U8, start: int, end: int) -> bool:
     """Whether nothing, or a colon and digits, stands between two places."""
     if start < end and data[start] != _COLON:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, TypeAlias, TypeVar
 
 import pyarrow as pa
@@ -26,7 +27,7 @@ from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.read.input_stats import InputStats
 from stillhunt.collect.read.inputs import OpenedInputs
-from stillhunt.collect.values.fields import REQUEST_FIELDS
+from stillhunt.collect.values.fields import REQUEST_FIELDS, RawBatch
 from stillhunt.collect.values.rejects import Rejects
 
 CheckedRows: TypeAlias = tuple[int, pa.Table | None, Rejects]
@@ -138,6 +139,8 @@ def _held_rows(index: int, held: HeldInputs) -> Iterator[CheckedRows]:
         yield index, table, Rejects()
 
 
+_READ_TOGETHER = 2
+"""Inputs that are read at a time where each is read once. Derived: half of the work holds Python's one lock."""
 SeeRows = Callable[[int, pa.Table], None]  # called with the index of an input and some of its rows
 
 
@@ -163,25 +166,41 @@ class HeldInputs:
     def hold(self, inputs: Sequence[int], see: SeeRows | None = None) -> None:
         """Read those of some inputs that are read once and are not held yet."""
         self._join_held_logs(frozenset(inputs))
-        for index in inputs:
-            reader = self._readers[index]
-            if see is not None and index in self.joined:
-                for table in self.tables(index):
-                    see(index, table)
-            if reader.rewindable or index in self._spools:
-                continue
-            spool = self._spools[index] = Spool(REQUESTS.arrow)
-            rejects = Rejects()
-            with self._progress.stage(f"reading {reader.name}", None, "rows") as advance:
-                for raw in reader.batches(REQUEST_FIELDS, rejects):
-                    self._stats.proxy_checks[index].note(raw)
-                    table = standardise_requests(raw, self._rules, rejects)
-                    if see is not None:
+        once = [index for index in inputs if not self._readers[index].rewindable and index not in self._spools]
+        tasks = [functools.partial(_rows_of_part, index, self._note_addresses(index), self._rules) for index in once]
+        if any(isinstance(self._readers[index], RecordReader) for index in once):
+            # What repeats a record of another input is told by the order in which they are read.
+            tasks = [functools.partial(_items_of_all, tasks)]
+        with closing(in_parallel(tasks, min(self._rules.config.threads or _READ_TOGETHER, _READ_TOGETHER))) as rows:
+            for index in inputs:
+                if see is not None and index in self.joined:
+                    for table in self.tables(index):
                         see(index, table)
-                    spool.add(table)
-                    advance(raw.rows)
-            self._count_rejects(index, rejects)
+                if index in once:
+                    self._hold_rows(index, rows, see)
         self._join_repeats(inputs)
+
+    def _note_addresses(self, index: int) -> Part:
+        """All rows of an input that is read once, whose addresses are noted as they are read."""
+
+        def read(rejects: Rejects) -> Iterator[RawBatch]:
+            for raw in self._readers[index].batches(REQUEST_FIELDS, rejects):
+                self._stats.proxy_checks[index].note(raw)
+                yield raw
+
+        return read
+
+    def _hold_rows(self, index: int, rows: Iterator[CheckedRows], see: SeeRows | None) -> None:
+        spool = self._spools[index] = Spool(REQUESTS.arrow)
+        with self._progress.stage(f"reading {self._readers[index].name}", None, "rows") as advance:
+            for _index, table, rejects in rows:
+                self._count_rejects(index, rejects)
+                if table is None:
+                    return
+                if see is not None:
+                    see(index, table)
+                spool.add(table)
+                advance(table.num_rows + rejects.rows)
 
     def _join_held_logs(self, wanted: frozenset[int]) -> None:
         """Read all logs of the same calls if one of them is wanted: rows of one are completed by rows of another."""
@@ -220,7 +239,12 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
+def _items_of_all(tasks: Iterable[Callable[[], Iterator[T]]]) -> Iterator[T]:
+    for task in tasks:
+        yield from task()
+
+
+def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Generator[T, None, None]:
     """Items of all tasks in order, made by several threads, of which one at a time advances a task.
 
     Tasks are taken lazily; at most `workers` + 1 items are being made or wait to be read.

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, TypeAlias
+from typing import Any
 
+from stillhunt.collect.values.address_ranges import AddressRanges, parse_address
 from stillhunt.collect.values.json_values import decoded, is_list
 
 NOT_A_POST = "not a POST, so no model call"  # why an entry of an access log is skipped
@@ -44,15 +44,9 @@ def header_in(headers: Mapping[str, Any], *names: str) -> str | None:
 
 MAX_CACHED, MAX_CACHED_CHARACTERS = 1 << 16, 128
 """Addresses, or lists of them, whose reading is cached, and the length of the longest."""
-_Address: TypeAlias = IPv4Address | IPv6Address
-_PRIVATE_NETWORKS = tuple(
-    map(
-        ip_network,
-        (
-            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-            *("192.168.0.0/16", "::/128", "::1/128", "fc00::/7", "fe80::/10"),
-        ),
-    )
+PRIVATE_NETWORKS = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+    *("192.168.0.0/16", "::/128", "::1/128", "fc00::/7", "fe80::/10"),
 )
 """Networks that no client on the internet has: RFC 1122, 1918, 3927, 4193, 4291, 6598."""
 
@@ -100,7 +94,7 @@ def _parse_forwarded_hops(forwarded: str) -> tuple[str | None, str | None, str |
     """Last public address of a list, first address, and first word."""
     hops = [hop for word in forwarded.split(",") if (hop := without_port(word))]
     last_public = next((hop for hop in reversed(hops) if is_public(hop)), None)
-    first_address = next((hop for hop in hops if _parse_ip_address(hop) is not None), None)
+    first_address = next((hop for hop in hops if parse_address(hop) is not None), None)
     return last_public, first_address, hops[0] if hops else None
 
 
@@ -109,24 +103,11 @@ _cached_hops = lru_cache(MAX_CACHED)(_parse_forwarded_hops)
 
 def is_public(word: str) -> bool:
     """Whether a text is an address, without a port, that a client on the internet may have."""
-    return _cached_is_public(word) if len(word) <= MAX_CACHED_CHARACTERS else _is_public(word)
+    address = parse_address(word)
+    return address is not None and not _PRIVATE.owner_of(address)
 
 
-def _is_public(word: str) -> bool:
-    address = _parse_ip_address(word)
-    return address is not None and not any(address in network for network in _PRIVATE_NETWORKS)
-
-
-_cached_is_public = lru_cache(MAX_CACHED)(_is_public)
-
-
-def _parse_ip_address(word: str) -> _Address | None:
-    try:
-        address = ip_address(word)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return address if mapped is None else mapped
+_PRIVATE = AddressRanges(("private", network) for network in PRIVATE_NETWORKS)
 
 
 _ERRORS = {
