@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from warm import build, print_rows
+from warm import build, options_of, print_row
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
@@ -117,4 +117,8 @@ def measure(name: str, accounts: int, seed: int) -> list[object]:
 
 
 if __name__ == "__main__":
-    print_rows(__doc__, WORLDS, COLUMNS, lambda *named: [measure(*named)])
+    options = options_of(__doc__, WORLDS).parse_args()
+    print_row(COLUMNS)
+    print_row(["---"] * len(COLUMNS))
+    for name in options.worlds:
+        print_row(measure(name, options.accounts, options.seed))

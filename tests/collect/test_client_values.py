@@ -11,7 +11,7 @@ import pytest
 from gathering import collected, content, row, write_csv, write_lines, write_parquet
 from tests.collect.odd_values import CHOSEN, DEEP, ODD
 
-from stillhunt.collect.decode.lines import whole_document
+from stillhunt.collect.decode.json_documents import whole_document
 from stillhunt.collect.values.json_values import tolerant_object
 from stillhunt.collect.values.rejects import MOST_ACCOUNTS, AccountCounts
 

@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from stillhunt.collect.decode.lines import array_elements
+from stillhunt.collect.decode.json_documents import array_elements
 from stillhunt.collect.history import kernels as kernels_history
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.values import kernels

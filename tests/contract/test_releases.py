@@ -6,6 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -18,6 +19,7 @@ from stillhunt_evidence.packs.manifest import PACK_VERSION
 
 LOCKED, TOOLS = ROOT / "deploy" / "locked.txt", ROOT / ".ci" / "locked-tools.txt"
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
+NIGHTLY = WORKFLOW.with_name("nightly.yml")
 SHIPPED = ("stillhunt", "stillhunt-evidence", "stillhunt-lab", "stillhunt-server", "stillhunt-signals")
 LOCKED_EXTRAS = ("enrich", "postgres", "nats", "oidc")
 PROJECTS = {
@@ -75,8 +77,9 @@ def test_the_page_has_the_versions_of_the_formats() -> None:
     }
 
 
-def test_the_workflow_trusts_no_tag_and_keeps_no_secret() -> None:
-    text = WORKFLOW.read_text("utf-8")
+@pytest.mark.parametrize("file", [WORKFLOW, NIGHTLY], ids=lambda file: file.stem)
+def test_workflows_trust_no_tag_and_keep_no_secret(file: Path) -> None:
+    text = file.read_text("utf-8")
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert used
     for action, comment in used:
@@ -106,6 +109,17 @@ def test_what_is_published_is_tested_first_and_verified_last() -> None:
     attested = [step for job in jobs.values() for step in job["steps"] if "attest-build" in step.get("uses", "")]
     assert len(attested) == len(verified)
     assert any("pypi-attestations verify pypi" in line for line in commands)
+
+
+def test_each_night_the_speed_is_compared_with_that_of_earlier_nights() -> None:
+    workflow = yaml.safe_load(NIGHTLY.read_text("utf-8"))
+    assert workflow[True]["schedule"]  # YAML reads "on" as a truth value
+    steps = workflow["jobs"]["speed"]["steps"]
+    runs = [step.get("run", "").strip() for step in steps]
+    assert runs.index("make bench-quick") == len(steps) - 2
+    assert "mv earlier/history.csv benchmarks/history.csv" in runs[-3]
+    assert steps[-1]["with"]["path"] == "benchmarks/history.csv"
+    assert (ROOT / "benchmarks" / "history.csv").exists()
 
 
 def test_the_image_is_made_of_what_is_locked() -> None:

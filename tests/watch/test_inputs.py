@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from stillhunt.watch.hunting import watched_files
+from stillhunt.watch.inputs import watched_files
 
 START = 1_772_000_000_000_000
 

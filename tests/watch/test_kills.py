@@ -23,7 +23,8 @@ from stillhunt.watch.__main__ import main
 from stillhunt.watch.child import order_text
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
-from stillhunt.watch.hunting import HuntPlan, hunt_now, window_parts
+from stillhunt.watch.hunting import HuntPlan, hunt_now
+from stillhunt.watch.inputs import window_parts
 from stillhunt.watch.records import newest_sequence
 from stillhunt.watch.snapshots import all_snapshots, latest_snapshot
 from stillhunt.watch.spool.parts import Stream, new_part, open_parts

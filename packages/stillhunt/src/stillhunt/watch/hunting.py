@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,10 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.dataset import Dataset
-from stillhunt.base.engine_duckdb import DuckDBEngine
-from stillhunt.base.errors import CaseError, InputError, OutputError
+from stillhunt.base.errors import CaseError, OutputError
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.table_files import parquet_bytes
 from stillhunt.base.units import DAY, HOUR
-from stillhunt.collect.locate.catalog import FoundFile, find_inputs
-from stillhunt.collect.values.rejects import Rejects
 from stillhunt.pipeline import HuntedTables, LookBefore, hunt
 from stillhunt.pipeline_local import with_state_key
 from stillhunt.resolve import remember_groups
@@ -39,6 +35,7 @@ from stillhunt.watch.early_signs.finding import early_signs
 from stillhunt.watch.early_signs.signs import SIGNS_FILE, EarlySign, read_signs, settle_signs, signs_as_json
 from stillhunt.watch.folder import HUNT_ROLE, DataFolder
 from stillhunt.watch.follow_ups import FOLLOW_UPS_FILE, follow_ups, follow_ups_as_json, read_follow_ups
+from stillhunt.watch.inputs import watched_files, window_parts
 from stillhunt.watch.known_database import open_database
 from stillhunt.watch.lineage.campaigns import KnownCampaign, found_campaigns
 from stillhunt.watch.lineage.settle import settle, with_lasting_ids, with_returns
@@ -87,56 +84,10 @@ from stillhunt.watch.snapshots import (
     write_snapshot,
 )
 from stillhunt.watch.spool.checking import damage_said
-from stillhunt.watch.spool.closing import close_left_behind
-from stillhunt.watch.spool.parts import ask_to_close, closed_parts, open_parts
 from stillhunt.watch.warm.base import may_hunt_warm, read_base, remove_base, write_base
 from stillhunt.watch.warm.hunting import COLD, WARM, hunt_warm
 
 _LOG = logging.getLogger("stillhunt")
-CLOSING_SECONDS = 5.0
-"""How long a hunt waits for the writers to close their parts; records of a slower one wait for the next hunt."""
-_POLL_SECONDS = 0.05
-
-
-def window_parts(folder: DataFolder, start: int, now: int, *, wait: float | None = CLOSING_SECONDS) -> list[Path]:
-    """Closed parts of the spool from the start of the window on; what is open is closed first.
-
-    `wait`: seconds to wait for writers in other processes; None leaves open parts to them.
-    """
-    waited_for = set() if wait is None else set(open_parts(folder.spool))
-    if waited_for:
-        with suppress(OSError):  # the spool cannot be written now; what is closed already is read all the same
-            ask_to_close(folder.spool)
-    end = time.monotonic() + (wait or 0)
-    while waited_for & set(open_parts(folder.spool)) and time.monotonic() < end:
-        close_left_behind(folder.spool)
-        time.sleep(_POLL_SECONDS)
-    begin, last = (datetime.fromtimestamp(max(moment, 0) / 1e6, UTC) for moment in (start, now))
-    return closed_parts(folder.spool, begin, last)
-
-
-def watched_files(paths: Sequence[str], start: int) -> list[FoundFile]:
-    """Logs to read in place; local files that were last written before the window are left out.
-
-    `paths`: files, folders, patterns or addresses of object stores, as a hunt takes them. Returns what a hunt would
-    read of them, with its rules for names; nothing of a path where there are no logs yet.
-    """
-    found: list[FoundFile] = []
-    with DuckDBEngine(threads=1) as engine:
-        for path in paths:
-            with suppress(InputError):  # it is empty, or made later
-                found += (one for one in find_inputs(path, engine, Rejects()) if isinstance(one, FoundFile))
-    return [one for one in found if not isinstance(one.path, Path) or _is_recent(one.path, start)]
-
-
-def _is_recent(path: Path, start: int) -> bool:
-    """Whether a file was written since a time; one that cannot be looked at is left to the hunt, which rejects it."""
-    try:
-        return path.stat().st_mtime * 1e6 >= start
-    except OSError:
-        return True
-
-
 SNAPSHOTS_TRIED = 8
 """Snapshots in which signatures are looked for where those of the latest one cannot be read. Judgement: two hours."""
 _KEPT = re.compile(r"[0-9a-f]{64}")  # name of a folder of the state that holds what was made of one input

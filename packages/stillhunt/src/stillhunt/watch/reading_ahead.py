@@ -3,7 +3,8 @@
 from stillhunt.base.units import DAY
 from stillhunt.pipeline import keep_sketches
 from stillhunt.watch.folder import HUNT_ROLE
-from stillhunt.watch.hunting import HuntPlan, hunt_settings, window_parts
+from stillhunt.watch.hunting import HuntPlan, hunt_settings
+from stillhunt.watch.inputs import window_parts
 from stillhunt.watch.shared.snapshots import share_state_key, shared_store
 
 

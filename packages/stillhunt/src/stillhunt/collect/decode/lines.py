@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import operator
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,21 +13,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
+from stillhunt.collect.decode.json_documents import RAW_BYTES, array_elements
 from stillhunt.collect.decode.streams import (
     DamagedFileError,
     HashedFile,
     Line,
     PlainLines,
     decompress_pieces,
-    lines,
     lines_together,
+    one_by_one,
 )
 from stillhunt.collect.locate.object_stores import Place
 from stillhunt.collect.values.field_suggestions import leading_names, leaves_of_all, usual_names
 from stillhunt.collect.values.fields import Column, FieldMap, RawBatch, path_splits, python_column, step_down
-from stillhunt.collect.values.json_values import bounded_integer, is_utf8, objects_in, tolerant_object
-from stillhunt.collect.values.kernels import split_array
-from stillhunt.collect.values.rejects import RAW_CHARACTERS, Rejects
+from stillhunt.collect.values.json_values import is_utf8, tolerant_object
+from stillhunt.collect.values.rejects import Rejects
 
 TEXT_BATCH_BYTES = 32 << 20
 """Bytes of records in a batch."""
@@ -38,7 +37,6 @@ RECORDS_PER_TURN = 256
 """Records kept as tuples before they become columns."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBERED = "line {}"
-_RAW_BYTES = 4 * RAW_CHARACTERS
 
 
 @dataclass
@@ -84,7 +82,7 @@ class Gathered:
         if len(self.records) >= RECORDS_PER_TURN:
             self.turn()
         self.numbers.append(number)
-        self.raws.append(raw if size <= _RAW_BYTES else raw[:_RAW_BYTES])
+        self.raws.append(raw if size <= RAW_BYTES else raw[:RAW_BYTES])
         self.size += size
 
     def add_together(self, columns: Sequence[list[Any]], first: int, raws: Sequence[bytes]) -> None:
@@ -94,7 +92,7 @@ class Gathered:
         for column, part in zip(self.columns, columns, strict=True):
             column.extend(part)
         self.numbers.extend(range(first, first + len(raws)))
-        self.raws.extend(raw if len(raw) <= _RAW_BYTES else raw[:_RAW_BYTES] for raw in raws)
+        self.raws.extend(raw if len(raw) <= RAW_BYTES else raw[:RAW_BYTES] for raw in raws)
         self.size += sum(map(len, raws))
 
     def turn(self) -> None:
@@ -140,7 +138,7 @@ class JsonReader:
         found: list[dict[str, Any]] = []
         seen = size = 0
         try:
-            for line in _one_by_one(self._iterate_json_records(HashedFile(self._file.path))):
+            for line in one_by_one(self._iterate_json_records(HashedFile(self._file.path))):
                 record = tolerant_object(line.data) if line.complete else None
                 found += [record] if record else []
                 seen, size = seen + 1, size + len(line.data)
@@ -174,7 +172,7 @@ class JsonReader:
         if isinstance(found, PlainLines) and (columns := decoder.decode_together(found.data)) is not None:
             waiting.add_together(columns, found.number, found.data)
             return
-        for line in _one_by_one([found]):
+        for line in one_by_one([found]):
             if not line.complete:
                 reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
                 self._reject_line(line, reason, rejects)
@@ -192,7 +190,7 @@ class JsonReader:
 
     def _reject_line(self, line: Line, reason: str, rejects: Rejects) -> None:
         rejects.add(
-            self.name, self._describe_line_place(line.number), reason, line.data[:_RAW_BYTES].decode("utf-8", "replace")
+            self.name, self._describe_line_place(line.number), reason, line.data[:RAW_BYTES].decode("utf-8", "replace")
         )
 
     def _describe_line_place(self, number: int) -> str:
@@ -276,14 +274,6 @@ class _LineDecoder:
         return tuple(_first_value(values, way) for way in self._ways)
 
 
-def _one_by_one(found: Iterable[Line | PlainLines]) -> Iterator[Line]:
-    for one in found:
-        if isinstance(one, Line):
-            yield one
-        else:
-            yield from (Line(one.number + place, data) for place, data in enumerate(one.data))
-
-
 def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]) -> Any:
     for position, steps in way:
         value = values[position]
@@ -292,114 +282,3 @@ def _first_value(values: tuple[Any, ...], way: list[tuple[int, tuple[str, ...]]]
             if value is not None:
                 return value
     return None
-
-
-def whole_document(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """JSON objects over several lines, each as one `Line` of at most `longest` bytes, known only after decoding."""
-    parts: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        parts.append(piece)
-        size += len(piece)
-        if size > longest:
-            yield Line(0, parts[0][:_RAW_BYTES], complete=False)
-            return
-    text = b"".join(parts).decode("utf-8", "replace")
-    decoder = json.JSONDecoder(strict=False, parse_int=bounded_integer)
-    at = number = 0
-    while at < len(text):
-        if text[at] in " \t\r\n,\x1e":
-            at += 1
-            continue
-        try:
-            _value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            for part in objects_in(text[at:]):
-                yield Line(number, part.encode("utf-8", "surrogatepass"))
-                number += 1
-            return
-        yield Line(number, text[at:end].encode())
-        at, number = end, number + 1
-
-
-class _Pieces:
-    """Pieces of a file, whose unused parts can be put back."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._back: list[bytes] = []
-
-    def __iter__(self) -> _Pieces:
-        return self
-
-    def __next__(self) -> bytes:
-        return self._back.pop() if self._back else next(self._pieces)
-
-    def put_back(self, piece: bytes) -> None:
-        """Return this piece next."""
-        if piece:
-            self._back.append(piece)
-
-
-def array_elements(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
-    """Elements of one JSON array, or of several that follow each other, each as one `Line`.
-
-    What follows an array and is none is taken line by line: some loggers write an object where a batch holds one call.
-    """
-    source, number = _Pieces(pieces), 0
-    while True:
-        number, closed = yield from _one_array(source, number, longest)
-        rest = next((piece for piece in map(bytes.lstrip, source) if piece), b"")
-        if not closed or not rest:
-            return
-        source.put_back(rest)
-        if not rest.startswith(b"["):
-            break
-    for line in lines(source, longest):
-        for element in elements_of(line, longest):
-            yield Line(number, element.data, element.complete)
-            number += 1
-
-
-def elements_of(line: Line, longest: int) -> Iterator[Line]:
-    """The elements of a line that is a JSON array, or the line itself."""
-    if line.complete and line.data.lstrip().startswith(b"["):
-        return array_elements(iter([line.data]), longest)
-    return iter([line])
-
-
-def _one_array(pieces: _Pieces, number: int, longest: int) -> Generator[Line, None, tuple[int, bool]]:
-    """Elements of the next array; returns the number after the last element, and whether the array was closed."""
-    state = np.zeros(3, np.int64)
-    opened = False
-    parts: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        if not opened:
-            piece = piece.split(b"[", 1)[1]
-            opened = True
-        ends = np.empty(len(piece), np.int64)
-        found = split_array(np.frombuffer(piece, np.uint8), state, ends)
-        start = 0
-        for end in ends[:found].tolist():
-            closing = end < 0
-            stop = -end - 1 if closing else end
-            parts.append(piece[start:stop])
-            if not closing or size + stop - start:
-                yield _make_array_element(number, parts, size + stop - start, longest)
-            parts, size, number, start = [], 0, number + 1, stop + 1
-            if closing:
-                pieces.put_back(piece[start:])
-                return number, True
-        size += len(piece) - start
-        parts = [(parts[0] if parts else piece[start:])[:_RAW_BYTES]] if size > longest else [*parts, piece[start:]]
-    rest = b"".join(parts)
-    if rest.strip():
-        yield _make_array_element(number, [rest], size, longest)
-    yield Line(number + 1, b"the array is not closed")
-    return number + 2, False
-
-
-def _make_array_element(number: int, parts: list[bytes], size: int, longest: int) -> Line:
-    data = b"".join(parts)
-    return Line(number, data[:_RAW_BYTES], complete=False) if size > longest else Line(number, data.strip())

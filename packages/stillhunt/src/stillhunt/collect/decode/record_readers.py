@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from stillhunt.collect.decode.batch_sizing import cut_batch
 from stillhunt.collect.decode.columnar import UnusableInputError, first_line
 from stillhunt.collect.decode.delimited import CsvReader
-from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TextFile, array_elements, elements_of, whole_document
+from stillhunt.collect.decode.json_documents import array_elements, elements_of, whole_document
+from stillhunt.collect.decode.lines import BYTE_ORDER_MARK, TextFile
 from stillhunt.collect.decode.streams import DamagedFileError, HashedFile, Line, lines
 from stillhunt.collect.formats.source import Framing, Record, Row, Source
 from stillhunt.collect.locate.database import StoredTable

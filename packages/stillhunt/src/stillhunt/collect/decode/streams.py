@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -139,11 +139,16 @@ KEPT_BYTES_OF_LONG_LINE = 1024
 
 def lines(pieces: Iterator[bytes], longest: int) -> Iterator[Line]:
     """Lines, numbered from 0, that end in LF or CRLF; an endless one takes at most `longest` bytes of memory."""
-    for found in lines_together(pieces, longest):
-        if isinstance(found, Line):
-            yield found
+    return one_by_one(lines_together(pieces, longest))
+
+
+def one_by_one(found: Iterable[Line | PlainLines]) -> Iterator[Line]:
+    """Each line by itself."""
+    for one in found:
+        if isinstance(one, Line):
+            yield one
         else:
-            yield from (Line(found.number + place, data) for place, data in enumerate(found.data))
+            yield from (Line(one.number + place, data) for place, data in enumerate(one.data))
 
 
 def lines_together(pieces: Iterator[bytes], longest: int) -> Iterator[Line | PlainLines]:

@@ -19,7 +19,7 @@ from stillhunt.base.units import DAY, HOUR
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import HUNT_ROLE, SNAPSHOTS, DataFolder
 from stillhunt.watch.holds import Hold, all_holds, undisturbed
-from stillhunt.watch.hunting import window_parts
+from stillhunt.watch.inputs import window_parts
 from stillhunt.watch.retention import hour_begin, kept_state, unlink_kept_state
 from stillhunt.watch.snapshots import all_snapshots
 from stillhunt.watch.spool.ledger import SpoolLedger

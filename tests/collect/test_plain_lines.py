@@ -1,0 +1,141 @@
+"""Lines that are read together: they and their records are those that a reader of single lines gives."""
+
+import itertools
+import json
+import random
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillhunt.base.config import Config
+from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.progress import Silent
+from stillhunt.collect import open_requests
+from stillhunt.collect.decode import streams
+from stillhunt.collect.decode.streams import KEPT_BYTES_OF_LONG_LINE, lines
+from stillhunt.collect.formats.shared.http import PRIVATE_NETWORKS
+from stillhunt.collect.input_doubts import ProxyCheck
+from stillhunt.collect.normalise.kernels_identity import read_ipv4
+from stillhunt.collect.values.address_ranges import AddressRanges, parse_address
+from stillhunt.collect.values.fields import RawBatch
+from stillhunt.collect.values.strings import text_buffers
+
+CONTENT = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\n\n", b"x" * 9]), max_size=30).map(b"".join)
+
+
+@given(CONTENT, st.lists(st.integers(0, 60), max_size=6), st.sampled_from([1, 3, 8, 100]))
+def test_lines_do_not_depend_on_the_pieces(content: bytes, cuts: list[int], longest: int) -> None:
+    bounds = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
+    pieces = [content[first:last] for first, last in itertools.pairwise(bounds)]
+    wanted = content.split(b"\n")
+    wanted = wanted[: -1 if not wanted[-1] else None]
+    found = list(lines(iter(pieces), longest))
+    assert [line.number for line in found] == list(range(len(wanted)))
+    for line, whole in zip(found, wanted, strict=True):
+        assert line.complete == (len(whole) <= longest)
+        if line.complete:
+            assert line.data == whole.removesuffix(b"\r")
+        else:
+            assert whole.startswith(line.data[:KEPT_BYTES_OF_LONG_LINE])
+
+
+def rows_of(path: Path, **collect: object) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    config = Config.load({"collect": {"identity_key": "0" * 64, **collect}}, environ={})
+    with DuckDBEngine() as engine:
+        log = open_requests(path, mapping=None, config=config, engine=engine, progress=Silent())
+        rows = [row for table in log.batches() for row in table.to_pylist()]
+        rejects = sorted(log.rejects().to_pylist(), key=str)
+        log.close()
+    return rows, rejects
+
+
+BROKEN = (b'{"request_id": ', b"[1]", b"", b"   ", b'{"account_id": "\xff", "prompt": "\xfe"}', b"\xef\xbb\xbf{}")
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_records_read_together_are_those_of_single_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: bool
+) -> None:
+    draw = random.Random(3)
+    content = []
+    for number in range(3000):
+        row: dict[str, object] = {"request_id": f"r{number}", "account_id": f"a{number % 7}", "model": "m"}
+        row |= {"timestamp": "2026-01-01T00:00:00Z", "prompt": "p" * draw.randrange(2000), "client_ip": "1.2.3.4"}
+        row |= {"meta": {"turn": number}} if renamed else {"turn": number}
+        content.append(json.dumps(row).encode())
+    for place in (0, 700, 1500, 2999):
+        content[place:place] = draw.sample(BROKEN, 3)
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"\n".join(content))
+    together = rows_of(path)
+    assert len(together[0]) == 3000
+    assert len(together[1]) >= 4
+    assert rows_of(path, batch_rows=1000) == together
+    plain = streams.lines_together
+    monkeypatch.setattr(
+        "stillhunt.collect.decode.lines.lines_together",
+        lambda pieces, longest: streams.one_by_one(plain(pieces, longest)),
+    )
+    assert rows_of(path) == together
+
+
+ADDRESSES = st.one_of(
+    st.lists(st.sampled_from([0, 1, 10, 99, 100, 127, 172, 192, 255, 256]), min_size=3, max_size=5).map(
+        lambda parts: ".".join(map(str, parts))
+    ),
+    st.ip_addresses(v=6).map(str),
+    st.ip_addresses(v=4).map(lambda one: f"::ffff:{one}"),
+    st.text("0123456789abcf.:% ", max_size=16),
+    st.text(max_size=5),
+)
+
+
+@given(ADDRESSES)
+def test_addresses_are_those_of_the_standard_library(text: str) -> None:
+    try:
+        address: Any = ip_address(text)
+    except ValueError:
+        assert parse_address(text) is None
+        return
+    address = getattr(address, "ipv4_mapped", None) or address
+    assert parse_address(text) == (address.version, int(address))
+
+
+@given(st.lists(ADDRESSES, max_size=20))
+def test_the_kernel_reads_what_the_standard_library_reads(texts: list[str]) -> None:
+    array = pa.array(texts, pa.large_string())
+    numbers, unusual = np.empty(len(texts), np.int64), np.empty(len(texts), np.bool_)
+    read_ipv4(*text_buffers(array), numbers, unusual)
+    for text, number, other in zip(texts, numbers.tolist(), unusual.tolist(), strict=True):
+        parsed = parse_address(text)
+        if parsed is not None and parsed[0] == 4 and ":" not in text:
+            assert (number, other) == (parsed[1], False)
+        elif not other:  # with a port
+            assert parse_address(text.rpartition(":")[0]) == (4, number)
+
+
+def test_owners_of_addresses_are_those_of_their_networks() -> None:
+    ranges = AddressRanges(("private", network) for network in PRIVATE_NETWORKS)
+    for text, private in {"9.255.255.255": False, "10.0.0.0": True, "10.255.255.255": True, "11.0.0.0": False}.items():
+        parsed = parse_address(text)
+        assert parsed is not None
+        assert bool(ranges.owner_of(parsed)) == private, text
+        assert ranges.count_ipv4(np.array([parsed[1]])) == ({"private": 1} if private else {})
+    assert [ranges.owner_of((6, value)) for value in (0, 1, 2, 0xFD << 120)] == ["private", "private", "", "private"]
+
+
+@pytest.mark.parametrize("kind", [list, lambda texts: pa.array(texts, pa.large_string())])
+def test_proxies_are_told_from_lists_and_from_arrays(kind: Any) -> None:
+    texts: Sequence[str | None] = ["104.16.0.1", " 104.16.0.2:80", "2606:4700::1", "::ffff:104.16.0.3", None] * 30
+    check = ProxyCheck()
+    raw = RawBatch({"client_ip": kind(texts)}, len(texts), "x", 0, np.arange(len(texts)), str, str)
+    check.note(raw)
+    assert check.calls == 120
+    assert check.doubt("nginx", edge=False).startswith("all calls come from addresses of Cloudflare")
