@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import tempfile
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
+from stillhunt.base.errors import InputError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
-from stillhunt.collect.decode import streams
+from stillhunt.collect.decode.json_columns import JsonColumns
 from stillhunt.collect.decode.streams import KEPT_BYTES_OF_LONG_LINE, lines
 from stillhunt.collect.formats.shared.http import PRIVATE_NETWORKS
 from stillhunt.collect.input_doubts import ProxyCheck
@@ -59,31 +61,75 @@ def rows_of(path: Path, **collect: object) -> tuple[list[dict[str, Any]], list[d
 BROKEN = (b'{"request_id": ', b"[1]", b"", b"   ", b'{"account_id": "\xff", "prompt": "\xfe"}', b"\xef\xbb\xbf{}")
 
 
-@pytest.mark.parametrize("renamed", [False, True])
-def test_records_read_together_are_those_of_single_lines(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: bool
+@pytest.mark.parametrize("nested", [False, True])
+def test_broken_lines_change_nothing_for_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nested: bool
 ) -> None:
     draw = random.Random(3)
     content = []
     for number in range(3000):
         row: dict[str, object] = {"request_id": f"r{number}", "account_id": f"a{number % 7}", "model": "m"}
         row |= {"timestamp": "2026-01-01T00:00:00Z", "prompt": "p" * draw.randrange(2000), "client_ip": "1.2.3.4"}
-        row |= {"meta": {"turn": number}} if renamed else {"turn": number}
+        row |= {"meta": {"turn": number}} if nested else {"turn": number}
         content.append(json.dumps(row).encode())
-    for place in (0, 700, 1500, 2999):
-        content[place:place] = draw.sample(BROKEN, 3)
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"\n".join(content))
-    together = rows_of(path)
-    assert len(together[0]) == 3000
-    assert len(together[1]) >= 4
-    assert rows_of(path, batch_rows=1000) == together
-    plain = streams.lines_together
-    monkeypatch.setattr(
-        "stillhunt.collect.decode.lines.lines_together",
-        lambda pieces, longest: streams.one_by_one(plain(pieces, longest)),
-    )
-    assert rows_of(path) == together
+    with monkeypatch.context() as patch:  # no line is read by itself
+        patch.setattr("stillhunt.collect.decode.lines._LineDecoder.decode", None)
+        whole, _ = rows_of(path)
+    assert len(whole) == 3000
+    for place in (0, 700, 1500, 2999):
+        content[place:place] = draw.sample(BROKEN, 3)
+    path.write_bytes(b"\n".join(content))
+    rows, rejects = rows_of(path)
+    assert len(rejects) >= 4
+    assert [{**row, "origin_row": 0} for row in rows] == [{**row, "origin_row": 0} for row in whole]
+    assert rows_of(path, batch_rows=1000) == (rows, rejects)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.sampled_from([2**53 + 1, 2**63, -(2**63), 10**400, "9" * 30]),
+    st.floats(width=32),
+    st.text(max_size=8),
+    st.sampled_from(["", "2026-01-01", "\x00", "\ud800", "é\U0001f600", '"', "\\", "\n"]),
+    st.dictionaries(st.sampled_from(["a", "turn"]), st.integers(0, 3), max_size=2),
+    st.lists(st.integers(0, 3), max_size=2),
+)
+FIELDS = ("turn", "temperature", "prompt", "system_prompt", "unknown", "max_tokens", "meta")
+
+
+@st.composite
+def written_lines(draw: st.DrawFn) -> bytes:
+    """Lines of a log, most of them with one type for each field."""
+    usual = {name: draw(VALUES) for name in FIELDS}
+    content = []
+    for number in range(draw(st.integers(1, 12))):
+        row = {"account_id": f"a{number}", "timestamp": number, "model": "m", "prompt": "p", **usual}
+        for name in draw(st.lists(st.sampled_from(FIELDS), max_size=2)):
+            row[name] = draw(VALUES)
+        text = json.dumps(row, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+        content.append(
+            draw(st.sampled_from([text] * 12 + [text + b"{}", text[:-1] + b',"turn":1}', text + b" ", *BROKEN]))
+        )
+    return draw(st.sampled_from([b"\n", b"\r\n"])).join(content)
+
+
+@given(written_lines())
+def test_lines_are_decoded_together_as_one_by_one(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "log.jsonl"
+        path.write_bytes(content)
+        found = []
+        for _ in range(2):
+            try:
+                found.append(rows_of(path))
+            except InputError as error:
+                found.append(([{"error": str(error)}], []))
+            patch.setattr(JsonColumns, "decode", lambda *_: None)
+    assert found[0] == found[1]
 
 
 ADDRESSES = st.one_of(

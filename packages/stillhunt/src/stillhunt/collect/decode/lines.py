@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillhunt.collect.decode.columnar import UnusableInputError, check_columns
+from stillhunt.collect.decode.json_columns import JsonColumns, field_types
 from stillhunt.collect.decode.json_documents import RAW_BYTES, array_elements
 from stillhunt.collect.decode.streams import (
     DamagedFileError,
@@ -85,16 +85,6 @@ class Gathered:
         self.raws.append(raw if size <= RAW_BYTES else raw[:RAW_BYTES])
         self.size += size
 
-    def add_together(self, columns: Sequence[list[Any]], first: int, raws: Sequence[bytes]) -> None:
-        """Keep the columns of records that follow each other; `first` is the number of the first."""
-        self.turn()
-        self.columns = self.columns or [[] for _ in columns]
-        for column, part in zip(self.columns, columns, strict=True):
-            column.extend(part)
-        self.numbers.extend(range(first, first + len(raws)))
-        self.raws.extend(raw if len(raw) <= RAW_BYTES else raw[:RAW_BYTES] for raw in raws)
-        self.size += sum(map(len, raws))
-
     def turn(self) -> None:
         """Move waiting records into the columns."""
         if not self.columns and self.records:
@@ -122,6 +112,7 @@ class JsonReader:
         found = self._probe_first_records()
         names = leading_names(found) if mixed else usual_names(found)
         check_columns(file.fields, required, names, 1, leaves_of_all(found))
+        self._types = None if array else field_types(found, file.fields.candidates())
 
     def digest(self) -> str:
         """SHA-256 of the file as it lies on disk, once all of it has been read."""
@@ -154,56 +145,71 @@ class JsonReader:
     def batches(self, wanted: Sequence[str], rejects: Rejects) -> Iterator[RawBatch]:
         """All rows, see Reader."""
         decoder = _LineDecoder(self._file.fields, wanted, rejects)
-        waiting = Gathered()
+        columns = JsonColumns(self._file.fields, wanted, self._types)
+        for first, data in self._iterate_stretches(rejects):
+            if (found := columns.decode(data)) is not None:
+                yield self._make_batch(found, first, data)
+            elif (waiting := self._decode_lines(first, data, decoder, rejects)).rows:
+                yield text_batch(self._file, waiting, wanted, self._describe_line_place)
+
+    def _make_batch(self, columns: Mapping[str, Column], first: int, data: Sequence[bytes]) -> RawBatch:
+        return RawBatch(
+            columns=columns,
+            rows=len(data),
+            source=self._file.name,
+            origin_file=self._file.index,
+            origin_rows=np.arange(first, first + len(data), dtype=np.int64),
+            place=lambda row: self._describe_line_place(first + row),
+            raw=lambda row: data[row][:RAW_BYTES].decode("utf-8", "replace"),
+        )
+
+    def _iterate_stretches(self, rejects: Rejects) -> Iterator[tuple[int, list[bytes]]]:
+        """Complete lines that follow each other, as many as are a batch, with the number of the first."""
+        data: list[bytes] = []
+        first = size = 0
         try:
             for found in self._iterate_json_records(self._source):
-                for part in _parts_of(found, self._file.batch_rows):
-                    self._gather(part, decoder, waiting, rejects)
-                    if waiting.rows >= self._file.batch_rows or waiting.size >= TEXT_BATCH_BYTES:
-                        yield text_batch(self._file, waiting, wanted, self._describe_line_place)
-                        waiting = Gathered()
+                if isinstance(found, PlainLines):
+                    more = found.data
+                elif found.complete:
+                    more = [found.data]
+                else:
+                    reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
+                    self._reject_line(found.number, found.data, reason, rejects)
+                    more = []
+                if not more:
+                    yield first, data
+                    first, data, size = found.number + 1, [], 0
+                for start in range(0, len(more), self._file.batch_rows):
+                    data += more[start : start + self._file.batch_rows]
+                    size += sum(map(len, more[start : start + self._file.batch_rows]))
+                    if len(data) >= self._file.batch_rows or size >= TEXT_BATCH_BYTES:
+                        yield first, data
+                        first, data, size = first + len(data), [], 0
         except DamagedFileError as error:
             rejects.add(self.name, "end of what can be read", str(error))
-        if waiting.rows:
-            yield text_batch(self._file, waiting, wanted, self._describe_line_place)
+        yield first, data
 
-    def _gather(self, found: Line | PlainLines, decoder: _LineDecoder, waiting: Gathered, rejects: Rejects) -> None:
-        """Add the records of lines to those that wait; those that cannot be read are rejected."""
-        if isinstance(found, PlainLines) and (columns := decoder.decode_together(found.data)) is not None:
-            waiting.add_together(columns, found.number, found.data)
-            return
-        for line in one_by_one([found]):
-            if not line.complete:
-                reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
-                self._reject_line(line, reason, rejects)
+    def _decode_lines(self, first: int, data: Sequence[bytes], decoder: _LineDecoder, rejects: Rejects) -> Gathered:
+        """The records of lines; those that cannot be read are rejected."""
+        waiting = Gathered()
+        for number, line in enumerate(data, first):
+            if number == 0 and line.startswith(BYTE_ORDER_MARK):
+                line = line[len(BYTE_ORDER_MARK) :]
+            if not line or line.isspace():
                 continue
-            data = line.data
-            if line.number == 0 and data.startswith(BYTE_ORDER_MARK):
-                data = data[len(BYTE_ORDER_MARK) :]
-            if not data or data.isspace():
-                continue
-            values = decoder.decode(data)
+            values = decoder.decode(line)
             if isinstance(values, str):
-                self._reject_line(line, values, rejects)
+                self._reject_line(number, line, values, rejects)
             else:
-                waiting.add(values, line.number, data)
+                waiting.add(values, number, line)
+        return waiting
 
-    def _reject_line(self, line: Line, reason: str, rejects: Rejects) -> None:
-        rejects.add(
-            self.name, self._describe_line_place(line.number), reason, line.data[:RAW_BYTES].decode("utf-8", "replace")
-        )
+    def _reject_line(self, number: int, data: bytes, reason: str, rejects: Rejects) -> None:
+        rejects.add(self.name, self._describe_line_place(number), reason, data[:RAW_BYTES].decode("utf-8", "replace"))
 
     def _describe_line_place(self, number: int) -> str:
         return f"element {number + 1}" if self._array else f"line {number + 1}"
-
-
-def _parts_of(found: Line | PlainLines, most: int) -> Iterator[Line | PlainLines]:
-    """Lines that are together in parts, so that no batch has twice as many rows as it should have."""
-    if isinstance(found, Line):
-        yield found
-        return
-    for first in range(0, len(found.data), most):
-        yield PlainLines(found.number + first, found.data[first : first + most])
 
 
 def text_batch(file: TextFile, waiting: Gathered, wanted: Sequence[str], place: Callable[[int], str]) -> RawBatch:
@@ -237,16 +243,13 @@ class _LineDecoder:
 
     def __init__(self, fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> None:
         self._names, self._rejects = fields.candidates(), rejects
-        attributes = [f"f{n}" for n in range(len(self._names))]
-        renamed = dict(zip(attributes, self._names, strict=True))
-        line_type = msgspec.defstruct("LogLine", [(a, Any, None) for a in attributes], rename=renamed, gc=False)
+        renamed = {f"f{n}": name for n, name in enumerate(self._names)}
+        line_type = msgspec.defstruct("LogLine", [(a, Any, None) for a in renamed], rename=renamed, gc=False)
         self._decode = msgspec.json.Decoder(line_type).decode
         position = {name: n for n, name in enumerate(self._names)}
         self._ways = [
             [(position[top], rest) for path in fields.paths[ours] for top, rest in path_splits(path)] for ours in wanted
         ]
-        direct = all(len(way) == 1 for way in self._ways)
-        self._getters = [operator.attrgetter(attributes[way[0][0]]) for way in self._ways] if direct else None
 
     def decode(self, data: bytes) -> tuple[Any, ...] | str:
         """The wanted values of a line in order, or the reason why it cannot be read."""
@@ -259,16 +262,6 @@ class _LineDecoder:
             self._rejects.replaced_texts += not is_utf8(data)
             values = tuple(record.get(name) for name in self._names)
         return self._choose_values(values)
-
-    def decode_together(self, data: Sequence[bytes]) -> list[list[Any]] | None:
-        """The wanted columns of some lines; None where one of them needs a closer look."""
-        try:
-            found = list(map(self._decode, data))
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return None
-        if self._getters is not None:
-            return [list(map(get, found)) for get in self._getters]
-        return list(map(list, zip(*map(self._choose_values, map(msgspec.structs.astuple, found)), strict=True)))
 
     def _choose_values(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(_first_value(values, way) for way in self._ways)

@@ -163,7 +163,7 @@ def lines_together(pieces: Iterator[bytes], longest: int) -> Iterator[Line | Pla
             yield _join_line_parts(number, parts, size, ended[0], longest)
             first, number, parts, size = 1, number + 1, [], 0
         plain = ended[first:-1]
-        if b"\r\n" in piece or len(piece) > longest:
+        if b"\r" in piece or len(piece) > longest:
             for part in plain:
                 yield _join_line_parts(number, [], 0, part, longest)
                 number += 1

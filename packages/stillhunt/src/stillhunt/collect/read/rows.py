@@ -8,15 +8,16 @@ from __future__ import annotations
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from threading import Lock
 from typing import Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
 from stillhunt.base.arrays import I64
 from stillhunt.base.engine import Engine
+from stillhunt.base.formatting import plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.decode.columnar import ParquetReader, Part, PartedReader
@@ -166,19 +167,37 @@ class HeldInputs:
     def hold(self, inputs: Sequence[int], see: SeeRows | None = None) -> None:
         """Read those of some inputs that are read once and are not held yet."""
         self._join_held_logs(frozenset(inputs))
-        once = [index for index in inputs if not self._readers[index].rewindable and index not in self._spools]
-        tasks = [functools.partial(_rows_of_part, index, self._note_addresses(index), self._rules) for index in once]
-        if any(isinstance(self._readers[index], RecordReader) for index in once):
-            # What repeats a record of another input is told by the order in which they are read.
-            tasks = [functools.partial(_items_of_all, tasks)]
-        with closing(in_parallel(tasks, min(self._rules.config.threads or _READ_TOGETHER, _READ_TOGETHER))) as rows:
-            for index in inputs:
-                if see is not None and index in self.joined:
-                    for table in self.tables(index):
-                        see(index, table)
-                if index in once:
-                    self._hold_rows(index, rows, see)
+        if see is not None:
+            for index in sorted(self.joined.intersection(inputs)):
+                for table in self.tables(index):
+                    see(index, table)
+        self._hold_separately([i for i in inputs if not self._readers[i].rewindable and i not in self._spools], see)
         self._join_repeats(inputs)
+
+    def _hold_separately(self, inputs: Sequence[int], see: SeeRows | None) -> None:
+        if not inputs:
+            return
+        # What repeats a record of another input is told by the order in which they are read.
+        in_turn = any(isinstance(self._readers[index], RecordReader) for index in inputs)
+        threads = 1 if in_turn else min(self._rules.config.threads or _READ_TOGETHER, _READ_TOGETHER)
+        what = self._readers[inputs[0]].name if len(inputs) == 1 else plural(len(inputs), "input")
+        lock = Lock()
+        self._spools |= {index: Spool(REQUESTS.arrow) for index in inputs}
+        pool = ThreadPoolExecutor(threads, "stillhunt-hold")
+        try:
+            with self._progress.stage(f"reading {what}", None, "rows") as advance:
+
+                def note(index: int, table: pa.Table, rows: int) -> None:
+                    with lock:
+                        advance(rows)
+                        if see is not None:
+                            see(index, table)
+
+                found = pool.map(functools.partial(self._hold_rows, note=note), inputs)
+                for index, rejects in zip(inputs, found, strict=True):
+                    self._count_rejects(index, rejects)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _note_addresses(self, index: int) -> Part:
         """All rows of an input that is read once, whose addresses are noted as they are read."""
@@ -190,17 +209,16 @@ class HeldInputs:
 
         return read
 
-    def _hold_rows(self, index: int, rows: Iterator[CheckedRows], see: SeeRows | None) -> None:
-        spool = self._spools[index] = Spool(REQUESTS.arrow)
-        with self._progress.stage(f"reading {self._readers[index].name}", None, "rows") as advance:
-            for _index, table, rejects in rows:
-                self._count_rejects(index, rejects)
-                if table is None:
-                    return
-                if see is not None:
-                    see(index, table)
+    def _hold_rows(self, index: int, note: Callable[[int, pa.Table, int], None]) -> Rejects:
+        """Read an input while what was read of it before is kept; what was rejected."""
+        found, spool = Rejects(), self._spools[index]
+        task = functools.partial(_rows_of_part, index, self._note_addresses(index), self._rules)
+        for _index, table, rejects in in_parallel([task], 1):
+            found.absorb(rejects)
+            if table is not None:
+                note(index, table, table.num_rows + rejects.rows)
                 spool.add(table)
-                advance(table.num_rows + rejects.rows)
+        return found
 
     def _join_held_logs(self, wanted: frozenset[int]) -> None:
         """Read all logs of the same calls if one of them is wanted: rows of one are completed by rows of another."""
@@ -239,12 +257,7 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def _items_of_all(tasks: Iterable[Callable[[], Iterator[T]]]) -> Iterator[T]:
-    for task in tasks:
-        yield from task()
-
-
-def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Generator[T, None, None]:
+def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
     """Items of all tasks in order, made by several threads, of which one at a time advances a task.
 
     Tasks are taken lazily; at most `workers` + 1 items are being made or wait to be read.
