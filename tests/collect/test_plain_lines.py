@@ -98,18 +98,20 @@ VALUES = st.one_of(
     st.dictionaries(st.sampled_from(["a", "turn"]), st.integers(0, 3), max_size=2),
     st.lists(st.integers(0, 3), max_size=2),
 )
+PLAIN = (st.integers(-3, 3), st.floats(width=32), st.text(max_size=8), st.sampled_from(["", "2026-01-01", "\n", "é"]))
 FIELDS = ("turn", "temperature", "prompt", "system_prompt", "unknown", "max_tokens", "meta")
 
 
 @st.composite
 def written_lines(draw: st.DrawFn) -> bytes:
     """Lines of a log, most of them with one type for each field."""
-    usual = {name: draw(VALUES) for name in FIELDS}
+    kinds = {name: draw(st.sampled_from([*PLAIN, *PLAIN, *PLAIN, VALUES])) for name in FIELDS}
     content = []
     for number in range(draw(st.integers(1, 12))):
-        row = {"account_id": f"a{number}", "timestamp": number, "model": "m", "prompt": "p", **usual}
-        for name in draw(st.lists(st.sampled_from(FIELDS), max_size=2)):
-            row[name] = draw(VALUES)
+        usual = {name: draw(st.none() | kind) for name, kind in kinds.items()}
+        row = {"request_id": f"r{number}", "account_id": "a", "timestamp": number, "model": "m", **usual}
+        if draw(st.integers(0, 9)) == 9:
+            row[draw(st.sampled_from(FIELDS))] = draw(VALUES)
         text = json.dumps(row, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
         content.append(
             draw(st.sampled_from([text] * 12 + [text + b"{}", text[:-1] + b',"turn":1}', text + b" ", *BROKEN]))
