@@ -17,7 +17,7 @@ from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
 from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter
-from stillhunt.collect.join.spool import Spool
+from stillhunt.collect.join.spool import Spool, SpoolRoom
 from stillhunt.collect.normalise.identity import IdentityHasher
 from stillhunt.collect.normalise.networks import open_networks
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
@@ -211,7 +211,8 @@ def sketch_batches(config: Config, batches: Batches) -> Batches:
 
 def _used_rows(config: Config, batches: Batches, others: list[pa.RecordBatch]) -> Iterator[pa.Table]:
     """REQUESTS without resent history and with bounded prompts; rows of other kinds are appended to `others`."""
-    survey, spool = KeySurvey(), Spool(REQUESTS.arrow)
+    survey, room = KeySurvey(), SpoolRoom()
+    spool = Spool(REQUESTS.arrow, room)
     for batch in batches:
         others.extend(
             part.select(_STREAM.names)
@@ -225,7 +226,7 @@ def _used_rows(config: Config, batches: Batches, others: list[pa.RecordBatch]) -
     cutter = PrefixCutter(survey) if survey.grouped_rows else None
     for table in spool.tables():
         yield with_bounded_prompts(table if cutter is None else cutter.cut(table)[0], config)
-    spool.close()
+    room.close()
 
 
 def pick_texts(config: Config, wanted: set[tuple[str, str]], batches: Batches) -> Batches:

@@ -17,6 +17,10 @@ _WHOLE_FLOATS = 2.0**53
 """Numbers beyond it lose digits as floats, which the other way of reading keeps where they are integers (IEEE 754)."""
 
 
+_MOST_BYTES = 64 << 20
+"""Of lines that are decoded together: they are in memory three times. Judgement: twice what a batch usually has."""
+
+
 class JsonColumns:
     """Decodes lines whose fields have the types that the first records of a file show.
 
@@ -37,7 +41,7 @@ class JsonColumns:
     def decode(self, lines: Sequence[bytes]) -> dict[str, Column] | None:
         """The wanted columns of some lines; None where one of them needs a closer look."""
         # A file of which Arrow refuses most would be read twice.
-        if self._schema is None or self._refused > self._read + 1:
+        if self._schema is None or self._refused > self._read + 1 or sum(map(len, lines)) > _MOST_BYTES:
             return None
         columns = self._decode_columns(lines, self._schema)
         self._read, self._refused = self._read + (columns is not None), self._refused + (columns is None)

@@ -178,7 +178,8 @@ class JsonReader:
                     self._reject_line(found.number, found.data, reason, rejects)
                     more = []
                 if not more:
-                    yield first, data
+                    if data:
+                        yield first, data
                     first, data, size = found.number + 1, [], 0
                 for start in range(0, len(more), self._file.batch_rows):
                     data += more[start : start + self._file.batch_rows]
@@ -188,7 +189,8 @@ class JsonReader:
                         first, data, size = first + len(data), [], 0
         except DamagedFileError as error:
             rejects.add(self.name, "end of what can be read", str(error))
-        yield first, data
+        if data:
+            yield first, data
 
     def _decode_lines(self, first: int, data: Sequence[bytes], decoder: _LineDecoder, rejects: Rejects) -> Gathered:
         """The records of lines; those that cannot be read are rejected."""

@@ -36,7 +36,7 @@ from stillhunt.collect.join.match_calls import (
     reused_ids,
     same_calls,
 )
-from stillhunt.collect.join.spool import Spool
+from stillhunt.collect.join.spool import Spool, SpoolRoom
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.values.fields import REQUEST_FIELDS, UNKNOWN_MODEL, RawBatch
@@ -91,14 +91,19 @@ class JoinedLogs:
     ambiguous: int = 0
 
 
-def join_logs(readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress) -> JoinedLogs:
-    """Read logs of the same calls, by index of the input, and join them; `passed_over` is complete afterwards."""
+def join_logs(
+    readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress, room: SpoolRoom
+) -> JoinedLogs:
+    """Read logs of the same calls, by index of the input, and join them; `passed_over` is complete afterwards.
+
+    `room`: for the spools of the joined calls.
+    """
     with tempfile.TemporaryDirectory(prefix="stillhunt-join-") as folder:
         remove_at_forced_end(Path(folder))
         join = _Join(readers, rules, engine, Path(folder))
         with progress.stage("joining logs of the same calls", None, "rows") as advance:
             join.read(advance)
-            joined = join.joined()
+            joined = join.joined(room)
     if joined.ambiguous:
         rows = plural(joined.ambiguous, "row")
         progress.note(f"{rows} of joined logs matched several calls each and were not joined")
@@ -196,7 +201,7 @@ class _Join:
             table = table.append_column(name, values)
         return table
 
-    def joined(self) -> JoinedLogs:
+    def joined(self, room: SpoolRoom) -> JoinedLogs:
         """The calls; to be called once, after `read`."""
         ids, attributes = self._ids.arrays()
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])
@@ -215,7 +220,7 @@ class _Join:
             "number": numbered_within(ids, attributes, reused),
         }
         self._engine.register("calls", pa.table(numbered))
-        spools = {i: Spool(REQUESTS.arrow) for i in self._readers}
+        spools = {i: Spool(REQUESTS.arrow, room) for i in self._readers}
         result = JoinedLogs(spools, self._rejects, self._proxy_checks, calls.ambiguous)
         ranked = sorted((log for log in self._logs if log.rows), key=lambda log: log.rank)
         for log in ranked:

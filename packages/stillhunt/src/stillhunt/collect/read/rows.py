@@ -24,7 +24,7 @@ from stillhunt.collect.decode.columnar import ParquetReader, Part, PartedReader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.history.resent_prefixes import KeySurvey
 from stillhunt.collect.join.log_join import inputs_with_repeats, join_logs, joinable
-from stillhunt.collect.join.spool import Spool
+from stillhunt.collect.join.spool import Spool, SpoolRoom
 from stillhunt.collect.normalise.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.read.input_stats import InputStats
 from stillhunt.collect.read.inputs import OpenedInputs
@@ -153,6 +153,7 @@ class HeldInputs:
     ) -> None:
         self._readers, self._rejects = opened.readers, opened.rejects
         self._rules, self._stats, self._engine, self._progress = rules, stats, engine, progress
+        self._room = SpoolRoom()
         self._spools: dict[int, Spool] = {}
         self._looked_at: frozenset[int] = frozenset()
         self.joined = joinable(opened.readers)  # inputs whose calls may be recorded in other inputs as well
@@ -182,7 +183,7 @@ class HeldInputs:
         threads = 1 if in_turn else min(self._rules.config.threads or _READ_TOGETHER, _READ_TOGETHER)
         what = self._readers[inputs[0]].name if len(inputs) == 1 else plural(len(inputs), "input")
         lock = Lock()
-        self._spools |= {index: Spool(REQUESTS.arrow) for index in inputs}
+        self._spools |= {index: Spool(REQUESTS.arrow, self._room) for index in inputs}
         pool = ThreadPoolExecutor(threads, "stillhunt-hold")
         try:
             with self._progress.stage(f"reading {what}", None, "rows") as advance:
@@ -225,7 +226,7 @@ class HeldInputs:
         if not wanted & self.joined or self.joined & self._spools.keys():
             return
         readers = {i: reader for i in self.joined if isinstance(reader := self._readers[i], RecordReader)}
-        joined = join_logs(readers, self._rules, self._engine, self._progress)
+        joined = join_logs(readers, self._rules, self._engine, self._progress, self._room)
         self._stats.proxy_checks |= joined.proxy_checks
         for index, rejects in sorted(joined.rejects.items()):
             self._spools[index] = joined.spools[index]
@@ -242,15 +243,15 @@ class HeldInputs:
         self._looked_at |= readers.keys()
         # What is kept of an input for a later hunt must not depend on the inputs beside it.
         for group in inputs_with_repeats(readers, self._spools, separately=bool(self._rules.config.state)):
-            joined = join_logs({i: readers[i] for i in group}, self._rules, self._engine, self._progress)
+            joined = join_logs({i: readers[i] for i in group}, self._rules, self._engine, self._progress, self._room)
             for index, spool in joined.spools.items():
                 self._spools[index].close()
                 self._spools[index] = spool
 
     def close(self) -> None:
         """Free memory and temporary files."""
-        for spool in self._spools.values():
-            spool.close()
+        self._spools.clear()
+        self._room.close()
 
 
 T = TypeVar("T")
