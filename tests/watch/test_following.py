@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,17 +46,17 @@ def test_the_tail_gives_each_record_once_over_growth_closing_and_deletion(tmp_pa
     tail = SpoolTail(tmp_path)
     assert list(tail.new_records()) == []
     append(old, [records[1], records[2][:-1]])  # the last one is not whole yet
-    assert list(tail.new_records()) == [(records[1], ending)]
+    assert list(tail.new_records()) == [(records[1], ending, True)]
     append(old, [records[2][-1:]])
     os.close(old)
     (closed,) = close_left_behind(tmp_path)
-    assert list(tail.new_records()) == [(records[2], ending)]
+    assert list(tail.new_records()) == [(records[2], ending, True)]
     assert list(tail.new_records()) == []
     closed.path.unlink()
     new, _ = new_part(tmp_path, stream, datetime.now(UTC))
     append(new, records)
     os.close(new)
-    assert list(tail.new_records()) == [(b"".join(records), ending)]
+    assert list(tail.new_records()) == [(b"".join(records), ending, True)]
 
 
 @pytest.mark.parametrize("sent", [recent, lines], ids=["as it happens", "a log of last year"])
@@ -156,3 +156,29 @@ def test_what_a_follower_tells_is_heard() -> None:
     assert heard == [Arrivals(7, 1), Arrivals(9, 2)]
     assert child.stdout is not None
     child.stdout.close()
+
+
+def test_of_much_that_is_new_only_the_first_bytes_of_a_look_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = templated_lines(300)
+    monkeypatch.setattr(following, "FOLLOWED_BYTES", len(b"".join(sent[:50])))
+    folder = DataFolder(tmp_path / "data")
+    with closing(WatchDatabase("", folder.database)) as database:
+        follower = SpoolFollower(HuntPlan(folder, Config()), database)
+        counted = []
+        sketch = follower._follower.sketch
+        monkeypatch.setattr(
+            follower._follower,
+            "sketch",
+            lambda records, ending: counted.append(records.count(b"\n")) or sketch(records, ending),
+        )
+        handle, path = new_part(folder.spool, STREAM, datetime.now(UTC))
+        for _ in range(2):
+            append(handle, sent)
+            follower.look()
+        os.close(handle)
+        assert len(counted) == 2
+        assert max(counted) <= 51
+        assert follower.arrivals.held_bytes == path.stat().st_size
+        follower.close()

@@ -40,8 +40,8 @@ from stillhunt.watch.spool.parts import OPEN, all_parts, whole_prefix
 FOLLOWED_BYTES = 32 << 20
 """Most bytes of one part at a time; the rest follows at once. It bounds memory. Judgement."""
 COUNTED_BYTES = 4 << 20
-"""Bytes of what is new in a part that are read for recurring texts alone, where there is no signature to match; what is
-beyond them is left out. It bounds time. Judgement: 500 requests of 8 KB."""
+"""Bytes of what is new in a part at a look that are read for recurring texts alone, where there is no signature to
+match; what is beyond them is left out. It bounds time. Judgement: 500 requests of 8 KB."""
 
 
 class SpoolTail:
@@ -56,14 +56,16 @@ class SpoolTail:
         for path in all_parts(spool):
             self._read[_name_spool_part(path)] = path.stat().st_size
 
-    def new_records(self) -> Iterator[tuple[bytes, str]]:
-        """Records of each part that grew, with the ending of its name (jsonl or pb)."""
+    def new_records(self) -> Iterator[tuple[bytes, str, bool]]:
+        """Records of each part that grew, with the ending of its name (jsonl or pb), and whether they are the first."""
         present = set()
         for path in all_parts(self._spool):
             name = _name_spool_part(path)
             present.add(name)
+            first = True
             while records := self._read_more_records(path, name):
-                yield records, "pb" if name.endswith(".pb") else "jsonl"
+                yield records, "pb" if name.endswith(".pb") else "jsonl", first
+                first = False
         for name in self._read.keys() - present:
             del self._read[name]  # it was deleted
 
@@ -175,8 +177,8 @@ class SpoolFollower:
     def look(self) -> list[LinkedAccount]:
         """Match what came since the last look; enter the accounts that are linked for the first time."""
         self._take_signatures()
-        for records, ending in self._tail.new_records():
-            sketches = self._sketch_records(records, ending)
+        for records, ending, first in self._tail.new_records():
+            sketches = self._sketch_records(records, ending, first)
             if sketches is None:
                 continue
             if self._armed:
@@ -196,9 +198,9 @@ class SpoolFollower:
         """Free what it holds."""
         self._follower.close()
 
-    def _sketch_records(self, records: bytes, ending: str) -> pa.Table | None:
+    def _sketch_records(self, records: bytes, ending: str, first: bool) -> pa.Table | None:
         if not self._armed:
-            if self._texts is None:
+            if self._texts is None or not first:
                 return None
             records = records[: whole_prefix(records[:COUNTED_BYTES], f".{ending}")]
         return self._follower.sketch(records, ending) if records else None
