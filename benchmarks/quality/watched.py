@@ -87,7 +87,7 @@ def _settled(sketches: Iterable[pa.Table]) -> pa.Table:
         home = Path(folder) / "log"
         writer = SegmentWriter(home)
         for table in sketches:
-            writer.add(table)
+            writer.add(0, table)
         writer.close()
         store = Store([(0, home)])
         store.settle_repeats()

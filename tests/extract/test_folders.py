@@ -87,10 +87,11 @@ def test_what_is_no_key_is_refused_and_stays(tmp_path: Path, content: bytes) -> 
     assert (tmp_path / KEY).read_bytes() == content
 
 
-def test_sketches_that_vanish_are_an_error_and_not_an_empty_log(tmp_path: Path) -> None:
-    with Partials(Config(state=str(tmp_path))) as partials:
+@pytest.mark.parametrize("kept", [True, False])
+def test_sketches_that_vanish_are_an_error_and_not_an_empty_log(tmp_path: Path, kept: bool) -> None:
+    with Partials(Config(state=str(tmp_path) if kept else "")) as partials:
         partials.add(0, SKETCHES.build(**{name: [] for name in SKETCHES.names}))
-        partials._writers[0].rows = 5  # as if five had been written and were cleared away since
+        partials._writers[0].rows[0] = 5  # as if five had been written and were cleared away since
         with pytest.raises(OutputError, match=r"(?s)0 of 5 requests are there.*hunt again"):
             partials.store()
 

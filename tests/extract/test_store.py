@@ -138,7 +138,7 @@ def stored(folder: Path, files: dict[int, pa.Table], cuts: Sequence[int] = ()) -
     for number, table in files.items():
         writer = SegmentWriter(folder / str(number))
         for first, last in pairwise([0, *(cut for cut in cuts if cut < table.num_rows), table.num_rows]):
-            writer.add(table.slice(first, last - first))
+            writer.add(number, table.slice(first, last - first))
         writer.close()
     return Store([(number, folder / str(number)) for number in sorted(files)])
 
@@ -311,11 +311,11 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     folder = tmp_path / "0"
     writer = SegmentWriter(folder)
     monkeypatch.setattr(store, "SEGMENT_ROWS", 20)
-    writer.add(table.slice(0, 20))
+    writer.add(0, table.slice(0, 20))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
         with pytest.raises(KilledError):
-            writer.add(table.slice(20, 20))
+            writer.add(0, table.slice(20, 20))
     assert [path.name for path in sorted(folder.glob("*.segment"))] == ["00000.segment"]
     with monkeypatch.context() as patch:
         patch.setattr(segments, "COLUMN_GROUPS", (*segments.COLUMN_GROUPS[:2], ("no such column",)))
@@ -324,9 +324,26 @@ def test_a_crash_while_writing_leaves_no_half_segment(tmp_path: Path, monkeypatc
     assert not (folder / "00001.segment").exists()
     again = SegmentWriter(folder)
     assert list(folder.iterdir()) == [], "the next hunt begins the file anew"
-    again.add(table)
+    again.add(0, table)
     again.close()
     assert_same(in_order(whole_of(Store([(0, folder)]))[1]), in_order(table))
+
+
+def test_small_inputs_that_are_written_together_are_read_as_if_each_were_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "SEGMENT_ROWS", 40)
+    files = {number: random_sketches(number, rows, file=number) for number, rows in enumerate((5, 7, 100, 0, 30, 3), 3)}
+    alone = stored(tmp_path / "alone", files)
+    writer = SegmentWriter(tmp_path / "together")
+    for number, table in files.items():
+        writer.add(number, table)
+    writer.close()
+    assert max(len(origins) for _path, origins in writer.written) > 1
+    together = Store([], writer.written, writer.rows)
+    assert rows_of(together) == rows_of(alone)
+    assert together.rows == alone.rows
+    assert +together.rows_of == +alone.rows_of
 
 
 @pytest.fixture
@@ -343,7 +360,7 @@ def small_files(state: Path, count: int, first: int = 0) -> list[tuple[int, Path
         folder = state / f"{number * 2654435761 % 2**32:08x}{number:056x}"
         if not folder.exists():
             writer = SegmentWriter(folder)
-            writer.add(random_sketches(number, 5 + number % 7, accounts=9, empty=EMPTIES[number % 3], file=number))
+            writer.add(0, random_sketches(number, 5 + number % 7, accounts=9, empty=EMPTIES[number % 3], file=number))
             writer.close()
         folders.append((place, folder))
     return folders
@@ -369,18 +386,17 @@ def _whole(table: pa.Table, _: None) -> pa.Table:
 
 
 @pytest.mark.usefixtures("few_are_many")
-@pytest.mark.parametrize("kept", [True, False])
-def test_joining_small_segments_changes_no_row_and_no_order(tmp_path: Path, kept: bool) -> None:
+def test_joining_small_segments_changes_no_row_and_no_order(tmp_path: Path) -> None:
     state = tmp_path / "state"
     for first in (0, 3, 6):  # the window slides: files go at its begin and come at its end
         folders = small_files(state, 40, first)
         plain_store, joined_store = Store(folders), Store(folders)
-        names = joined_store.gather_small(tmp_path / f"own-{first}", state if kept else None)
+        names = joined_store.gather_small(tmp_path / f"own-{first}", state)
         assert rows_of(joined_store) == rows_of(plain_store)
         assert len(joined_store._segments) < 20
         assert joined_store.rows_of == plain_store.rows_of
         assert all((state / name).is_dir() for name in names)
-        assert bool(names) == kept
+        assert names
     assert Store(small_files(state, 5)).gather_small(tmp_path / "few", state) == []
 
 

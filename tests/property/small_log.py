@@ -97,7 +97,7 @@ def store_of(sketches: Iterable[pa.Table], folder: Path) -> Store:
         number = table["origin_file"][0].as_py()
         if number not in writers:
             writers[number] = SegmentWriter(folder / str(number))
-        writers[number].add(table)
+        writers[number].add(number, table)
     for writer in writers.values():
         writer.close()
     store = Store([(number, folder / str(number)) for number in sorted(writers)])

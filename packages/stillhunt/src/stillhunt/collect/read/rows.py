@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from threading import Lock
 from typing import Any, TypeAlias, TypeVar
 
@@ -214,11 +215,12 @@ class HeldInputs:
         """Read an input while what was read of it before is kept; what was rejected."""
         found, spool = Rejects(), self._spools[index]
         task = functools.partial(_rows_of_part, index, self._note_addresses(index), self._rules)
-        for _index, table, rejects in in_parallel([task], 1):
-            found.absorb(rejects)
-            if table is not None:
-                note(index, table, table.num_rows + rejects.rows)
-                spool.add(table)
+        with closing(in_parallel([task], 1)) as rows:
+            for _index, table, rejects in rows:
+                found.absorb(rejects)
+                if table is not None:
+                    note(index, table, table.num_rows + rejects.rows)
+                    spool.add(table)
         return found
 
     def _join_held_logs(self, wanted: frozenset[int]) -> None:
@@ -258,7 +260,7 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
+def in_parallel(tasks: Iterable[Callable[[], Iterator[T]]], workers: int) -> Generator[T, None, None]:
     """Items of all tasks in order, made by several threads, of which one at a time advances a task.
 
     Tasks are taken lazily; at most `workers` + 1 items are being made or wait to be read.

@@ -30,7 +30,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.extract.store.folders import own_folder
-from stillhunt.extract.store.segments import damaged
+from stillhunt.extract.store.segments import damaged, vanished
 from stillhunt.extract.store.store import SegmentWriter, Store
 from stillhunt.extract.text.words import SKETCH_VERSION
 from stillhunt.plugins.groups import reader_versions
@@ -41,6 +41,8 @@ FACTS, REJECTED, TOGETHER = "facts", "rejects.arrow", "together"
 MOST_TOGETHER = 8
 """Number of latest hunts whose folders are recorded: several logs may share a state folder."""
 _MAKE_ROOM = "make room there (about 300 bytes a request), or name another place with TMPDIR"
+_TOGETHER = 0
+"""Number of the writer of all inputs, where nothing is kept."""
 _PART = 32
 """Characters of each of the two parts of a folder's name."""
 NOTES = ("marks", RELATIVE := "followers")
@@ -122,14 +124,16 @@ class Partials:
 
     def add(self, origin_file: int, sketches: pa.Table) -> None:
         """Take sketches of one input, in its order."""
+        # Without a state, nothing is kept of one input alone, and small inputs share segments.
+        writer = _TOGETHER if self._state is None else origin_file
         try:
-            if origin_file not in self._writers:
-                self._writers[origin_file] = SegmentWriter(self._locate_partial(origin_file), self._pool)
-            if self._latest not in (-1, origin_file):
+            if writer not in self._writers:
+                self._writers[writer] = SegmentWriter(self._locate_partial(writer), self._pool)
+            if self._latest not in (-1, writer):
                 # Inputs come one after the other: what is left of the last one would else wait until all are read.
                 self._writers[self._latest].flush()
-            self._latest = origin_file
-            self._writers[origin_file].add(sketches)
+            self._latest = writer
+            self._writers[writer].add(origin_file, sketches)
         except OSError as error:
             raise self._no_room(error) from error
 
@@ -169,10 +173,16 @@ class Partials:
                     writer.close()
         except OSError as error:
             raise self._no_room(error) from error
-        made = {index: self._locate_partial(index) for index in self._writers}
-        folders = {**made, **self._kept}
+        if self._state is None:
+            made = self._writers.get(_TOGETHER)
+            store = Store([]) if made is None else Store([], made.written, made.rows)
+            if made is not None and store.rows != (wanted := made.rows.total()):
+                raise vanished(self._folder, f"{store.rows} of {wanted} requests are there")
+            return store
+        folders = {**{index: self._locate_partial(index) for index in self._writers}, **self._kept}
         store = Store(sorted(folders.items()))
-        for index, rows in {**self._kept_rows, **{index: made.rows for index, made in self._writers.items()}}.items():
+        own = {index: writer.rows[index] for index, writer in self._writers.items()}
+        for index, rows in {**self._kept_rows, **own}.items():
             if store.rows_of[index] != rows:
                 raise damaged(
                     folders[index] / FACTS, ValueError(f"{store.rows_of[index]} of {rows} requests are there")

@@ -7,10 +7,12 @@ reading, so the segments of a file can be kept under the file's digest and joine
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -44,29 +46,32 @@ Keys = npt.NDArray[np.uint64]
 
 
 class SegmentWriter:
-    """Segments of one input file, in an empty folder; written by the pool, or by the caller's thread where None."""
+    """Segments in an empty folder, of one input file or of several; written by the pool, or by the caller where None.
+
+    `written` holds the path of each with the input files that it is of.
+    """
 
     def __init__(self, folder: Path, pool: Executor | None = None) -> None:
         self._folder = folder
         self._pool = pool
-        self._pending: list[pa.Table] = []
+        self._pending: list[tuple[int, pa.Table]] = []
         self._rows = 0
-        self.rows = 0
-        self._count = 0
+        self.rows: Counter[int] = Counter()  # by input file
+        self.written: list[tuple[Path, list[int]]] = []
         self._writing: list[Future[None]] = []
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
 
-    def add(self, sketches: pa.Table) -> None:
-        """Take sketches of the file, in its order."""
-        self._pending.append(sketches)
+    def add(self, origin_file: int, sketches: pa.Table) -> None:
+        """Take sketches of an input file, in its order."""
+        self._pending.append((origin_file, sketches))
         self._rows += sketches.num_rows
-        self.rows += sketches.num_rows
+        self.rows[origin_file] += sketches.num_rows
         if self._rows >= SEGMENT_ROWS:
             self.flush()
 
     def close(self) -> None:
-        """Write what is left; the file's segments are complete then."""
+        """Write what is left; the segments are complete then."""
         self.flush()
         for written in self._writing:
             written.result()
@@ -75,33 +80,49 @@ class SegmentWriter:
         """Write what is held back to make larger segments, if anything is."""
         if not self._rows:
             return
-        path, table = self._folder / f"{self._count:05d}.segment", pa.concat_tables(self._pending)
-        self._pending, self._rows = [], 0
-        self._count += 1
-        if self._pool is None:
-            write_segment(path, table)
+        path = self._folder / f"{len(self.written):05d}.segment"
+        origins = sorted({origin for origin, _table in self._pending})
+        if len(origins) == 1:
+            table = pa.concat_tables([table for _origin, table in self._pending])
         else:
-            self._writing.append(self._pool.submit(write_segment, path, table))
+            table = pa.concat_tables([with_origin(table, origins.index(origin)) for origin, table in self._pending])
+        self._pending, self._rows = [], 0
+        self.written.append((path, origins))
+        write = partial(write_segment, path, table, several=len(origins) > 1)
+        if self._pool is None:
+            write()
+        else:
+            self._writing.append(self._pool.submit(write))
 
 
 class Store:
-    """Segments of all inputs of one hunt, by index and folder of each input file."""
+    """Segments of all inputs of one hunt, by index and folder of each input file.
 
-    def __init__(self, folders: Sequence[tuple[int, Path]]) -> None:
-        self._segments: list[Segment] = []
+    Args:
+        folders: inputs with folders of their own.
+        together: segments of several inputs, and of which.
+        rows_together: requests of each of those.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[tuple[int, Path]],
+        together: Sequence[tuple[Path, Sequence[int]]] = (),
+        rows_together: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
+        self._segments = [Segment(path, origins) for path, origins in together]
+        self.rows_of: Counter[int] = Counter(rows_together)
         for origin_file, folder in folders:
-            paths = sorted(folder.glob("*.segment"))
-            self._segments += [Segment(path, [origin_file]) for path in paths]
+            own = [Segment(path, [origin_file]) for path in sorted(folder.glob("*.segment"))]
+            self.rows_of[origin_file] += sum(segment.rows for segment in own)
+            self._segments += own
         self.rows = sum(segment.rows for segment in self._segments)
-        self.rows_of: Counter[int] = Counter()
-        for segment in self._segments:
-            self.rows_of[segment.origins[0]] += segment.rows
         self._dropped: Keys = np.zeros(0, np.uint64)
         self._dropped_rows: set[tuple[int, int]] = set()
         self._shared: Keys = np.zeros(0, np.uint64)
         self._held: pa.Table | None = None
 
-    def gather_small(self, folder: Path, state: Path | None) -> list[str]:
+    def gather_small(self, folder: Path, state: Path) -> list[str]:
         """Join small segments into few large ones in `folder`: each pass opens all, and a log may have thousands.
 
         No result depends on it: within a partition, the rows stay in their order. A run of kept segments that will be
@@ -117,7 +138,7 @@ class Store:
             name = _name_of(run)
             if len(run) == 1:
                 gathered += run
-            elif state is not None and lasting:
+            elif lasting:
                 kept.append(name)
                 if not (state / name).exists():
                     _join_segment_run(run, folder / name)
@@ -286,15 +307,17 @@ def _list_run_origins(run: Sequence[Segment]) -> list[int]:
     return [segment.origins[0] for segment in run]
 
 
+def with_origin(table: pa.Table, place: int) -> pa.Table:
+    """Rows whose input file is that at a place among several."""
+    places = pa.repeat(pa.scalar(place, pa.int32()), table.num_rows)
+    return table.set_column(table.column_names.index(ORIGIN_COLUMN), ORIGIN_COLUMN, places)
+
+
 def _join_segment_run(run: Sequence[Segment], folder: Path) -> None:
     folder.mkdir(mode=0o700)
-    tables = []
+    tables: list[pa.Table] = []
     for place, segment in enumerate(run):
-        for table in segment.read(range(PARTITIONS), SKETCHES.names):
-            column = table.column_names.index(ORIGIN_COLUMN)
-            tables.append(
-                table.set_column(column, ORIGIN_COLUMN, pa.repeat(pa.scalar(place, pa.int32()), table.num_rows))
-            )
+        tables += (with_origin(table, place) for table in segment.read(range(PARTITIONS), SKETCHES.names))
     table = joined(tables, SKETCHES.names)
     coded_anew = pa.table({name: plain(table.column(name)) for name in table.column_names})
     write_segment(folder / JOINED, coded_anew, several=True)
