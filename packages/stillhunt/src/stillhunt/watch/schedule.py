@@ -43,9 +43,9 @@ HUNTED_BYTES_PER_SECOND = 60e6
 (`benchmarks/live/backlog.py`)."""
 LEAST_SECONDS = 10.0
 """Least time between two hunts, however little they cost. Judgement: each makes a snapshot and a part of the spool."""
-BACKLOG_BYTES_PER_SECOND = 12e6
+BACKLOG_BYTES_PER_SECOND = 18e6
 """Bytes of records from which what arrives is a backlog: a quarter (`NEW_SHARE`) of what two processors hunt in a
-second, 13.5 GB in 283 s (`benchmarks/live/backlog.py`). A hunt would end when as much is new as begins the next one."""
+second, 13.5 GB in 191 s (`benchmarks/live/backlog.py`). A hunt would end when as much is new as begins the next one."""
 _MOST_DOUBLINGS = 30
 """Beyond every interval; more would leave the range of numbers after some days of failures."""
 
