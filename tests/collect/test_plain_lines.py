@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
@@ -28,10 +28,12 @@ from stillhunt.collect.normalise.kernels_identity import read_ipv4
 from stillhunt.collect.values.address_ranges import AddressRanges, parse_address
 from stillhunt.collect.values.fields import RawBatch
 from stillhunt.collect.values.strings import text_buffers
+from thoroughness import examples
 
 CONTENT = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\r\n", b"\n\n", b"x" * 9]), max_size=30).map(b"".join)
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(CONTENT, st.lists(st.integers(0, 60), max_size=6), st.sampled_from([1, 3, 8, 100]))
 def test_lines_do_not_depend_on_the_pieces(content: bytes, cuts: list[int], longest: int) -> None:
     bounds = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
@@ -119,6 +121,7 @@ def written_lines(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([b"\n", b"\r\n"])).join(content)
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(written_lines())
 def test_lines_are_decoded_together_as_one_by_one(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -145,6 +148,7 @@ ADDRESSES = st.one_of(
 )
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(ADDRESSES)
 def test_addresses_are_those_of_the_standard_library(text: str) -> None:
     try:
@@ -156,6 +160,7 @@ def test_addresses_are_those_of_the_standard_library(text: str) -> None:
     assert parse_address(text) == (address.version, int(address))
 
 
+@settings(max_examples=examples(100), deadline=None, derandomize=True)
 @given(st.lists(ADDRESSES, max_size=20))
 def test_the_kernel_reads_what_the_standard_library_reads(texts: list[str]) -> None:
     array = pa.array(texts, pa.large_string())

@@ -11,7 +11,7 @@ import pytest
 
 from stillhunt.base.errors import OutputError
 from stillhunt.collect.join import spool as spools
-from stillhunt.collect.join.spool import Spool, SpoolRoom
+from stillhunt.collect.join.spool import HeldRowsRoom, Spool
 
 SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64())])
 
@@ -31,7 +31,7 @@ def test_spools_give_back_what_they_got_and_hold_no_more_memory_than_they_share(
 ) -> None:
     kept = 3 * table(0).nbytes
     monkeypatch.setattr(spools, "MEMORY_BYTES", kept)
-    room = SpoolRoom()
+    room = HeldRowsRoom()
     each = [Spool(SCHEMA, room) for _ in range(40)]
     before = count_open_files()
 
@@ -64,7 +64,7 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(spools.os, "pwrite", full)
-    with closing(SpoolRoom()) as room, pytest.raises(OutputError, match="kept for a second look") as caught:
+    with closing(HeldRowsRoom()) as room, pytest.raises(OutputError, match="kept for a second look") as caught:
         Spool(SCHEMA, room).add(table(1))
     assert "TMPDIR" in caught.value.next_step
 
@@ -78,7 +78,7 @@ def test_a_write_in_pieces_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
             return write(handle, data[:100], place)
 
     monkeypatch.setattr(spools.os, "pwrite", write_some)
-    with closing(SpoolRoom()) as room:
+    with closing(HeldRowsRoom()) as room:
         spool = Spool(SCHEMA, room)
         spool.add(table(1, rows=2000))
         (found,) = spool.tables()

@@ -17,7 +17,7 @@ from stillhunt.base.schema import REQUESTS, SKETCHES
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.collect.decode.columnar import ColumnarRows
 from stillhunt.collect.history.resent_prefixes import KeySurvey, PrefixCutter
-from stillhunt.collect.join.spool import Spool, SpoolRoom
+from stillhunt.collect.join.spool import HeldRowsRoom, Spool
 from stillhunt.collect.normalise.identity import IdentityHasher
 from stillhunt.collect.normalise.networks import open_networks
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
@@ -211,7 +211,7 @@ def sketch_batches(config: Config, batches: Batches) -> Batches:
 
 def _used_rows(config: Config, batches: Batches, others: list[pa.RecordBatch]) -> Iterator[pa.Table]:
     """REQUESTS without resent history and with bounded prompts; rows of other kinds are appended to `others`."""
-    survey, room = KeySurvey(), SpoolRoom()
+    survey, room = KeySurvey(), HeldRowsRoom()
     spool = Spool(REQUESTS.arrow, room)
     for batch in batches:
         others.extend(

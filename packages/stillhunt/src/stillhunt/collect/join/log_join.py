@@ -36,7 +36,7 @@ from stillhunt.collect.join.match_calls import (
     reused_ids,
     same_calls,
 )
-from stillhunt.collect.join.spool import Spool, SpoolRoom
+from stillhunt.collect.join.spool import HeldRowsRoom, Spool
 from stillhunt.collect.normalise.identity import random_words
 from stillhunt.collect.normalise.standardise import Rules, standardise_requests
 from stillhunt.collect.values.fields import REQUEST_FIELDS, UNKNOWN_MODEL, RawBatch
@@ -92,7 +92,7 @@ class JoinedLogs:
 
 
 def join_logs(
-    readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress, room: SpoolRoom
+    readers: Mapping[int, RecordReader], rules: Rules, engine: Engine, progress: Progress, room: HeldRowsRoom
 ) -> JoinedLogs:
     """Read logs of the same calls, by index of the input, and join them; `passed_over` is complete afterwards.
 
@@ -201,7 +201,7 @@ class _Join:
             table = table.append_column(name, values)
         return table
 
-    def joined(self, room: SpoolRoom) -> JoinedLogs:
+    def joined(self, room: HeldRowsRoom) -> JoinedLogs:
         """The calls; to be called once, after `read`."""
         ids, attributes = self._ids.arrays()
         names = np.concatenate([*self._names, np.zeros(0, np.uint64)])

@@ -17,7 +17,7 @@ from stillhunt.base.errors import OutputError
 MEMORY_BYTES = 64 << 20
 
 
-class SpoolRoom:
+class HeldRowsRoom:
     """Where the spools of a log keep their tables; several threads may use it."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class SpoolRoom:
 class Spool:
     """Tables of one schema, written once and then read as often as needed."""
 
-    def __init__(self, schema: pa.Schema, room: SpoolRoom) -> None:
+    def __init__(self, schema: pa.Schema, room: HeldRowsRoom) -> None:
         self._schema, self._room = schema, room
         self._tables: list[pa.Table | tuple[int, int]] = []  # or their place and size in the file
 

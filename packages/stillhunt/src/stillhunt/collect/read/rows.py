@@ -25,7 +25,7 @@ from stillhunt.collect.decode.columnar import ParquetReader, Part, PartedReader
 from stillhunt.collect.decode.records import RecordReader
 from stillhunt.collect.history.resent_prefixes import KeySurvey
 from stillhunt.collect.join.log_join import inputs_with_repeats, join_logs, joinable
-from stillhunt.collect.join.spool import Spool, SpoolRoom
+from stillhunt.collect.join.spool import HeldRowsRoom, Spool
 from stillhunt.collect.normalise.standardise import Rules, standardise_keys, standardise_requests
 from stillhunt.collect.read.input_stats import InputStats
 from stillhunt.collect.read.inputs import OpenedInputs
@@ -154,7 +154,7 @@ class HeldInputs:
     ) -> None:
         self._readers, self._rejects = opened.readers, opened.rejects
         self._rules, self._stats, self._engine, self._progress = rules, stats, engine, progress
-        self._room = SpoolRoom()
+        self._room = HeldRowsRoom()
         self._spools: dict[int, Spool] = {}
         self._looked_at: frozenset[int] = frozenset()
         self.joined = joinable(opened.readers)  # inputs whose calls may be recorded in other inputs as well
