@@ -17,16 +17,19 @@ from hypothesis import strategies as st
 
 from stillhunt.base.config import Config
 from stillhunt.base.engine_duckdb import DuckDBEngine
-from stillhunt.base.errors import InputError
+from stillhunt.base.errors import InputError, OutputError
 from stillhunt.base.progress import Silent
 from stillhunt.collect import open_requests
+from stillhunt.collect.decode import json_columns
 from stillhunt.collect.decode.json_columns import JsonColumns
+from stillhunt.collect.decode.lines import PROBED_RECORDS
 from stillhunt.collect.decode.streams import KEPT_BYTES_OF_LONG_LINE, lines
 from stillhunt.collect.formats.shared.http import PRIVATE_NETWORKS
 from stillhunt.collect.input_doubts import ProxyCheck
+from stillhunt.collect.join.spool import Spool
 from stillhunt.collect.normalise.kernels_identity import read_ipv4
 from stillhunt.collect.values.address_ranges import AddressRanges, parse_address
-from stillhunt.collect.values.fields import RawBatch
+from stillhunt.collect.values.fields import REQUEST_FIELDS, RawBatch, field_map
 from stillhunt.collect.values.strings import text_buffers
 from thoroughness import examples
 
@@ -100,6 +103,7 @@ VALUES = st.one_of(
     st.dictionaries(st.sampled_from(["a", "turn"]), st.integers(0, 3), max_size=2),
     st.lists(st.integers(0, 3), max_size=2),
 )
+T = 1_700_000_000  # a time, in seconds since 1970
 PLAIN = (st.integers(-3, 3), st.floats(width=32), st.text(max_size=8), st.sampled_from(["", "2026-01-01", "\n", "é"]))
 FIELDS = ("turn", "temperature", "prompt", "system_prompt", "unknown", "max_tokens", "meta")
 
@@ -108,10 +112,17 @@ FIELDS = ("turn", "temperature", "prompt", "system_prompt", "unknown", "max_toke
 def written_lines(draw: st.DrawFn) -> bytes:
     """Lines of a log, most of them with one type for each field."""
     kinds = {name: draw(st.sampled_from([*PLAIN, *PLAIN, *PLAIN, VALUES])) for name in FIELDS}
-    content = []
+    first = {
+        "request_id": "f",
+        "account_id": "a",
+        "timestamp": T,
+        "model": "m",
+        **{n: draw(k) for n, k in kinds.items()},
+    }
+    content = [json.dumps(first).encode()] * draw(st.sampled_from([0, PROBED_RECORDS, PROBED_RECORDS]))
     for number in range(draw(st.integers(1, 12))):
         usual = {name: draw(st.none() | kind) for name, kind in kinds.items()}
-        row = {"request_id": f"r{number}", "account_id": "a", "timestamp": number, "model": "m", **usual}
+        row = {"request_id": f"r{number}", "account_id": "a", "timestamp": T + number, "model": "m", **usual}
         if draw(st.integers(0, 9)) == 9:
             row[draw(st.sampled_from(FIELDS))] = draw(VALUES)
         text = json.dumps(row, ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
@@ -121,7 +132,7 @@ def written_lines(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([b"\n", b"\r\n"])).join(content)
 
 
-@settings(max_examples=examples(100), deadline=None, derandomize=True)
+@settings(max_examples=examples(100, 3000), deadline=None, derandomize=True)
 @given(written_lines())
 def test_lines_are_decoded_together_as_one_by_one(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -135,6 +146,101 @@ def test_lines_are_decoded_together_as_one_by_one(content: bytes) -> None:
                 found.append(([{"error": str(error)}], []))
             patch.setattr(JsonColumns, "decode", lambda *_: None)
     assert found[0] == found[1]
+
+
+PLAIN_RECORDS = [
+    {"request_id": f"r{n}", "account_id": "a", "timestamp": T + n, "model": "m", "prompt": "p", "max_tokens": n}
+    | {"temperature": n / 2, "turn": 1, "stream": True, "output_tokens": n * 1.5 if n % 2 else n}
+    for n in range(PROBED_RECORDS + 20)
+]
+ODD = {
+    name: content.replace(b"{R", b'{"request_id":"x","account_id":"a","timestamp":1700000000,"model":"m"')
+    for name, content in {
+        "two records": b'{R}{"request_id":"y"}',
+        "two records and a blank line": b"{R}{R}\n ",
+        "a broken text": b'{R,"prompt":"\xff"}',
+        "an empty text": b'{R,"prompt":""}',
+        "a large integer": b'{R,"output_tokens":9007199254740993}',
+        "no number": b'{R,"temperature":NaN}',
+        "no number in a field that nobody wants": b'{R,"z":{"y":[-Inf ]}}',
+        "another such": b'{R,"z":-NaN}',
+        "a nested value": b'{R,"usage":{"output_tokens":7}}',
+        "JSON in a text": b'{R,"usage":"{\\"output_tokens\\":7}"}',
+        "another type": b'{R,"turn":"2"}',
+        "a field twice": b'{R,"turn":2,"turn":3}',
+        "two names of a column": b'{R,"prompt":"one","input":"two"}',
+        "another name and type": b'{R,"input":3}',
+        "a byte order mark": b"\xef\xbb\xbf{R}",
+        "a line end": b'{R,"turn":2}\r',
+        "blank lines": b"\n   \n",
+        "a long line": b'{R,"prompt":"' + b"x" * 70_000 + b'"}',
+    }.items()
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+@pytest.mark.parametrize("names", [{}, {"prompt": "text", "max_tokens": "limit"}], ids=["our names", "others"])
+def test_an_odd_line_is_read_as_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: bytes, names: dict[str, str]
+) -> None:
+    plain = [json.dumps({names.get(key, key): value for key, value in row.items()}).encode() for row in PLAIN_RECORDS]
+    for ours, theirs in names.items():
+        odd = odd.replace(f'"{ours}"'.encode(), f'"{theirs}"'.encode())
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"\n".join([*plain[:-10], odd, *plain[-10:]]) + b"\n")
+    limits: dict[str, object] = {"max_line_bytes": 1 << 16} if len(odd) > 1 << 16 else {}
+    together = rows_of(path, **limits)
+    assert len(together[0]) >= len(PLAIN_RECORDS)
+    monkeypatch.setattr(JsonColumns, "decode", lambda *_: None)
+    assert rows_of(path, **limits) == together
+
+
+def test_elements_keep_their_numbers_beside_empty_arrays(tmp_path: Path) -> None:
+    rows = [json.dumps(row) for row in PLAIN_RECORDS[:6]]
+    path = tmp_path / "log.json"
+    path.write_text(f"[{','.join(rows[:2])},]\n[]\n[]\n[{','.join(rows[2:])},")
+    found, rejects = rows_of(path)
+    assert [row["origin_row"] for row in found] == [0, 1, 5, 6, 7, 8]
+    assert [reject["place"] for reject in rejects] == ["element 11"]
+
+
+def test_where_one_input_fails_the_others_are_not_read_to_their_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines_ = b"\n".join(json.dumps(row).encode() for row in PLAIN_RECORDS) + b"\n"
+    for name in "abcdef":
+        (tmp_path / f"{name}.jsonl").write_bytes(lines_ * (20 if name in "ac" else 1))
+    read, add = [], Spool.add
+
+    def fail_in_the_second(spool: Spool, table: pa.Table) -> None:
+        read.append(table["origin_file"][0].as_py())
+        if read[-1] == 1:
+            raise OutputError("no room")
+        add(spool, table)
+
+    monkeypatch.setattr(Spool, "add", fail_in_the_second)
+    with pytest.raises(OutputError, match="no room"):
+        rows_of(tmp_path, batch_rows=1000)
+    assert len(read) < 6
+    assert set(read) <= {0, 1, 2}
+
+
+def test_a_file_that_is_mostly_odd_is_not_decoded_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    decode = JsonColumns._decode_columns
+    monkeypatch.setattr(JsonColumns, "_decode_columns", lambda *given: tried.append(1) or decode(*given))
+    lines_ = [json.dumps(row).encode() for row in PLAIN_RECORDS]
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"\n".join([*lines_, *[ODD["another type"], *lines_] * 20]))
+    assert len(rows_of(path, batch_rows=1000)[0]) == 21 * len(lines_) + 20
+    assert len(tried) == 2
+
+
+def test_what_would_be_in_memory_three_times_is_not_decoded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = JsonColumns(field_map(REQUEST_FIELDS, None), ("turn",), {"turn": pa.int64()})
+    assert columns.decode([b'{"turn":1}']) is not None
+    monkeypatch.setattr(json_columns, "_MOST_BYTES", 9)
+    assert columns.decode([b'{"turn":1}']) is None
 
 
 ADDRESSES = st.one_of(

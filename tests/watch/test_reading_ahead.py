@@ -115,7 +115,11 @@ def test_a_backlog_puts_off_early_hunts_and_is_read_meanwhile(tmp_path: Path, mo
     assert pass_ten_seconds(FAST, signs=1) == (False, False)  # the next hunt tells why
     assert pass_ten_seconds(SLOW, signs=1) == (True, False)
     schedule._run_scheduled_hunt()
-    assert pass_ten_seconds(FAST, signs=1) == (False, True)
+    assert pass_ten_seconds(FAST, signs=2) == (False, True)
+    now[0] += 40.0
+    assert not schedule._is_reading_due()  # nobody tells arrivals any more
+    assert schedule._is_hunt_due()  # so the sign counts
+    assert pass_ten_seconds(FAST * 5, signs=2) == (False, True)
     now[0] += 900.0
     assert schedule._is_hunt_due()  # one by the clock does not wait
 

@@ -46,6 +46,8 @@ LEAST_SECONDS = 10.0
 BACKLOG_BYTES_PER_SECOND = 18e6
 """Bytes of records from which what arrives is a backlog: a quarter (`NEW_SHARE`) of what two processors hunt in a
 second, 13.5 GB in 191 s (`benchmarks/live/backlog.py`). A hunt would end when as much is new as begins the next one."""
+_RATE_SECONDS = 3 * LEAST_SECONDS
+"""Age at which a rate of arrivals says nothing any more. Judgement: it is told each second, and measured every ten."""
 _MOST_DOUBLINGS = 30
 """Beyond every interval; more would leave the range of numbers after some days of failures."""
 
@@ -86,7 +88,8 @@ class HuntSchedule:
         self._arrived, self._seen = Arrivals(), Arrivals()
         self._measured: tuple[float, int] | None = None  # when the rate was measured, and bytes held then
         self._arrival_rate = 0.0  # bytes a second
-        self._read_at, self._may_read = 0.0, True  # end of the last reading ahead, and whether it can be done
+        self._read_at, self._read_bytes = 0.0, -1  # end of the last reading ahead, and bytes held at its begin
+        self._may_read = True  # whether reading ahead can be done
         self._prepared = PreparedProcess()
         self.progress = ScheduleState(next_at=clock() + self._interval)
         self.thread = KeptThread("schedule", self._run_hunts_until_stopped, self._stopping.is_set)
@@ -162,15 +165,19 @@ class HuntSchedule:
         return self._arrived.signs > self._seen.signs or new > NEW_SHARE * self._seen.held_bytes > 0
 
     def _is_backlog_arriving(self) -> bool:
-        return self._arrival_rate > BACKLOG_BYTES_PER_SECOND
+        """Whether much arrives now; a rate that nobody has told again for long says nothing."""
+        told = self._measured is not None and 0 <= self._clock() - self._measured[0] < _RATE_SECONDS
+        return told and self._arrival_rate > BACKLOG_BYTES_PER_SECOND
 
     def _is_reading_due(self) -> bool:
         waited = not 0 <= self._clock() - self._read_at < LEAST_SECONDS
-        return self._is_backlog_arriving() and waited and self._may_read and self._plan.config.engine != "spark"
+        wanted = self._may_read and self._arrived.held_bytes != self._read_bytes
+        return self._is_backlog_arriving() and waited and wanted and self._plan.config.engine != "spark"
 
     def _read_ahead(self) -> None:
         """Read what has come; what fails here fails in the next hunt as well, which tells it."""
         plan = replace(self._plan, now=int(self._clock() * 1e6), only_reads=True)
+        self._read_bytes = self._arrived.held_bytes
         self._may_read = not hunt_in_child(plan, self._stopping, self._prepared).failure
         self._read_at = self._clock()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from pyarrow import json as arrow_json
 from stillhunt.collect.values.fields import Column, FieldMap, path_splits
 
 _TYPES = {str: pa.large_string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_NO_JSON = (re.compile(rb"NaN\s*[,}\]]"), re.compile(rb"Inf(?:inity)?\s*[,}\]]"))
+"""Numbers that Arrow reads anywhere, though they are no JSON (RFC 8259, section 6). In a text they cost some time."""
 _WHOLE_FLOATS = 2.0**53
 """Numbers beyond it lose digits as floats, which the other way of reading keeps where they are integers (IEEE 754)."""
 
@@ -51,6 +54,8 @@ class JsonColumns:
         if not all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
             return None  # to Arrow, a line may be empty, or hold several records
         content = b"\n".join(lines)
+        if any(token.search(content) for token in _NO_JSON):
+            return None
         try:
             table = arrow_json.read_json(
                 pa.BufferReader(content),

@@ -146,11 +146,25 @@ class JsonReader:
         """All rows, see Reader."""
         decoder = _LineDecoder(self._file.fields, wanted, rejects)
         columns = JsonColumns(self._file.fields, wanted, self._types)
-        for first, data in self._iterate_stretches(rejects):
+        stretches = self._iterate_stretches(rejects)
+        # Nothing here refers to a batch, or to its lines, while somebody works on it: lines may have hundreds of MB.
+        while batch := [*self._decode_next(stretches, columns, decoder, rejects)]:
+            yield batch.pop()
+
+    def _decode_next(
+        self,
+        stretches: Iterator[tuple[int, list[bytes]]],
+        columns: JsonColumns,
+        decoder: _LineDecoder,
+        rejects: Rejects,
+    ) -> list[RawBatch]:
+        """The next batch; none at the end."""
+        for first, data in stretches:
             if (found := columns.decode(data)) is not None:
-                yield self._make_batch(found, first, data)
-            elif (waiting := self._decode_lines(first, data, decoder, rejects)).rows:
-                yield text_batch(self._file, waiting, wanted, self._describe_line_place)
+                return [self._make_batch(found, first, data)]
+            if (waiting := self._decode_lines(first, data, decoder, rejects)).rows:
+                return [text_batch(self._file, waiting, decoder.wanted, self._describe_line_place)]
+        return []
 
     def _make_batch(self, columns: Mapping[str, Column], first: int, data: Sequence[bytes]) -> RawBatch:
         return RawBatch(
@@ -167,30 +181,33 @@ class JsonReader:
         """Complete lines that follow each other, as many as are a batch, with the number of the first."""
         data: list[bytes] = []
         first = size = 0
+
+        def take() -> list[bytes]:
+            nonlocal data, size
+            taken, data, size = data, [], 0
+            return taken
+
         try:
             for found in self._iterate_json_records(self._source):
-                if isinstance(found, PlainLines):
-                    more = found.data
-                elif found.complete:
-                    more = [found.data]
-                else:
+                if data and (found.number != first + len(data) or (isinstance(found, Line) and not found.complete)):
+                    yield first, take()
+                if isinstance(found, Line) and not found.complete:
                     reason = f"line is longer than {self._file.longest} bytes (collect.max_line_bytes)"
                     self._reject_line(found.number, found.data, reason, rejects)
-                    more = []
-                if not more:
-                    if data:
-                        yield first, data
-                    first, data, size = found.number + 1, [], 0
+                    continue
+                more = found.data if isinstance(found, PlainLines) else [found.data]
                 for start in range(0, len(more), self._file.batch_rows):
+                    first = first if data else found.number + start
                     data += more[start : start + self._file.batch_rows]
                     size += sum(map(len, more[start : start + self._file.batch_rows]))
                     if len(data) >= self._file.batch_rows or size >= TEXT_BATCH_BYTES:
-                        yield first, data
-                        first, data, size = first + len(data), [], 0
+                        yield first, take()
         except DamagedFileError as error:
+            if data:
+                yield first, take()
             rejects.add(self.name, "end of what can be read", str(error))
         if data:
-            yield first, data
+            yield first, take()
 
     def _decode_lines(self, first: int, data: Sequence[bytes], decoder: _LineDecoder, rejects: Rejects) -> Gathered:
         """The records of lines; those that cannot be read are rejected."""
@@ -244,7 +261,7 @@ class _LineDecoder:
     """Decodes lines to their wanted values; fields that nobody wants are skipped without building objects."""
 
     def __init__(self, fields: FieldMap, wanted: Sequence[str], rejects: Rejects) -> None:
-        self._names, self._rejects = fields.candidates(), rejects
+        self._names, self._rejects, self.wanted = fields.candidates(), rejects, wanted
         renamed = {f"f{n}": name for n, name in enumerate(self._names)}
         line_type = msgspec.defstruct("LogLine", [(a, Any, None) for a in renamed], rename=renamed, gc=False)
         self._decode = msgspec.json.Decoder(line_type).decode

@@ -9,9 +9,9 @@ import functools
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, TypeAlias, TypeVar
 
 import pyarrow as pa
@@ -183,23 +183,30 @@ class HeldInputs:
         in_turn = any(isinstance(self._readers[index], RecordReader) for index in inputs)
         threads = 1 if in_turn else min(self._rules.config.threads or _READ_TOGETHER, _READ_TOGETHER)
         what = self._readers[inputs[0]].name if len(inputs) == 1 else plural(len(inputs), "input")
-        lock = Lock()
+        lock, stopping = Lock(), Event()
         self._spools |= {index: Spool(REQUESTS.arrow, self._room) for index in inputs}
         pool = ThreadPoolExecutor(threads, "stillhunt-hold")
-        try:
-            with self._progress.stage(f"reading {what}", None, "rows") as advance:
+        with self._progress.stage(f"reading {what}", None, "rows") as advance:
 
-                def note(index: int, table: pa.Table, rows: int) -> None:
-                    with lock:
-                        advance(rows)
-                        if see is not None:
-                            see(index, table)
+            def note(index: int, table: pa.Table, rows: int) -> None:
+                with lock:
+                    if stopping.is_set():
+                        raise CancelledError
+                    advance(rows)
+                    if see is not None:
+                        see(index, table)
 
-                found = pool.map(functools.partial(self._hold_rows, note=note), inputs)
-                for index, rejects in zip(inputs, found, strict=True):
-                    self._count_rejects(index, rejects)
-        finally:
-            pool.shutdown(cancel_futures=True)
+            found = [pool.submit(self._hold_rows, index, note) for index in inputs]
+            try:
+                wait(found, return_when=FIRST_EXCEPTION)
+            finally:  # an error, or somebody who wants it to end: no thread reads on for longer than a batch
+                stopping.set()
+                pool.shutdown(cancel_futures=True)
+        for error in (one.exception() for one in found if not one.cancelled()):
+            if error is not None and not isinstance(error, CancelledError):
+                raise error
+        for index, one in zip(inputs, found, strict=True):
+            self._count_rejects(index, one.result())
 
     def _note_addresses(self, index: int) -> Part:
         """All rows of an input that is read once, whose addresses are noted as they are read."""
