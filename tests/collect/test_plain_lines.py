@@ -213,8 +213,9 @@ def test_where_one_input_fails_the_others_are_not_read_to_their_end(
     read, add = [], Spool.add
 
     def fail_in_the_second(spool: Spool, table: pa.Table) -> None:
-        read.append(table["origin_file"][0].as_py())
-        if read[-1] == 1:
+        index = table["origin_file"][0].as_py()
+        read.append(index)
+        if index == 1:
             raise OutputError("no room")
         add(spool, table)
 
