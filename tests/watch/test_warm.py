@@ -30,7 +30,7 @@ from stillhunt.triage import Case
 from stillhunt.watch.child import HuntOutcome, order_of, order_text
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.following import Arrivals
-from stillhunt.watch.hunting import HuntPlan, _hunt_settings, hunt_now
+from stillhunt.watch.hunting import HuntPlan, hunt_now, hunt_settings
 from stillhunt.watch.prepared import PreparedProcess
 from stillhunt.watch.retention import kept_state
 from stillhunt.watch.schedule import HuntSchedule
@@ -150,7 +150,7 @@ def test_a_second_warm_hunt_counts_nothing_twice(warm: tuple[DataFolder, Case, C
 def test_columns_that_are_seldom_read_are_not_held_in_memory(
     warm: tuple[DataFolder, Case, Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = _hunt_settings(HuntPlan(warm[0], CONFIG))
+    settings = hunt_settings(HuntPlan(warm[0], CONFIG))
     base = read_base(warm[0].state, settings)
     assert isinstance(base, Base)
     found = pipeline.read_new_requests(str(warm[0].spool), settings, base.inputs, NEW).sketches
@@ -266,7 +266,7 @@ def test_a_damaged_base_is_none_that_a_hunt_uses(folder: DataFolder, name: str) 
 def is_refused(folder: DataFolder) -> bool:
     """Whether the base is not what was written."""
     try:
-        base = read_base(folder.state, _hunt_settings(HuntPlan(folder, CONFIG)))
+        base = read_base(folder.state, hunt_settings(HuntPlan(folder, CONFIG)))
         return isinstance(base, str) or not [
             base.tables[name] for name in ("traffic", "sliced", "candidates", "totals")
         ]
