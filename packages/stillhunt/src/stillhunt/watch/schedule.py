@@ -38,9 +38,6 @@ FIRST_TRAFFIC_SECONDS = 60.0
 NEW_SHARE = 0.25
 """New bytes, as a share of what the spool held at the last hunt, from which a hunt starts before its time. Judgement: a
 new user sees first traffic grow, and all these hunts together read a log five times."""
-HUNTED_BYTES_PER_SECOND = 60e6
-"""JSON lines that two processors hunt in a second: sixteen million requests, 17 GB, in 283 s. Measured
-(`benchmarks/live/backlog.py`)."""
 LEAST_SECONDS = 10.0
 """Least time between two hunts, however little they cost. Judgement: each makes a snapshot and a part of the spool."""
 BACKLOG_BYTES_PER_SECOND = 18e6
