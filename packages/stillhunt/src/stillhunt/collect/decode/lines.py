@@ -148,7 +148,7 @@ class JsonReader:
         columns = JsonColumns(self._file.fields, wanted, self._types)
         stretches = self._iterate_stretches(rejects)
         # Nothing here refers to a batch, or to its lines, while somebody works on it: lines may have hundreds of MB.
-        while batch := [*self._decode_next(stretches, columns, decoder, rejects)]:
+        while batch := self._decode_next(stretches, columns, decoder, rejects):
             yield batch.pop()
 
     def _decode_next(
