@@ -3,7 +3,7 @@
     python benchmarks/live/warm.py                         200 splits of six kinds of worlds, 15 minutes of two cores
     python benchmarks/live/warm.py --worlds first-3 second-6 --seed 5 --splits 20
 
-Each split has a world of its own seed or shares one with nine others. A cold hunt over what came until a random moment
+Ten splits share a world, and worlds of a kind have different seeds. A cold hunt over what came until a random moment
 in the second half is the base. After a random time of at most `watch.cold_hours`, a warm hunt follows, with a cold one
 beside it, which has a data folder of its own. Beside the differences of these two stand those of the two cold hunts:
 so much does a campaign move by itself meanwhile.

@@ -15,11 +15,10 @@ from stillhunt.collect.values.fields import Column, FieldMap, path_splits
 
 _TYPES = {str: pa.large_string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _NO_JSON = (re.compile(rb"NaN\s*[,}\]]"), re.compile(rb"Inf(?:inity)?\s*[,}\]]"))
-"""Numbers that Arrow reads anywhere, though they are no JSON (RFC 8259, section 6). In a text they cost some time."""
+"""Numbers that Arrow reads anywhere, though they are no JSON (RFC 8259, section 6). A batch with one, even in a
+text, is read line by line."""
 _WHOLE_FLOATS = 2.0**53
 """Numbers beyond it lose digits as floats, which the other way of reading keeps where they are integers (IEEE 754)."""
-
-
 _MOST_BYTES = 64 << 20
 """Of lines that are decoded together: they are in memory three times. Judgement: twice what a batch usually has."""
 

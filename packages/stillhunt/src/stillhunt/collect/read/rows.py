@@ -219,7 +219,7 @@ class HeldInputs:
         return read
 
     def _hold_rows(self, index: int, note: Callable[[int, pa.Table, int], None]) -> Rejects:
-        """Read an input while what was read of it before is kept; what was rejected."""
+        """Read an input and keep its rows, the next batch while one is kept; returns what was rejected."""
         found, spool = Rejects(), self._spools[index]
         task = functools.partial(_rows_of_part, index, self._note_addresses(index), self._rules)
         with closing(in_parallel([task], 1)) as rows:
