@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ def joined(
     log: ScoredLog, verdicts: tuple[str, str], whole: Callable[[Candidate], Judged], splits: tuple[Split, ...] = ()
 ) -> tuple[list[Judged], list[Split]]:
     parts = [judged(group(log, cluster, cluster), verdict) for cluster, verdict in enumerate(verdicts)]
-    return join_wholes(log, parts, splits, whole, Config().score)
+    with ThreadPoolExecutor(2) as threads:
+        return join_wholes(log, parts, splits, whole, Config().score, threads)
 
 
 def by(verdict: str) -> Callable[[Candidate], Judged]:
@@ -110,7 +112,8 @@ def test_campaigns_of_one_operator_are_one_where_they_have_one_template_or_sched
     log = with_requests(plain, cluster=clusters_of(plain, template))
     halves = np.split(np.arange(2 * MEMBERS), 2)
     parts = [judged(group(log, int(place and not template), place, own)) for place, own in enumerate(halves)]
-    found = join_wholes(log, parts, [], by("act"), Config().score)[0]
+    with ThreadPoolExecutor(2) as threads:
+        found = join_wholes(log, parts, [], by("act"), Config().score, threads)[0]
     assert sorted(len(one.candidate.accounts) for one in found) == [2 * MEMBERS // campaigns] * campaigns
 
 

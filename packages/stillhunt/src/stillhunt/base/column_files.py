@@ -54,12 +54,16 @@ def mapped_column(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedAr
 
 def mapped_array(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """The numbers, one dimension, in a file if they are many. Raises OutputError: there is no room."""
-    if values.nbytes <= HELD_BYTES:
-        return values
+    return values if values.nbytes <= HELD_BYTES else mapped_pieces([values], values.dtype)
+
+
+def mapped_pieces(pieces: Iterable[npt.NDArray[Number]], dtype: np.dtype[Number]) -> npt.NDArray[Number]:
+    """Numbers that come piece by piece, one behind the other in a file. Raises OutputError: there is no room."""
     try:
         with tempfile.TemporaryFile() as file:
-            file.write(np.ascontiguousarray(values).data)  # `tofile` does not say that the last bytes had no room
-            return np.frombuffer(_map(file), values.dtype)
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece).data)  # `tofile` does not say that the last bytes had no room
+            return np.frombuffer(_map(file), dtype) if file.tell() else np.zeros(0, dtype)
     except OSError as error:
         raise _no_room(error) from error
 
@@ -102,6 +106,20 @@ def release_mapped() -> None:
     for content in files:
         if hasattr(mmap, "MADV_DONTNEED"):  # Windows gives back by itself
             content.madvise(mmap.MADV_DONTNEED)
+
+
+def release_mapped_beyond(most: int) -> None:
+    """As `release_mapped`, where more than `most` bytes of files, this program's own among them, take memory."""
+    if _resident_file_bytes() > most:
+        release_mapped()
+
+
+def _resident_file_bytes() -> int:
+    """Memory of this process that the system could read from files again; 0 where it does not say (proc(5), statm)."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[2]) * mmap.PAGESIZE
+    except OSError:
+        return 0
 
 
 def null_rows(type_: pa.DataType, rows: int) -> pa.Array:

@@ -62,7 +62,10 @@ def _language_of(text: str) -> str | None:
 
 def _of_script(text: str) -> str | None:
     """Code of the language whose script the text is mostly written in, where the script tells it."""
-    letters = Counter(SCRIPTS[script_of(ord(letter))] for letter in text if letter.isalpha())
+    letters: Counter[str] = Counter()
+    for letter, times in Counter(text).items():
+        if letter.isalpha():
+            letters[SCRIPTS[script_of(ord(letter))]] += times
     total = letters.total()
     letters.pop("latin", None)
     script, most = max(sorted(letters.items()), key=lambda one: one[1], default=("", 0))

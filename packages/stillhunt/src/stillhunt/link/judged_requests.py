@@ -4,8 +4,10 @@ The search works on all requests and keeps counts by account, slice and phrase. 
 but only at those of accounts that a group holds, and of the background sample with which groups are compared.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,18 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import order_of_codes
 from stillhunt.base.coded import is_coded, one_dictionary, plain
-from stillhunt.base.column_files import column_of, mapped_array, mapped_column, mapped_tables, null_rows, release_mapped
+from stillhunt.base.column_files import (
+    HELD_BYTES,
+    column_of,
+    mapped_array,
+    mapped_column,
+    mapped_pieces,
+    mapped_tables,
+    null_rows,
+    release_mapped,
+)
 from stillhunt.base.dataset import Dataset
+from stillhunt.base.errors import InputError
 from stillhunt.base.schema import SLICED, TRAFFIC
 from stillhunt.link.requests.arrays import Flags, Ints, list_array, lists, values
 from stillhunt.link.requests.index_requests import client_codes
@@ -73,6 +85,8 @@ MAX_MATCHED = 1000
 _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
 _AT_ONCE = 2
 """Columns that are brought into order at a time. Judgement: each is in memory twice meanwhile."""
+_WORDS_AT_ONCE = 1 << 24
+"""Words that are moved at a time, of long columns of lists. Judgement: 34 MB."""
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
 _NOT_YET = "own_phrases"  # column of SLICED that is known once there are candidates
@@ -113,7 +127,7 @@ class JudgedRequests:
         order = _in_blocks(account)
 
         def ordered(name: str) -> pa.Array | pa.ChunkedArray:
-            return mapped_column(_order_column(column_of(parts, JUDGED_ROWS.field(name)), order))
+            return _order_column(column_of(parts, JUDGED_ROWS.field(name)), order)
 
         names = (*_CARRIED, *_OF_EACH)
         with ThreadPoolExecutor(_AT_ONCE, "stillhunt-order") as pool:
@@ -140,10 +154,8 @@ def _in_blocks(account: npt.NDArray[np.int32]) -> Ints:
 
 def _order_column(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
     pa.default_memory_pool().release_unused()  # the column before
-    if pa.types.is_list(column.type):
-        column = mapped_column(column.combine_chunks())
     release_mapped()
-    return move_rows(one_dictionary(column) if is_coded(column.type) else column, rows)
+    return move_mapped_rows(one_dictionary(column) if is_coded(column.type) else column, rows)
 
 
 def move_rows(column: pa.Array | pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
@@ -160,6 +172,42 @@ def move_rows(column: pa.Array | pa.ChunkedArray, rows: Ints) -> pa.Array | pa.C
     out = np.empty(int(np.diff(begins)[rows].sum()), np.uint16)
     take_words(rows, begins, words, out_begins, out)
     return list_array(out_begins, out)
+
+
+def move_mapped_rows(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
+    """As `move_rows`, of a long column in files; of lists only a piece is in memory at a time.
+
+    Raises OutputError: there is no room for a file.
+    """
+    if not pa.types.is_list(column.type) or column.nbytes <= HELD_BYTES:
+        return mapped_column(move_rows(column, rows))
+    parts = [lists(pa.table({"words": chunk}), "words") for chunk in column.chunks]
+    lengths = np.concatenate([np.diff(begins) for begins, _ in parts])
+    begins, out_begins = (_add_up(own) for own in (lengths, lengths[rows]))
+    words = mapped_pieces((own for _, own in parts), np.dtype(np.uint16))
+
+    def pieces() -> Iterator[npt.NDArray[np.uint16]]:
+        edges = np.searchsorted(out_begins, np.arange(0, out_begins[-1], _WORDS_AT_ONCE))
+        for first, last in pairwise([*edges.tolist(), len(rows)]):
+            out = np.empty(int(out_begins[last] - out_begins[first]), np.uint16)
+            take_words(rows[first:last], begins, words, np.empty(last - first + 1, np.int32), out)
+            yield out
+            release_mapped()
+
+    return list_array(out_begins, mapped_pieces(pieces(), np.dtype(np.uint16)))
+
+
+def _add_up(lengths: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Where each list begins, and where the last one ends. Raises InputError: more words than Arrow's lists hold."""
+    begins = np.append(0, np.cumsum(lengths, dtype=np.int64))
+    if begins[-1] > np.iinfo(np.int32).max:
+        raise InputError(
+            f"the requests that are judged have {begins[-1]:,} telling words, more than a table holds",
+            next_step="hunt in fewer days of the log",
+        )
+    found = begins.astype(np.int32)
+    found.flags.writeable = False  # kernels are compiled once, for columns that cannot be written
+    return found
 
 
 def _label_clients(clusters: int, clients: int, request_style: Ints, client: Ints) -> Ints:

@@ -8,21 +8,21 @@ know nothing of logs.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from itertools import chain
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.column_files import release_mapped
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
-from stillhunt.base.progress import Progress, Silent
+from stillhunt.base.progress import Advance, Progress, Silent
 from stillhunt.score.context.candidate import Candidate, read_candidates
 from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import ScoredLog, read_log
@@ -37,10 +37,6 @@ from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_b
 from stillhunt.score.verdict.explanations import EXPLANATIONS
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import Judged, judge
-
-_READ_REQUESTS = 100_000
-"""Requests of judged candidates after which what was read of columns in files is given back. Judgement: the columns of
-12 million requests are 2.6 GB, and judging them takes as long as without it (23.0 and 23.3 CPU seconds, measured)."""
 
 
 def score_campaigns(
@@ -66,31 +62,23 @@ def score_campaigns(
         The tables by name, and the positions in the traffic of the harvested requests, row for row with their table.
     """
     log = read_log(traffic, sliced, accounts, totals, config.prepared)
-    found = read_candidates(candidates, log)
     if totals is not None:
         budget = log_budget(totals, config.score)
     else:
         budget = false_alarm_budget(log.accounts.count, log.requests.time, config.score)
     judge_one = _judge_in(log, config, budget, flagged_before)
     give_back()  # what came before: each thread takes memory of its own
-    # The smallest alone, so that what all candidates ask of the log is counted once; then the largest, which may hold
-    # most of the log, beside the many small ones.
-    by_size = sorted(range(len(found)), key=lambda place: len(found[place].rows))
-    order = [*by_size[:1], *by_size[1:][-1:], *by_size[1:-1]]
-    judged: list[Judged] = []
-    with progress.stage("weighing evidence", len(found), "candidates") as advance, _judging_threads(config) as pool:
-        each = [found[place] for place in order]
-        for one in chain(map(judge_one, each[:1]), pool.map(judge_one, each[1:])):
-            judged.append(one)
-            advance(1)
-    judged = [judged[turn] for turn in sorted(range(len(order)), key=order.__getitem__)]
-    with progress.stage("settling campaigns", None, "groups") as advance:
-        judged = settle_remembered(log, judged, judge_one, config.score)
-        judged, splits = split_mixtures(log, judged, judge_one)
-        judged, splits = join_wholes(log, judged, splits, judge_one, config.score)
-        judged += linked_operations(log, judged, config.score)
-        judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
-        advance(len(judged))
+    with _judging_threads(config) as threads:
+        found = read_candidates(candidates, log)
+        with progress.stage("weighing evidence", len(found), "candidates") as advance:
+            judged = _judge_all(found, judge_one, threads, advance)
+        with progress.stage("settling campaigns", None, "groups") as advance:
+            judged = settle_remembered(log, judged, judge_one, config.score)
+            judged, splits = split_mixtures(log, judged, judge_one)
+            judged, splits = join_wholes(log, judged, splits, judge_one, config.score, threads)
+            judged += linked_operations(log, judged, config.score)
+            judged += find_holder_groups(log, judged, judge_one, config.link.min_slice_requests)
+            advance(len(judged))
     give_back()  # what judging needed now and then, before the tables need as much
     with progress.stage("making tables", None, "groups") as advance:
         made, harvested = case_tables(log, judged, config, splits, progress)
@@ -131,7 +119,7 @@ def _judge_in(
 ) -> Callable[[Candidate], Judged]:
     """What judges candidates of a log."""
     before = pc.is_in(log.accounts.ids, value_set=pa.array(sorted(flagged_before), pa.string()))
-    judge_one = partial(
+    return partial(
         judge,
         log,
         settings=config.score,
@@ -140,18 +128,39 @@ def _judge_in(
         required_bits=budget.required_bits,
         flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
     )
-    read = 0
 
-    def judge_and_release(candidate: Candidate) -> Judged:
-        nonlocal read
-        judged = judge_one(candidate)
-        read += len(candidate.rows)
-        if read >= _READ_REQUESTS:
-            read = 0
-            release_mapped()
-        return judged
 
-    return judge_and_release
+def _judge_all(
+    found: list[Candidate], judge_one: Callable[[Candidate], Judged], threads: Executor, advance: Advance
+) -> list[Judged]:
+    """All candidates judged, in their order; `found` is empty then, since what is judged has requests of its own.
+
+    The smallest comes first and alone, so that what all candidates ask of the log is counted once. Then one thread
+    begins with the largest, which may hold most of the log each, and others with the smallest: no two large ones at a
+    time, and none at the end, where other threads have nothing left to do.
+    """
+    waiting = deque(sorted(enumerate(found), key=lambda one: len(one[1].rows)))
+    found.clear()
+    judged: dict[int, Judged] = {}
+    largest = Lock()
+
+    def judge_next(_turn: int) -> tuple[int, Judged]:
+        takes_largest = largest.acquire(blocking=False)
+        try:
+            place, candidate = waiting.pop() if takes_largest else waiting.popleft()
+            return place, judge_one(candidate)
+        finally:
+            if takes_largest:
+                largest.release()
+
+    if waiting:
+        place, smallest = waiting.popleft()
+        judged[place] = judge_one(smallest)
+        advance(1)
+    for place, one in threads.map(judge_next, range(len(waiting))):
+        judged[place] = one
+        advance(1)
+    return [judged[place] for place in sorted(judged)]
 
 
 def _judging_threads(config: Config) -> ThreadPoolExecutor:

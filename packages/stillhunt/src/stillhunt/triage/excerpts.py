@@ -82,6 +82,8 @@ def _most_used(owner: I32, value: U64) -> tuple[I32, U64, I64, I64]:
     return owner[kept], value[kept], count[kept], different
 
 
+_NAMING = ("account_id", "request_id", "timestamp", "origin_file", "origin_row")
+"""Columns by which prompts are read again, and by which their excerpts are sorted."""
 _COPIED = tuple(name for name in CITED.names if name not in ("campaign_id", "client"))
 """Columns of CITED that the traffic has under the same name."""
 
@@ -206,7 +208,7 @@ def _read_again(traffic: pa.Table, harvest: pa.Table, rows: pa.Array, rereading:
     chosen = (
         requests_near_moments(harvest["campaign_id"], times) if config.report.excerpts else pa.array([], pa.int64())
     )
-    picked, requests = harvest.take(chosen), traffic.take(rows.take(chosen))
+    picked, requests = harvest.take(chosen), traffic.select(_NAMING).take(rows.take(chosen))
     return pa.table(
         {
             "campaign_id": picked["campaign_id"],

@@ -10,6 +10,7 @@ to account, since each account serves one, the other, or both; one operation has
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,11 @@ _COMMON_SHARE = 0.45  # Share of the smaller group's accounts in common from whi
 # 0.14, two tenants of one pool from 0.36, a campaign and a chance group from 0.22; no script repeats it)
 _MIX_CORRELATION = 0.15
 
-Pairs = list[tuple[int, int]]  # numbers of the candidates of two groups
+# Pairs judged at once: the one whose turn it is and those that follow (judgement: two threads have work, and few of
+# these pairs have lost a group when their turn comes)
+_AT_ONCE = 3
+
+Pair = tuple[int, int]  # numbers of the candidates of two groups
 
 
 def join_wholes(
@@ -39,35 +44,51 @@ def join_wholes(
     splits: Sequence[Split],
     judge_one: Callable[[Candidate], Judged],
     settings: ScoreSettings,
+    threads: Executor,
 ) -> tuple[list[Judged], list[Split]]:
     """The judged candidates with each operation whole, and the mixtures that were taken apart.
 
-    `splits`: mixtures that were taken apart; their parts are not joined again.
+    `splits`: mixtures that were taken apart; their parts are not joined again. `threads`: on which wholes are judged,
+    some before their turn; what is joined does not depend on them.
     """
     groups = {one.candidate.number: one for one in judged}
     apart = list(splits)
     parts = [number for split in apart for number in (split.first, split.second)]
     part_of = {number: number for number in (*groups, *parts)}  # a part may have been taken apart again
+
+    def find_parts(pair: Pair) -> Pair | None:
+        first, second = sorted(part_of[one] for one in pair)
+        rivals = any({first, second} == {one.first, one.second} for one in apart)
+        return None if first == second or rivals else (first, second)
+
+    def judge_whole(number: int, first: Candidate, second: Candidate) -> Judged:
+        return judge_one(join_candidates(log, number, first, second))
+
     for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_operation):
-        for pair in find_pairs(log, list(groups.values())):
-            first, second = sorted(part_of[one] for one in pair)
-            rivals = any({first, second} == {one.first, one.second} for one in apart)
-            if first == second or rivals:
+        pairs = find_pairs(log, list(groups.values()))
+        begun: dict[Pair, Future[Judged]] = {}
+        free = max(part_of) + 1
+        for place, pair in enumerate(pairs):
+            for number, later in enumerate(pairs[place : place + _AT_ONCE], free + place):
+                own = find_parts(later)
+                if own is not None and own not in begun:
+                    begun[own] = threads.submit(judge_whole, number, *(groups[one].candidate for one in own))
+            if (own := find_parts(pair)) is None:
                 continue
-            number = max(part_of) + 1
-            candidates = (groups[one].candidate for one in (first, second))
-            whole = judge_one(join_candidates(log, number, *candidates))
+            whole = begun.pop(own).result()
+            first, second = own
             if _says_less(whole, (groups[first], groups[second]), settings):
                 continue
             del groups[first], groups[second]
+            number = whole.candidate.number
             groups[number] = whole
             part_of[number] = number
-            part_of = {one: number if own in (first, second) else own for one, own in part_of.items()}
+            part_of = {one: number if part in own else part for one, part in part_of.items()}
             apart = [replace(one, first=part_of[one.first], second=part_of[one.second]) for one in apart]
     return list(groups.values()), apart
 
 
-def _pairs_of_same_accounts(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
+def _pairs_of_same_accounts(log: ScoredLog, groups: Sequence[Judged]) -> list[Pair]:
     """Pairs that have one mix on the accounts that they share, those with the most accounts in common first."""
     sizes = np.array([len(one.candidate.accounts) for one in groups], np.int64)
     accounts = np.concatenate([np.zeros(0, np.int64), *(one.candidate.accounts for one in groups)])
@@ -104,7 +125,7 @@ def _mix_correlation(first: Candidate, second: Candidate) -> float:
     return (square / max(len(accounts) - 1, 1) - 1.0) / max(size - 1.0, 1.0)
 
 
-def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> Pairs:
+def _pairs_of_one_operation(log: ScoredLog, groups: Sequence[Judged]) -> list[Pair]:
     """Campaigns of one operator that have a template or a schedule in common, the strongest ties first."""
     shown = [one for one in groups if one.verdict != "none"]
     sets = find_campaign_sets(log, [one.candidate for one in shown])

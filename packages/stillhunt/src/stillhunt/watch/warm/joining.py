@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from stillhunt.base.arrays import I64, ranges
 from stillhunt.base.coded import codes, one_dictionary
-from stillhunt.base.column_files import mapped_column, release_mapped
+from stillhunt.base.column_files import release_mapped
 from stillhunt.base.schema import SLICED, TRAFFIC
-from stillhunt.link.judged_requests import canonical_order, move_rows
+from stillhunt.link.judged_requests import canonical_order, move_mapped_rows
 from stillhunt.link.placing import EarlierRequests, place_requests
 from stillhunt.link.requests.index_requests import client_codes
 from stillhunt.watch.warm.base import Base
@@ -44,8 +44,7 @@ def join_requests(base: Base, new: pa.Table, seed: int) -> JoinedTraffic:
     places = _places_in_order(traffic, owner, new, account)
     joined = {}
     for name in TRAFFIC.names:
-        column = _join_column(traffic[name], new[name], places).cast(TRAFFIC.arrow.field(name).type)
-        joined[name] = mapped_column(column)
+        joined[name] = _join_column(traffic[name], new[name], places).cast(TRAFFIC.arrow.field(name).type)
         release_mapped()
     whole = TRAFFIC.check(pa.table(joined, schema=TRAFFIC.arrow))
     cut = {name: _join_column(sliced[name], placed[name], places) for name in SLICED.names}
@@ -80,8 +79,8 @@ def _places_in_order(traffic: pa.Table, owner: I64, new: pa.Table, account: I64)
 def _join_column(before: pa.ChunkedArray, new: pa.ChunkedArray, places: I64) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_dictionary(before.type):
         coded = new.cast(pa.string()).dictionary_encode().cast(before.type)
-        return move_rows(one_dictionary(pa.chunked_array([*before.chunks, *coded.chunks], before.type)), places)
-    return move_rows(pa.chunked_array([*before.chunks, *new.cast(before.type).chunks], before.type), places)
+        return move_mapped_rows(one_dictionary(pa.chunked_array([*before.chunks, *coded.chunks], before.type)), places)
+    return move_mapped_rows(pa.chunked_array([*before.chunks, *new.cast(before.type).chunks], before.type), places)
 
 
 def _add_totals(totals: pa.Table, new: pa.Table, account: I64) -> pa.Table:
