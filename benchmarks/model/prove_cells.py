@@ -286,6 +286,7 @@ class KnownScores:
     def __init__(self, world: World, name: str) -> None:
         if name not in self._kept:
             self._kept[name] = ScoredOnce(world.net(name))
+        self.name = name
         self.score = self._kept[name].score
 
 

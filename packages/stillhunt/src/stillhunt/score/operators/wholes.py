@@ -67,7 +67,7 @@ def join_wholes(
     for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_operation):
         pairs = find_pairs(log, list(groups.values()))
         begun: dict[Pair, Future[Judged]] = {}
-        free = max(part_of) + 1
+        free = max(part_of, default=-1) + 1
         for place, pair in enumerate(pairs):
             for number, later in enumerate(pairs[place : place + _AT_ONCE], free + place):
                 own = find_parts(later)
