@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 import resource
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,14 @@ import pyarrow as pa
 import pytest
 
 from stillhunt.base import column_files
-from stillhunt.base.column_files import column_of, mapped_array, mapped_column, mapped_tables, release_mapped
+from stillhunt.base.column_files import (
+    column_of,
+    mapped_array,
+    mapped_column,
+    mapped_tables,
+    release_mapped,
+    release_mapped_beyond,
+)
 from stillhunt.base.errors import OutputError
 
 ROWS = 200_000
@@ -105,6 +115,21 @@ def test_numbers_in_a_file_are_the_same(kind: type[np.generic], held: int, monke
         assert kept.dtype == values.dtype
         assert kept.tolist() == values.tolist()
         release_mapped()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say what takes memory")
+def test_what_was_read_of_files_is_given_back_beyond_a_limit_alone() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[2]) * mmap.PAGESIZE
+
+    kept = mapped_array(np.arange(1 << 22))  # 32 MB
+    assert kept.sum() > 0
+    read = resident()
+    release_mapped_beyond(1 << 40)
+    assert resident() > read - (1 << 24)
+    release_mapped_beyond(0)
+    assert resident() < read - (1 << 24)
+    assert kept.tolist()[-1] == (1 << 22) - 1
 
 
 @pytest.mark.usefixtures("_small_files")

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillhunt.base.errors import InputError
 from stillhunt.base.schema import SKETCHES, TRAFFIC
-from stillhunt.link.judged_requests import CANONICAL_ORDER, canonical_order, move_rows
+from stillhunt.link import judged_requests
+from stillhunt.link.judged_requests import CANONICAL_ORDER, canonical_order, move_mapped_rows, move_rows
 from thoroughness import examples
 
 steady = settings(derandomize=True, deadline=None, max_examples=examples(25))
@@ -97,6 +99,16 @@ def test_rows_are_moved_as_arrow_moves_them(seed: int, rows: int, chunks: int, n
             column = column.cast(type_)
         bounds = np.linspace(0, rows, chunks + 1).astype(int).tolist()
         chunked = pa.chunked_array([column.slice(a, b - a) for a, b in pairwise(bounds)], type_)
-        found = move_rows(chunked, places)
-        found.validate(full=True)
-        assert (found.type, found.to_pylist()) == (type_, column.take(pa.array(places)).to_pylist())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(judged_requests, "HELD_BYTES", 0)
+            patch.setattr(judged_requests, "WORDS_AT_ONCE", 3)
+            for found in (move_rows(chunked, places), move_mapped_rows(chunked, places)):
+                found.validate(full=True)
+                assert (found.type, found.to_pylist()) == (type_, column.take(pa.array(places)).to_pylist())
+
+
+def test_more_words_than_a_table_holds_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged_requests, "HELD_BYTES", 0)
+    words = pa.chunked_array([pa.ListArray.from_arrays(pa.array([0, 1 << 10]), pa.array([7] * (1 << 10), pa.uint16()))])
+    with pytest.raises(InputError, match=r"2,147,484,672 telling words"):
+        move_mapped_rows(words, np.zeros((1 << 21) + 1, np.int64))

@@ -61,6 +61,17 @@ def test_groups_with_one_mix_on_the_same_accounts_are_one_campaign() -> None:
     assert whole.candidate.slice_cluster.tolist() == [0] * ACCOUNTS + [1] * ACCOUNTS
 
 
+@pytest.mark.parametrize("whole", ["act", "review"])
+def test_what_was_judged_before_its_turn_counts_only_while_its_groups_are_there(whole: str) -> None:
+    account = np.repeat(np.arange(ACCOUNTS), EACH)
+    log = log_of_rows(account, np.arange(len(account)) * 1_000_000, cluster=np.tile(np.arange(EACH) % 3, ACCOUNTS))
+    parts = [judged(group(log, cluster, cluster), "review") for cluster in range(3)]
+    with ThreadPoolExecutor(2) as threads:
+        (found,), _ = join_wholes(log, parts, [], by(whole), Config().score, threads)
+    assert np.unique(found.candidate.slice_cluster).tolist() == [0, 1, 2]
+    assert found.candidate.rows.tolist() == list(range(len(account)))
+
+
 def test_tenants_of_one_pool_stay_apart() -> None:
     assert len(joined(TENANTS, ("act", "act"), never)[0]) == 2
 

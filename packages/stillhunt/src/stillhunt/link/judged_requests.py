@@ -85,7 +85,7 @@ MAX_MATCHED = 1000
 _CARRIED = tuple(name for name in TRAFFIC.names if name != "account_id")
 _AT_ONCE = 2
 """Columns that are brought into order at a time. Judgement: each is in memory twice meanwhile."""
-_WORDS_AT_ONCE = 1 << 24
+WORDS_AT_ONCE = 1 << 24
 """Words that are moved at a time, of long columns of lists. Judgement: 34 MB."""
 _LATE = "client_fingerprint"
 """Column of SLICED that is coded over all rows, once they are in order."""
@@ -187,7 +187,7 @@ def move_mapped_rows(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.Chunk
     words = mapped_pieces((own for _, own in parts), np.dtype(np.uint16))
 
     def pieces() -> Iterator[npt.NDArray[np.uint16]]:
-        edges = np.searchsorted(out_begins, np.arange(0, out_begins[-1], _WORDS_AT_ONCE))
+        edges = np.searchsorted(out_begins, np.arange(0, out_begins[-1], WORDS_AT_ONCE))
         for first, last in pairwise([*edges.tolist(), len(rows)]):
             out = np.empty(int(out_begins[last] - out_begins[first]), np.uint16)
             take_words(rows[first:last], begins, words, np.empty(last - first + 1, np.int32), out)

@@ -8,11 +8,9 @@ know nothing of logs.
 """
 
 import json
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +20,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import EvidenceNeeds
 from stillhunt.base.parameters import parameter_values
-from stillhunt.base.progress import Advance, Progress, Silent
+from stillhunt.base.progress import Progress, Silent
 from stillhunt.score.context.candidate import Candidate, read_candidates
 from stillhunt.score.context.customers import list_version
 from stillhunt.score.context.log import ScoredLog, read_log
@@ -35,6 +33,7 @@ from stillhunt.score.output.tables import case_tables
 from stillhunt.score.rebuild import RebuiltVerdict, rebuild_verdict, verdict_differences
 from stillhunt.score.verdict.budget import Budget, expected_false, false_alarm_budget, log_budget
 from stillhunt.score.verdict.explanations import EXPLANATIONS
+from stillhunt.score.verdict.judging import judge_all
 from stillhunt.score.verdict.linked_accounts import linked_operations
 from stillhunt.score.verdict.verdict import Judged, judge
 
@@ -71,7 +70,7 @@ def score_campaigns(
     with _judging_threads(config) as threads:
         found = read_candidates(candidates, log)
         with progress.stage("weighing evidence", len(found), "candidates") as advance:
-            judged = _judge_all(found, judge_one, threads, advance)
+            judged = judge_all(found, judge_one, threads, advance)
         with progress.stage("settling campaigns", None, "groups") as advance:
             judged = settle_remembered(log, judged, judge_one, config.score)
             judged, splits = split_mixtures(log, judged, judge_one)
@@ -108,7 +107,8 @@ def judge_campaigns_again(
     """
     log = read_log(traffic, sliced, accounts, totals, config.prepared)
     judge_one = _judge_in(log, config, log_budget(totals, config.score), flagged_before)
-    judged = [judge_one(one) for one in read_candidates(candidates, log)]
+    with _judging_threads(config) as threads:
+        judged = judge_all(read_candidates(candidates, log), judge_one, threads, lambda _judged: None)
     made, harvested = case_tables(log, judged, config, (), Silent(), dict(enumerate(names)))
     log.comparisons.clear()  # as above
     return made, pa.array(harvested)
@@ -128,39 +128,6 @@ def _judge_in(
         required_bits=budget.required_bits,
         flagged_before=before.to_numpy(zero_copy_only=False) if flagged_before else None,
     )
-
-
-def _judge_all(
-    found: list[Candidate], judge_one: Callable[[Candidate], Judged], threads: Executor, advance: Advance
-) -> list[Judged]:
-    """All candidates judged, in their order; `found` is empty then, since what is judged has requests of its own.
-
-    The smallest comes first and alone, so that what all candidates ask of the log is counted once. Then one thread
-    begins with the largest, which may hold most of the log each, and others with the smallest: no two large ones at a
-    time, and none at the end, where other threads have nothing left to do.
-    """
-    waiting = deque(sorted(enumerate(found), key=lambda one: len(one[1].rows)))
-    found.clear()
-    judged: dict[int, Judged] = {}
-    largest = Lock()
-
-    def judge_next(_turn: int) -> tuple[int, Judged]:
-        takes_largest = largest.acquire(blocking=False)
-        try:
-            place, candidate = waiting.pop() if takes_largest else waiting.popleft()
-            return place, judge_one(candidate)
-        finally:
-            if takes_largest:
-                largest.release()
-
-    if waiting:
-        place, smallest = waiting.popleft()
-        judged[place] = judge_one(smallest)
-        advance(1)
-    for place, one in threads.map(judge_next, range(len(waiting))):
-        judged[place] = one
-        advance(1)
-    return [judged[place] for place in sorted(judged)]
 
 
 def _judging_threads(config: Config) -> ThreadPoolExecutor:
