@@ -47,6 +47,13 @@ def test_a_wrapper_in_another_language_counts_by_its_length() -> None:
     assert languages_of([f"Answer the following: {item}"]) == ["German"]
 
 
+def test_a_script_counts_by_its_letters_however_few_differ() -> None:
+    assert languages_of(["abcdefghijklmnopqrstuvwxyz " + "好" * 20, "abcdefghijklmnopqrstuvwxyz " * 20 + "好人"]) == [
+        "Chinese",
+        None,
+    ]
+
+
 def test_only_the_beginning_of_a_prompt_is_read() -> None:
     text = " ".join([SENTENCES["English"]] * 100)
     assert languages_of([text + SENTENCES["Chinese"] * 1000]) == ["English"]

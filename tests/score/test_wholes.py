@@ -72,6 +72,19 @@ def test_what_was_judged_before_its_turn_counts_only_while_its_groups_are_there(
     assert found.candidate.rows.tolist() == list(range(len(account)))
 
 
+def test_each_whole_of_several_stays() -> None:
+    wholes = 5  # more than are judged at once
+    account = np.repeat(np.arange(wholes * ACCOUNTS), EACH)
+    cluster = np.tile(np.arange(EACH) % 2, wholes * ACCOUNTS) + account // ACCOUNTS * 2
+    log = log_of_rows(account, np.arange(len(account)) * 1_000_000, cluster=cluster)
+    parts = [judged(group(log, one, one), "review") for one in range(2 * wholes)]
+    with ThreadPoolExecutor(2) as threads:
+        found, _ = join_wholes(log, parts, [], by("act"), Config().score, threads)
+    pairs = [[2 * one, 2 * one + 1] for one in range(wholes)]
+    assert sorted(np.unique(one.candidate.slice_cluster).tolist() for one in found) == pairs
+    assert len({one.candidate.number for one in found}) == wholes
+
+
 def test_tenants_of_one_pool_stay_apart() -> None:
     assert len(joined(TENANTS, ("act", "act"), never)[0]) == 2
 
