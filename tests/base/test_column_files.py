@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import resource
 import sys
@@ -141,3 +142,16 @@ def test_a_full_disk_is_an_error_that_says_where_to_make_room(
     with pytest.raises(OutputError, match="no room for the requests") as found:
         keep()
     assert "TMPDIR" in str(found.value.next_step)
+
+
+@pytest.mark.parametrize(
+    ("number", "step"), [(errno.ENOSPC, "make room there"), (errno.ENOMEM, "more memory"), (errno.EMFILE, "ulimit -n")]
+)
+def test_what_to_do_depends_on_what_has_ended(number: int, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise OSError(number, "it has ended")
+
+    monkeypatch.setattr(column_files.mmap, "mmap", fail)
+    with pytest.raises(OutputError) as raised:
+        mapped_array(np.arange(1 << 20))
+    assert step in raised.value.next_step

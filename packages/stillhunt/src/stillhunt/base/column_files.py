@@ -1,5 +1,6 @@
 """Tables and arrays in files that nobody else sees: of these only what is read takes memory, until it is given back."""
 
+import errno
 import mmap
 import tempfile
 import threading
@@ -83,11 +84,25 @@ def _map(file: IO[bytes]) -> mmap.mmap:
 
 
 def _no_room(error: OSError) -> OutputError:
+    step = "make room there (about 400 bytes a request), or name another place with TMPDIR"
     return OutputError(
         f"there is no room for the requests that are judged: {error.strerror or error}",
         where=tempfile.gettempdir(),
-        next_step="make room there (about 400 bytes a request), or name another place with TMPDIR",
+        next_step=find_next_step(error, step),
     )
+
+
+_OTHER_LIMITS = {
+    errno.ENOMEM: "allow the process more memory, or hunt in fewer days of the log",
+    errno.EMFILE: "allow the process more open files: ulimit -n 4096",
+    errno.ENFILE: "let the system open more files: sysctl fs.file-max",
+}
+"""Error number -> what to do; these limits show where a file is written or mapped, and no free disk helps."""
+
+
+def find_next_step(error: OSError, make_room: str) -> str:
+    """What to do about a file that could not be written or mapped; `make_room` where the disk is what has ended."""
+    return _OTHER_LIMITS.get(error.errno or 0, make_room)
 
 
 def column_of(tables: Sequence[pa.Table], field: pa.Field) -> pa.ChunkedArray:

@@ -26,6 +26,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.ipc
 
+from stillhunt.base.column_files import find_next_step
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
 from stillhunt.base.schema_case import REJECTS
@@ -202,8 +203,8 @@ class Partials:
         return OutputError(
             f"sketches cannot be kept: {error.strerror}",
             where=str(self._folder),
-            next_step=f"{_MAKE_ROOM} or the setting state",
-            command_step=f"{_MAKE_ROOM} or --state",
+            next_step=find_next_step(error, f"{_MAKE_ROOM} or the setting state"),
+            command_step=find_next_step(error, f"{_MAKE_ROOM} or --state"),
         )
 
     def __enter__(self) -> Self:
@@ -250,7 +251,8 @@ def _note_together(state: Path, names: list[str]) -> None:
         beside.write_text(json.dumps([names, *earlier]))
         beside.replace(state / TOGETHER)
     except OSError as error:
-        raise OutputError(str(error.strerror), where=str(state), next_step="make room there") from error
+        step = find_next_step(error, "make room there")
+        raise OutputError(str(error.strerror), where=str(state), next_step=step) from error
 
 
 def _measure_file_sizes(folder: Path) -> dict[str, int]:
