@@ -107,6 +107,12 @@ def test_rows_are_moved_as_arrow_moves_them(seed: int, rows: int, chunks: int, n
                 assert (found.type, found.to_pylist()) == (type_, column.take(pa.array(places)).to_pylist())
 
 
+def test_lists_without_a_value_stay_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged_requests, "HELD_BYTES", 0)
+    nothing = pa.chunked_array([pa.nulls(3, pa.list_(pa.uint16()))])
+    assert move_mapped_rows(nothing, np.array([2, 0, 1, 1])).to_pylist() == [None] * 4
+
+
 def test_more_words_than_a_table_holds_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judged_requests, "HELD_BYTES", 0)
     words = pa.chunked_array([pa.ListArray.from_arrays(pa.array([0, 1 << 10]), pa.array([7] * (1 << 10), pa.uint16()))])

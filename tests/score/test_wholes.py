@@ -85,6 +85,20 @@ def test_each_whole_of_several_stays() -> None:
     assert len({one.candidate.number for one in found}) == wholes
 
 
+def test_where_judging_fails_nothing_more_is_judged() -> None:
+    begun: list[int] = []
+
+    def fail(candidate: Candidate) -> Judged:
+        begun.append(candidate.number)
+        raise ValueError("it fails")
+
+    log = pool(np.full(ACCOUNTS, 0.5))
+    parts = [judged(group(log, number % 2, number), "review") for number in range(6)]
+    with ThreadPoolExecutor(1) as threads, pytest.raises(ValueError, match="it fails"):
+        join_wholes(log, parts, [], fail, Config().score, threads)
+    assert len(begun) <= 3  # of the 9 pairs: those that were begun with the one that failed
+
+
 def test_tenants_of_one_pool_stay_apart() -> None:
     assert len(joined(TENANTS, ("act", "act"), never)[0]) == 2
 

@@ -175,11 +175,11 @@ def move_rows(column: pa.Array | pa.ChunkedArray, rows: Ints) -> pa.Array | pa.C
 
 
 def move_mapped_rows(column: pa.ChunkedArray, rows: Ints) -> pa.Array | pa.ChunkedArray:
-    """As `move_rows`, of a long column in files; of lists only a piece is in memory at a time.
+    """As `move_rows`, of a long column in files; of lists, only where they begin and a piece of them are in memory.
 
     Raises OutputError: there is no room for a file.
     """
-    if not pa.types.is_list(column.type) or column.nbytes <= HELD_BYTES:
+    if not pa.types.is_list(column.type) or column.null_count == len(column) or column.nbytes <= HELD_BYTES:
         return mapped_column(move_rows(column, rows))
     parts = [lists(pa.table({"words": chunk}), "words") for chunk in column.chunks]
     lengths = np.concatenate([np.diff(begins) for begins, _ in parts])

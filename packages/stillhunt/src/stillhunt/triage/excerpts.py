@@ -83,7 +83,7 @@ def _most_used(owner: I32, value: U64) -> tuple[I32, U64, I64, I64]:
 
 
 _NAMING = ("account_id", "request_id", "timestamp", "origin_file", "origin_row")
-"""Columns by which prompts are read again, and by which their excerpts are sorted."""
+"""Columns of the traffic by which prompts are read again, and which stand beside their excerpts."""
 _COPIED = tuple(name for name in CITED.names if name not in ("campaign_id", "client"))
 """Columns of CITED that the traffic has under the same name."""
 

@@ -51,41 +51,77 @@ def join_wholes(
     `splits`: mixtures that were taken apart; their parts are not joined again. `threads`: on which wholes are judged,
     some before their turn; what is joined does not depend on them.
     """
-    groups = {one.candidate.number: one for one in judged}
-    apart = list(splits)
-    parts = [number for split in apart for number in (split.first, split.second)]
-    part_of = {number: number for number in (*groups, *parts)}  # a part may have been taken apart again
-
-    def find_parts(pair: Pair) -> Pair | None:
-        first, second = sorted(part_of[one] for one in pair)
-        rivals = any({first, second} == {one.first, one.second} for one in apart)
-        return None if first == second or rivals else (first, second)
+    groups = _Groups(judged, splits)
 
     def judge_whole(number: int, first: Candidate, second: Candidate) -> Judged:
         return judge_one(join_candidates(log, number, first, second))
 
     for find_pairs in (_pairs_of_same_accounts, _pairs_of_one_operation):
-        pairs = find_pairs(log, list(groups.values()))
-        begun: dict[Pair, Future[Judged]] = {}
-        free = max(part_of, default=-1) + 1
+        pairs = find_pairs(log, list(groups.judged.values()))
+        _join_pairs(groups, pairs, judge_whole, settings, threads)
+    return list(groups.judged.values()), groups.apart
+
+
+class _Groups:
+    """Groups by number, and the group that each of those at the beginning has become a part of."""
+
+    def __init__(self, judged: Sequence[Judged], splits: Sequence[Split]) -> None:
+        self.judged = {one.candidate.number: one for one in judged}
+        self.apart = list(splits)
+        parts = [number for split in splits for number in (split.first, split.second)]
+        # a part may have been taken apart again
+        self._part_of = {number: number for number in (*self.judged, *parts)}
+
+    @property
+    def free_number(self) -> int:
+        """A number beyond all that groups have or had."""
+        return max(self._part_of, default=-1) + 1
+
+    def find_parts(self, pair: Pair) -> Pair | None:
+        """What a pair has become, where these may be joined: two groups that no mixture was taken apart into."""
+        first, second = sorted(self._part_of[one] for one in pair)
+        rivals = any({first, second} == {one.first, one.second} for one in self.apart)
+        return None if first == second or rivals else (first, second)
+
+    def join(self, parts: Pair, whole: Judged) -> None:
+        """Put a whole in the place of its parts."""
+        number = whole.candidate.number
+        for part in parts:
+            del self.judged[part]
+        self.judged[number] = whole
+        self._part_of[number] = number
+        self._part_of = {one: number if part in parts else part for one, part in self._part_of.items()}
+        of = self._part_of
+        self.apart = [replace(one, first=of[one.first], second=of[one.second]) for one in self.apart]
+
+
+def _join_pairs(
+    groups: _Groups,
+    pairs: Sequence[Pair],
+    judge_whole: Callable[[int, Candidate, Candidate], Judged],
+    settings: ScoreSettings,
+    threads: Executor,
+) -> None:
+    """Join pairs of groups in their order; a few are judged at a time, by what they are made of then."""
+    begun: dict[Pair, Future[Judged]] = {}
+    free = groups.free_number
+    try:
         for place, pair in enumerate(pairs):
             for number, later in enumerate(pairs[place : place + _AT_ONCE], free + place):
-                own = find_parts(later)
-                if own is not None and own not in begun:
-                    begun[own] = threads.submit(judge_whole, number, *(groups[one].candidate for one in own))
-            if (own := find_parts(pair)) is None:
+                parts = groups.find_parts(later)
+                if parts is not None and parts not in begun:
+                    first, second = (groups.judged[one].candidate for one in parts)
+                    begun[parts] = threads.submit(judge_whole, number, first, second)
+            if (parts := groups.find_parts(pair)) is None:
                 continue
-            whole = begun.pop(own).result()
-            first, second = own
-            if _says_less(whole, (groups[first], groups[second]), settings):
-                continue
-            del groups[first], groups[second]
-            number = whole.candidate.number
-            groups[number] = whole
-            part_of[number] = number
-            part_of = {one: number if part in own else part for one, part in part_of.items()}
-            apart = [replace(one, first=part_of[one.first], second=part_of[one.second]) for one in apart]
-    return list(groups.values()), apart
+            whole = begun.pop(parts).result()
+            if not _says_less(whole, [groups.judged[one] for one in parts], settings):
+                groups.join(parts, whole)
+                for gone in [one for one in begun if set(one) & set(parts)]:
+                    begun.pop(gone).cancel()
+    finally:
+        for one in begun.values():
+            one.cancel()
 
 
 def _pairs_of_same_accounts(log: ScoredLog, groups: Sequence[Judged]) -> list[Pair]:
@@ -149,7 +185,7 @@ def join_candidates(log: ScoredLog, number: int, first: Candidate, second: Candi
     )
 
 
-def _says_less(whole: Judged, parts: tuple[Judged, Judged], settings: ScoreSettings) -> bool:
+def _says_less(whole: Judged, parts: Sequence[Judged], settings: ScoreSettings) -> bool:
     """Whether the whole has a lesser verdict than a part, flags fewer accounts, or is no campaign to act on.
 
     Where one part was left alone, only that it makes a campaign to act on is a reason to add it.

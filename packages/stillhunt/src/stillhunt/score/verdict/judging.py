@@ -16,8 +16,8 @@ def judge_all(
     """Judge all candidates.
 
     The smallest comes first and alone, so that what all candidates ask of the log is counted once. Then one thread
-    begins with the largest, which may hold most of the log each, and others with the smallest: no two large ones at a
-    time, and none at the end, where other threads have nothing left to do.
+    takes the largest that is left, which may hold most of the log, and the others the smallest. So large ones meet only
+    when few are left, and the last ones are not large where others have nothing left to do.
 
     Args:
         found: candidates; emptied, since what is judged has requests of its own, and theirs take much memory.
