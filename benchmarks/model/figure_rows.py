@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def prove_made(rows: Rows) -> Made:
-    """Proofs of thieves and of innocents.
+    """Proofs of thieves and of innocents; kinds of innocents that were not tried again stay as the table has them.
 
     Args:
         rows: of `prove.py`.
@@ -61,7 +61,10 @@ def prove_made(rows: Rows) -> Made:
         "prove stopped by honest answers": stopped,
         "prove concluded": concluded,
     }
-    return {"prove_power": power_cells(thieves), "prove_innocents": innocent_cells(rows)}, counts
+    innocents = innocent_cells(rows)
+    tried = {line[0] for line in innocents}
+    innocents += [tuple(line.values()) for line in read_table("prove_innocents") if line["model"] not in tried]
+    return {"prove_power": power_cells(thieves), "prove_innocents": [innocents[0], *sorted(innocents[1:])]}, counts
 
 
 def versions_made(rows: Rows) -> Made:
