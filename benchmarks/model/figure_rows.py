@@ -64,7 +64,8 @@ def prove_made(rows: Rows) -> Made:
     innocents = innocent_cells(rows)
     tried = {line[0] for line in innocents}
     innocents += [tuple(line.values()) for line in read_table("prove_innocents") if line["model"] not in tried]
-    return {"prove_power": power_cells(thieves), "prove_innocents": [innocents[0], *sorted(innocents[1:])]}, counts
+    unmarked = [row for row in thieves if row["scheme"] == "none"]  # marks have tables of their own
+    return {"prove_power": power_cells(unmarked), "prove_innocents": [innocents[0], *sorted(innocents[1:])]}, counts
 
 
 def versions_made(rows: Rows) -> Made:
