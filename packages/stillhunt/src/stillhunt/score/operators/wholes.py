@@ -31,8 +31,8 @@ _COMMON_SHARE = 0.45  # Share of the smaller group's accounts in common from whi
 # 0.14, two tenants of one pool from 0.36, a campaign and a chance group from 0.22; no script repeats it)
 _MIX_CORRELATION = 0.15
 
-# Pairs judged at once: the one whose turn it is and those that follow (judgement: two threads have work, and few of
-# these pairs have lost a group when their turn comes)
+# Pairs that are judged at once: the one whose turn it is and those that follow (judgement: two threads have work, and
+# little of it is for pairs that lose a group before their turn)
 _AT_ONCE = 3
 
 Pair = tuple[int, int]  # numbers of the candidates of two groups
