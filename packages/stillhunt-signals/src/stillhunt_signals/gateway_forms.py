@@ -20,7 +20,8 @@ _Text = Annotated[str, msgspec.Meta(max_length=1024)]
 class SignUpQuestion(msgspec.Struct, forbid_unknown_fields=True):
     """The body; at least one of account_id, card, device, mail and ip."""
 
-    account_id: _Text | None = None  # of the account, where it has one already; asked again, it is the same sign-up
+    # of the account, where it has one already; asked again, it is the same sign-up
+    account_id: Annotated[str, msgspec.Meta(max_length=4096)] | None = None
     plan: _Text | None = None
     card: _Text | None = None  # fingerprint of the card, as in the accounts table
     device: _Text | None = None

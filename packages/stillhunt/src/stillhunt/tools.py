@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         count,
         escape_controls,
         hash_digits,
+        kept_id,
         number,
         percent,
         plural,

@@ -19,7 +19,7 @@ import msgspec
 
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import kept_id
 from stillhunt.plugins.groups import GATEWAYS, load_plugins
 from stillhunt_server.api.gateway_home import SIGN_UP_PATH, GatewayHome, reply
 from stillhunt_server.api.questions import (
@@ -274,8 +274,7 @@ class Gateways:
             self.answered[path, "unknown account"] += 1
             return NO_DECISION
         decisions, now = self.decisions, time.time_ns() // 1000
-        if not (asked.account_id.isascii() and asked.account_id.isprintable()):
-            asked.account_id = visible_id(asked.account_id)  # as the readers of logs write it
+        asked.account_id = kept_id(asked.account_id)  # as the readers of logs write it
         answer = decisions.answers.answer(decisions.table, asked.account_id, asked.model or "", now)
         if self._signatures is not None and self._signatures.armed and answer.status == 200:
             answer = self._signatures.answer(_as_read(asked, now), answer, decisions.answers)

@@ -74,7 +74,7 @@ class NewCustomerQuestion(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    account_id: str | None = Field(None, max_length=1024, description="Where it has one; asked again, it is the same.")
+    account_id: str | None = Field(None, max_length=4096, description="Where it has one; asked again, it is the same.")
     plan: str | None = Field(None, max_length=1024, description="Its plan, such as free.")
     card: str | None = Field(None, max_length=1024, description="Fingerprint, as in the accounts table.")
     device: str | None = Field(None, max_length=1024, description="Id of the device.")

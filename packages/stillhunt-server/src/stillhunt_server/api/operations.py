@@ -14,7 +14,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from stillhunt.base.errors import CaseError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import kept_id
 from stillhunt.decide.appeals import Appeal, decide_appeal, file_appeal, find_appeal, list_appeals
 from stillhunt.decide.entries import Kind, LogEntry
 from stillhunt.decide.field_rates import FIELD_RATES_MISLEAD, field_rates
@@ -74,7 +74,7 @@ def _build_decision_form(call: Call, entry: LogEntry) -> forms.Decision:
 def _list_decisions_in_force(call: Call) -> forms.Decisions:
     """Decisions in force, in the order of the log."""
     named, after = call.query.get("account_id"), _parse_query_number(call.query.get("after", "0"), "after")
-    account = None if named is None else visible_id(named)  # as the readers of logs write it
+    account = None if named is None else kept_id(named)  # as the readers of logs write it
     known, now = _caught_up(call), _read_clock_microseconds()
     if account is None:
         wanted = [one.seq for _account, one in islice(known.table.counting(now, after), PAGE + 1)]
@@ -151,7 +151,7 @@ def _build_decision_bundle(call: Call) -> Response:
 def _file_appeal(call: Call) -> forms.FiledAppeal:
     """File an appeal against a decision."""
     new, terms = call.body, call.sources.decisions.answers.policy.appeals
-    text = (new.decision, visible_id(new.account_id), new.text)
+    text = (new.decision, kept_id(new.account_id), new.text)
     return _build_filed_appeal(
         file_appeal(call.sources.database, *text, call.token.name, terms, _read_clock_microseconds())
     )
@@ -179,7 +179,7 @@ def _find_customer_appeal(call: Call) -> forms.FiledAppeal:
     """What became of an appeal."""
     appeal = find_appeal(call.sources.database, _in_path(call, "appeal_id"))
     # Whoever guesses numbers must name the account, too.
-    if visible_id(call.query.get("account_id") or "") != appeal.account_id:
+    if kept_id(call.query.get("account_id") or "") != appeal.account_id:
         raise ProblemError(404, f"there is no appeal {appeal.appeal_id}")
     return _build_filed_appeal(appeal)
 
@@ -193,7 +193,7 @@ def _find_customer_appeal(call: Call) -> forms.FiledAppeal:
 )
 def _tell_key_use(call: Call) -> forms.KeyUse:
     """What happened to a customer's key: when and from where it was used, and what was decided about it."""
-    account, database, folder = call.query.get("account_id", ""), call.sources.database, call.sources.folder
+    account, database, folder = kept_id(call.query.get("account_id", "")), call.sources.database, call.sources.folder
     if not account or folder is None:
         raise ProblemError(400, "name the account: account_id")
     record_look(database, f"token {call.token.name}", "account", account)

@@ -91,12 +91,10 @@ def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
     if guarded.input_type == "response":
         return None
     data, headers = guarded.request_data or _Customer(), guarded.request_headers or _Headers()
-    account, _key = customer_of(
-        _decode_short_name(data.user_api_key_user_id), _decode_short_name(data.user_api_key_hash)
-    )
+    account, _key = customer_of(_decode_name(data.user_api_key_user_id), _decode_name(data.user_api_key_hash))
     if not isinstance(account, str):
         return None
-    agent = _decode_short_name(headers.user_agent)
+    agent = _decode_name(headers.user_agent)
     return GatewayQuestion(
         account_id=account,
         model=guarded.model or "",
@@ -108,9 +106,9 @@ def asked_by_litellm(guarded: Guarded) -> GatewayQuestion | None:
     )
 
 
-def _decode_short_name(raw: msgspec.Raw) -> Any:
-    """A short JSON value; None for one that is no name."""
-    return msgspec.json.decode(raw) if len(raw) <= _MOST_NAME_BYTES else None
+def _decode_name(raw: msgspec.Raw) -> Any:
+    """A text of any length, or another short JSON value; None for one that is no name."""
+    return msgspec.json.decode(raw) if len(raw) <= _MOST_NAME_BYTES or bytes(memoryview(raw)[:1]) == b'"' else None
 
 
 def _with_lost_texts(messages: list[Any], texts: list[str]) -> list[Any]:

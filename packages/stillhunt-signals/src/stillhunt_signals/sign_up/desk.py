@@ -22,6 +22,7 @@ from stillhunt.live import (
     latest_snapshot,
     read_rule_rows,
 )
+from stillhunt.tools import kept_id
 from stillhunt_signals.sign_up.identifiers import PERSONAL_KINDS, Hashes, IdentifierKind, NewCustomer, SignUpHasher
 from stillhunt_signals.sign_up.known import (
     NOTHING_KNOWN,
@@ -129,7 +130,7 @@ class SignUpDesk:
         policy, known = self._policy(), self._known
         terms = policy.sign_up
         hashes = self._hasher.hashes(customer)
-        account = (self._hasher.secret("account", customer.account_id) if customer.account_id else None) or 0
+        account = (self._hasher.secret("account", kept_id(customer.account_id)) if customer.account_id else None) or 0
         trial = (customer.plan or "").lower() in {one.lower() for one in terms.trial_plans}
         ties = [*ties_of(known, hashes), *self._device_ties(known, hashes, account)]
         bits = combined_bits(ties)

@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from stillhunt import ConfigError, InputError
-from stillhunt.tools import formatting, shorten
+from stillhunt.tools import formatting, kept_id, shorten
 from stillhunt_signals.appending import iterate_whole_lines
 from stillhunt_signals.signals.declared import BODY_FILES, Signal
 
@@ -59,6 +59,7 @@ def settle_values(signal: Signal, rows: pa.Table) -> SignalValues:
     the same.
     """
     where = f"signal {signal.name}"
+    rows = rows.set_column(0, "account", _kept_ids(rows["account"]))
     ids, raw = rows["account"], rows["value"]
     good = pc.and_(pc.is_valid(ids), pc.is_valid(raw))
     good = pc.and_(good, pc.not_equal(pc.fill_null(pc.utf8_trim_whitespace(raw), ""), ""))
@@ -78,6 +79,12 @@ def settle_values(signal: Signal, rows: pa.Table) -> SignalValues:
             next_step=f"take [signals.{signal.name}] out, or name another column",
         )
     return found
+
+
+def _kept_ids(given: pa.ChunkedArray) -> pa.Array:
+    """Ids of accounts as the tables of a hunt have them, whatever the provider's table made of them."""
+    coded = given.combine_chunks().dictionary_encode()
+    return pa.array(map(kept_id, coded.dictionary.to_pylist()), pa.string()).take(coded.indices)
 
 
 def _rows_by_key(signal: Signal, rows: pa.Table) -> pa.Table:
@@ -236,7 +243,8 @@ def _rows_of_bodies(signal: Signal, path: Path) -> pa.Table:
         if any(_text_at(body, name) not in values for name, values in signal.only.items()):
             continue
         for name, at in wanted.items():
-            rows[name].append(_text_at(body, at) if at else None)
+            text = _text_at(body, at) if at else None
+            rows[name].append(text if name == "account" or text is None else text[:_MOST_CHARS])
     if seen and not any(rows["value"]):
         raise InputError(
             f"none of {formatting.count(seen)} bodies has {signal.column!r}",
@@ -282,7 +290,7 @@ def _text_at(body: Any, path: str) -> str | None:
         return "true" if body else "false"
     if not isinstance(body, str | int | float):
         return None
-    return str(body)[:_MOST_CHARS].encode("utf-8", "replace").decode()  # JSON may have half a character
+    return str(body).encode("utf-8", "replace").decode()  # JSON may have half a character
 
 
 def _one_row_per_account(signal: Signal, rows: pa.Table) -> SignalValues:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from stillhunt.base.config_alerts import AlertSettings
 from stillhunt.base.config_console import ConsoleSettings
@@ -22,6 +22,7 @@ from stillhunt.base.config_group import SettingsGroup
 from stillhunt.base.config_live import DecideSettings, ServeSettings, WatchSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
+from stillhunt.base.formatting import kept_id
 
 
 class Price(SettingsGroup):
@@ -139,7 +140,7 @@ class ScoreSettings(SettingsGroup):
 class SanctionedSettings(SettingsGroup):
     """Programmes that you allow to harvest: their accounts are shown but never flagged."""
 
-    accounts: tuple[str, ...] = ()
+    accounts: tuple[Annotated[str, AfterValidator(kept_id)], ...] = ()
     organizations: tuple[str, ...] = ()
 
 

@@ -11,7 +11,7 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import kept_id
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.moments import headed_minute, read_clock, time_of, with_moments
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption
@@ -96,7 +96,7 @@ def show_log(
     Also lists decisions that have ended, the ends of decisions, dry runs, and notes.
     """
     with opened_database(data, settings_file) as database:
-        wanted = [] if account is None else [DECISIONS.c.account_id.in_({storable(account), visible_id(account)})]
+        wanted = [] if account is None else [DECISIONS.c.account_id.in_({storable(account), kept_id(account)})]
         found = count_entries(database, *wanted)
         shown = read_newest(database, last, *wanted)[::-1]
     if as_json:

@@ -10,7 +10,7 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import kept_id
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.findings import EXIT_PARTIAL
 from stillhunt.cli.moments import known_minute, read_clock
@@ -48,7 +48,7 @@ def subject(
     if not erase:
         refuse_unused(context, ("yes",), "nothing is erased without --erase")
     folder, config = existing_folder(data), Config.load(file=settings_file)
-    name = visible_id(account.strip())
+    name = kept_id(account)
     with opened_database(data, settings_file) as database:
         names = names_in_packs(config, name)
         search = Search(folder, database, config, name, names, read_clock())
@@ -77,8 +77,8 @@ def _confirm_erasure(account: str) -> None:
     typed = ""
     if sys.stdin.isatty():
         message_console().print("Type the id again to erase what may be erased:", markup=False, highlight=False)
-        typed = sys.stdin.readline().strip()
-    if visible_id(typed) != account:
+        typed = sys.stdin.readline().rstrip("\r\n")
+    if kept_id(typed) != account:
         raise ConfigError(
             "nothing was erased: it was not confirmed",
             where="subject",

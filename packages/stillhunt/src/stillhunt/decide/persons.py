@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import kept_id
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, end_of, standing
@@ -98,4 +98,4 @@ def _check_account_id(given: str) -> str:
             where="account",
             next_step=f"give one of 1 to {MOST_ACCOUNT_CHARACTERS:,} characters, in UTF-8, as the case shows it",
         )
-    return visible_id(given)
+    return kept_id(given)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillhunt.base.formatting import MOST_ID_BYTES, kept_id
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import ACTIONS, Action, ReasonCode
 from stillhunt.decide.entries import PRECEDENCE, Kind, LogEntry, has_begun, weight
@@ -151,6 +152,8 @@ class _Rows:
     """
 
     def __init__(self, accounts: pa.LargeStringArray, columns: Mapping[str, npt.NDArray[np.int64]]) -> None:
+        if (pc.max(pc.binary_length(accounts)).as_py() or 0) > MOST_ID_BYTES:  # decided about by an earlier version
+            accounts = pa.array(map(kept_id, accounts.to_pylist()), pa.large_string())
         hashes = _hashes_of(accounts)
         order = np.argsort(hashes, kind="stable")
         self.accounts = accounts.take(pa.array(order)) if len(order) else accounts

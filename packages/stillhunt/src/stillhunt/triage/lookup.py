@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import kept_id
 from stillhunt.triage import score_breakdown
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.kinds import is_harvest, role_of_account
@@ -60,8 +60,7 @@ def resolve_id(tables: Mapping[str, pa.Table], wanted_id: str, kinds: tuple[str,
     Raises:
         CaseError: nothing has this id or begins with it, or several do.
     """
-    wanted_id = wanted_id.encode("utf-8", "replace").decode()  # a command line may hold bytes that are no text
-    wanted_id = visible_id(wanted_id)  # so that an id as it stands in the log is found
+    wanted_id = kept_id(wanted_id)  # so that an id as it stands in the log is found
     ids = {kind: tables[f"{kind}s"][f"{kind}_id"] for kind in kinds}
     for kind, names in ids.items():
         if pc.any(pc.equal(names, wanted_id)).as_py():

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from stillhunt.base.arrays import I64, U64
 from stillhunt.base.engine import Engine
 from stillhunt.base.forced_end import remove_at_forced_end
-from stillhunt.base.formatting import plural
+from stillhunt.base.formatting import MOST_ID_BYTES, plural
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.decode.records import NO_COUNTERPART, RecordReader
@@ -193,9 +193,7 @@ class _Join:
         self._rows += table.num_rows
         log.rows += table.num_rows
         stands, addresses = (_list_column_values(raw, name) for name in ("account_fallback", "client_ip"))
-        fallback, _changes, _broken = short_strings(
-            [stands[i] for i in kept], self._rules.config.collect.max_field_bytes
-        )
+        fallback, _changes, _broken = short_strings([stands[i] for i in kept], MOST_ID_BYTES)
         addressed = pa.array([None if stands[i] is None else stands[i] == addresses[i] for i in kept], pa.bool_())
         for name, values in (("row", pa.array(rows)), ("fallback", fallback), ("addressed", addressed)):
             table = table.append_column(name, values)

@@ -17,11 +17,11 @@ import pyarrow as pa
 from stillhunt.base.arrays import I64, U64
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.formatting import hash_digits
+from stillhunt.base.formatting import cut_at, hash_digits
 from stillhunt.collect.normalise.kernels_identity import LONGEST_ADDRESS, hash_addresses, hash_all, hash_texts
 from stillhunt.collect.values.fields import Column
 from stillhunt.collect.values.kernels import KEYS, Flags, hash_rows
-from stillhunt.collect.values.strings import as_text, cut_at, text_buffers
+from stillhunt.collect.values.strings import as_text, text_buffers
 
 IPV4_PREFIX_BITS = 24
 IPV6_PREFIX_BITS = 48

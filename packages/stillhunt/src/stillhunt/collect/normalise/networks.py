@@ -23,9 +23,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.formatting import cut_at
 from stillhunt.collect.normalise.identity import address_in_text
 from stillhunt.collect.values.fields import Column
-from stillhunt.collect.values.strings import as_text, cut_at
+from stillhunt.collect.values.strings import as_text
 
 SETTING = "setting collect.mmdb"
 CACHED_ADDRESSES = 1 << 18

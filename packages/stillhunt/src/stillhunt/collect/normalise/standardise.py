@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import shorten
+from stillhunt.base.formatting import MOST_ID_BYTES, kept_id, shorten
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.collect.formats import CANONICAL_FORMAT, all_sources
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email
@@ -35,7 +35,6 @@ from stillhunt.collect.values.strings import (
     NESTED,
     Changes,
     as_text,
-    bounded_id,
     bounded_texts,
     changed,
     nested_values,
@@ -130,7 +129,7 @@ class _Build:
         if missing := self._find_missing_rows("request_id"):
             ids = self.columns["request_id"].to_pylist()
             for row in missing:
-                ids[row] = bounded_id(f"{self.raw.source}#{self.raw.place(row)}", self._limit)
+                ids[row] = kept_id(f"{self.raw.source}#{self.raw.place(row)}", self._limit)
             self.put("request_id", pa.array(ids, pa.string()), {NAMED_BY_PLACE: len(missing)})
 
     def name_models(self) -> None:
@@ -150,7 +149,9 @@ class _Build:
     def short(self, name: str) -> None:
         """A short string column."""
         values = self.values(name)
-        text, changes, broken = short_strings(values, self._limit)
+        # An account has the same id under all settings: decisions about it outlive them.
+        limit = MOST_ID_BYTES if name == "account_id" else self._limit
+        text, changes, broken = short_strings(values, limit)
         if name in REQUIRED_REQUEST_FIELDS and (nested := nested_values(values)):
             changes[NESTED] = nested
         self.put(name, text, changes, broken)

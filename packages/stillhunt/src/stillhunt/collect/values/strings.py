@@ -13,14 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.formatting import kept_id
 from stillhunt.collect.values.fields import Column
 
 Changes = dict[str, int]  # what became of values that could not be kept as they were, in words -> number of values
 NESTED = "an object or a list, kept as JSON text: map the column to a field in it (THEIRS.FIELD)"
 TOO_DEEP = "(nested too deeply)"
-_HASH_BYTES = 16
-"""Of the hash that stands for a long value. Derived: among 2^40 values no two are expected to share 128 bits."""
 _FIRST_PLAIN, _PLAIN_CODES = np.uint8(0x20), 0x5F  # printable ASCII: 0x20 to 0x7e
 
 
@@ -128,7 +126,7 @@ def nested_values(values: Column) -> int:
 
 
 def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
-    """Ids and other short fields (`bounded_id`), empty ones null; what was cut, and how many had broken UTF-8."""
+    """Ids and other short fields (`kept_id`), empty ones null; what was cut, and how many had broken UTF-8."""
     text, broken = as_text(values)
     changes: Changes = {}
     offsets, data = text_buffers(text)
@@ -136,27 +134,12 @@ def short_strings(values: Column, limit: int) -> tuple[pa.Array, Changes, int]:
     used = data[offsets[0] : offsets[-1]]
     over = int(np.count_nonzero(sizes > limit))
     if over or (used.size and bool(np.any((used - _FIRST_PLAIN) >= _PLAIN_CODES))):
-        text = changed(text, lambda value: bounded_id(value, limit))
+        text = changed(text, lambda value: kept_id(value, limit))
         offsets, _data = text_buffers(text)
         sizes = np.diff(offsets)
     if over:
         changes[f"longer than {limit} bytes, so cut, with a hash of all of it"] = over
     return _empty_to_null(text, sizes).cast(pa.string()), changes, broken
-
-
-def bounded_id(value: str, limit: int) -> str:
-    """A short text without control characters; beyond `limit` bytes (at least 64) its beginning, and a hash of all.
-
-    Equal values stay equal and different ones different, however long they are.
-    """
-    data = value.encode()
-    if len(data) <= limit:
-        shown = visible_id(value)
-        if shown is value or len(shown.encode()) <= limit:
-            return shown
-    digest = hashlib.blake2b(data, digest_size=_HASH_BYTES).hexdigest()
-    head = visible_id(cut_at(data, limit)).encode()
-    return f"{cut_at(head, limit - len(digest) - 1)}~{digest}"
 
 
 def changed(text: pa.Array, change: Callable[[str], str]) -> pa.Array:
@@ -183,14 +166,6 @@ def texts(values: Column) -> tuple[pa.Array, int]:
     text, broken = as_text(values)
     offsets, _data = text_buffers(text)
     return _empty_to_null(text, np.diff(offsets)), broken
-
-
-def cut_at(data: bytes, limit: int) -> str:
-    """The longest beginning of UTF-8 bytes that fits a limit and cuts no character."""
-    end = limit
-    while 0 < end < len(data) and (data[end] & 0xC0) == 0x80:
-        end -= 1
-    return data[:end].decode("utf-8", "replace")
 
 
 def bounded_texts(text: pa.Array, limit: int, seed: int) -> pa.Array:

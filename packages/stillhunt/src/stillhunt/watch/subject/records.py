@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData, ResourceLogs
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 
-from stillhunt.base.formatting import REPLACEMENT, visible_id
+from stillhunt.base.formatting import kept_id, stands_for_another
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.ledger import PART_ERASED, PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import FIELD_HEAD, measure_field
@@ -85,8 +85,10 @@ class SubjectIds:
     def names(self, key: str, value: str) -> bool:
         """Whether a field with this value names the account."""
         text = value.strip()
-        # The visible form of another text can only be this id where the id shows that something was replaced in it.
-        if (text != self.account and REPLACEMENT not in self.account) or visible_id(text) != self.account:
+        same = self.account in (value, text) or (
+            stands_for_another(self.account) and self.account in (kept_id(value), kept_id(text))
+        )
+        if not same:
             return False
         return len(self.account) >= SHORTEST_SURE_ID or _NAMES_SOMEBODY.search(key) is not None
 
