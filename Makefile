@@ -38,10 +38,11 @@ QUICK_TESTS ?= tests/base tests/contract tests/extract tests/link tests/resolve 
 LOWEST_TESTS ?= $(filter-out tests/contract,$(QUICK_TESTS))
 ATTACK_OPTIONS ?=
 FAULT_OPTIONS ?=
+FIGURE_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server test-signals setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log wheels kernel-wheel dist lock test-lowest test-newest clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server test-signals setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log figures wheels kernel-wheel dist lock test-lowest test-newest clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -170,6 +171,9 @@ bench: setup ## speed of each part on what it makes itself, one table per script
 
 bench-quick: setup ## speed of a hunt in two million requests; a row in benchmarks/history.csv; fails where it is 15 % worse
 	@$(PY) benchmarks/speed/quick.py; code=$$?; $(PY) docs/page_figures.py && exit $$code
+
+figures: setup ## measure all figures of README and docs again, in less than an hour, and write them into the pages
+	$(PY) benchmarks/measure_figures.py $(FIGURE_OPTIONS)
 
 bench-log: setup ## speed of whole hunts on a large log: make bench-log SPEED_LOG=FOLDER
 	@for script in hunt scaling incremental; do \

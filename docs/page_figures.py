@@ -2,8 +2,12 @@
 
 A page writes `<!--fig NAME-->VALUE<!--/fig-->`. The value comes from `docs/figures/*.json`: one file for each
 benchmark, with its command, the commit that it measured, the code that it speaks of, and its figures. Those of
-`make bench-quick` come from the last row of `benchmarks/history.csv` that a commit stands for. The site marks a figure
-whose code has changed since that commit.
+`make bench-quick` come from the last row of `benchmarks/history.csv` that a commit stands for. `<!--fig FILE-commit-->`
+is the commit of a file. `make figures` measures all of them again.
+
+A figure is old once more than `MOST_COMMITS` commits have changed its code. Then the page itself says so, and a test
+fails. Without the history (an archive, a shallow clone) nobody can count commits: the test is skipped, and the
+workflows that run tests fetch the whole history.
 """
 
 from __future__ import annotations
@@ -23,6 +27,11 @@ FOLDER = Path(__file__).parent / "figures"
 HUNT = tuple(f"packages/stillhunt/src/stillhunt/{room}" for room in ("collect", "extract", "link", "resolve", "score"))
 """The code that decides what a hunt finds."""
 HISTORY = ROOT / "benchmarks" / "history.csv"
+MOST_COMMITS = 50
+"""Commits that may change the code of a figure before it is old: about one day of work on the code that decides what a
+hunt finds (269 commits in the five days before 1 December 2026), so whoever measures once a day never meets it."""
+OLD = " (of older code)"
+"""What a page says behind an old figure."""
 MARK = re.compile(r"<!--fig (?P<name>[a-z0-9-]+)-->(?P<value>.*?)<!--/fig-->")
 
 
@@ -33,7 +42,6 @@ class Figure:
     Attributes:
         unit: what the value counts.
         code: files and folders that it speaks of, from the root.
-        copied: taken from a page of that commit by hand, before benchmarks wrote files.
     """
 
     name: str
@@ -42,11 +50,10 @@ class Figure:
     command: str
     commit: str
     code: tuple[str, ...]
-    copied: bool = False
 
 
 def read_figures(folder: Path = FOLDER) -> dict[str, Figure]:
-    """All figures by name.
+    """All figures by name, and the commit of each file as `FILE-commit`.
 
     Raises:
         ValueError: two files have a figure of one name.
@@ -54,11 +61,12 @@ def read_figures(folder: Path = FOLDER) -> dict[str, Figure]:
     found: dict[str, Figure] = {}
     for path in sorted(folder.glob("*.json")):
         told = json.loads(path.read_text(encoding="utf-8"))
-        for name, figure in told["figures"].items():
+        command, commit, code = told["command"], told["commit"], tuple(told["code"])
+        own = {f"{path.stem.replace('_', '-')}-commit": {"value": commit, "unit": f"commit of {path.name}"}}
+        for name, figure in (told["figures"] | own).items():
             if name in found:
                 raise ValueError(f"{path.name}: another file has a figure {name}, too")
-            shared = {key: told[key] for key in ("command", "commit", "copied") if key in told}
-            found[name] = Figure(name, **figure, **shared, code=tuple(told["code"]))
+            found[name] = Figure(name, **figure, command=command, commit=commit, code=code)
     return found
 
 
@@ -78,6 +86,7 @@ def read_history(path: Path = HISTORY) -> dict[str, Figure]:
             f"CPU seconds of a hunt in {what}, over those of decoding",
         ),
         "quick-memory": (f"{float(row['peak_mb']) / 1e3:.1f} GB", "peak memory of the same"),
+        "quick-commit": (row["commit"], "commit of the same"),
     }
     return {name: Figure(name, *value, "make bench-quick", row["commit"], HUNT) for name, value in values.items()}
 
@@ -85,7 +94,7 @@ def read_history(path: Path = HISTORY) -> dict[str, Figure]:
 def write_figures(
     path: Path, command: str, code: Iterable[str], values: dict[str, tuple[str, str]], root: Path = ROOT
 ) -> None:
-    """Write what a benchmark measured, with the commit that it ran on.
+    """Write what a benchmark measured, with the last commit that changed the code.
 
     Args:
         command: what repeats it.
@@ -100,7 +109,7 @@ def write_figures(
         raise ValueError("commit the code before you measure it: a figure names the commit that it speaks of")
     told = {
         "command": command,
-        "commit": _git(root, "rev-parse", "--short=8", "HEAD"),
+        "commit": _git(root, "log", "-1", "--format=%h", "--abbrev=8", "--", *code),
         "code": code,
         "figures": {name: {"value": value, "unit": unit} for name, (value, unit) in values.items()},
     }
@@ -108,8 +117,14 @@ def write_figures(
 
 
 def fill_page(text: str, figures: dict[str, Figure]) -> str:
-    """A page with the values that its figures have now."""
-    return MARK.sub(lambda mark: f"<!--fig {mark['name']}-->{figures[mark['name']].value}<!--/fig-->", text)
+    """A page with the values that its figures have now; an old one says that it is."""
+
+    def filled(mark: re.Match[str]) -> str:
+        figure = figures[mark["name"]]
+        old = (commits_since(figure) or 0) > MOST_COMMITS
+        return f"<!--fig {figure.name}-->{figure.value}{OLD if old else ''}<!--/fig-->"
+
+    return MARK.sub(filled, text)
 
 
 def mark_figures(markdown: str, figures: dict[str, Figure]) -> str:
@@ -134,19 +149,34 @@ def figures_table(figures: dict[str, Figure]) -> str:
     return "\n".join(["| figure | of what | measured by | at commit | state |", "|---|---|---|---|---|", *rows])
 
 
-def figure_state(figure: Figure, root: Path = ROOT) -> str:
-    """Why a figure may not hold; "" where a benchmark wrote it and its code is as it was then."""
-    told = ["copied by hand"] if figure.copied else []
-    return "; ".join([*told, *filter(None, [_code_state(figure.commit, figure.code, root)])])
+def figure_state(figure: Figure) -> str:
+    """Why a figure may not hold; "" where its code is as it was when it was measured."""
+    changed = commits_since(figure)
+    if changed is None:
+        return "without the history of the repository nobody can say whether the code has changed since"
+    return f"commits that changed the code since: {changed}" if changed else ""
+
+
+def commits_since(figure: Figure, root: Path = ROOT) -> int | None:
+    """How many commits changed the code of a figure after it was measured; None without the history.
+
+    Raises:
+        ValueError: the history is whole, and has no such commit.
+    """
+    return _count_commits(figure.commit, figure.code, root)
 
 
 @cache
-def _code_state(commit: str, code: tuple[str, ...], root: Path) -> str:
+def _count_commits(commit: str, code: tuple[str, ...], root: Path) -> int | None:
     try:
-        changed = _git(root, "rev-list", "--count", f"{commit}..HEAD", "--", *code)
+        if _git(root, "rev-parse", "--is-shallow-repository") == "true":
+            return None
     except (subprocess.CalledProcessError, FileNotFoundError):
-        return "without the history of the repository nobody can say whether the code has changed since"
-    return "" if changed == "0" else "the code has changed since"
+        return None
+    try:
+        return int(_git(root, "rev-list", "--count", f"{commit}..HEAD", "--", *code))
+    except subprocess.CalledProcessError as error:
+        raise ValueError(f"no commit {commit} in the history: measure a commit that was pushed") from error
 
 
 def _git(root: Path, *words: str) -> str:

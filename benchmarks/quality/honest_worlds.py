@@ -26,7 +26,7 @@ from stillhunt_lab.bench.measures import upper_bound
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 from page_figures import FOLDER, HUNT, write_figures
 
-FIGURES, THIRD_FIGURES = FOLDER / "honest_worlds.json", FOLDER / "third_honest_worlds.json"
+FIGURES = FOLDER / "honest_worlds.json"
 ACCOUNTS, THIRD_ACCOUNTS, DAYS = 3_000, 600, 14
 SEEDS = (70_001, 80_001, 90_001)
 """First seeds of the three families of worlds; no constant was chosen on them."""
@@ -122,31 +122,22 @@ def report(candidates: pa.Table, accounts: pa.Table, kinds: list[WorldKind]) -> 
 
 
 def write(candidates: pa.Table, accounts: pa.Table, kinds: list[WorldKind]) -> None:
-    """Write the figures that pages state; worlds of the third generator have a file of their own."""
-    for path, name, worlds in (
-        (FIGURES, "honest", [kind.name for kind in kinds if kind.generator != THIRD]),
-        (THIRD_FIGURES, "third-honest", [kind.name for kind in kinds if kind.generator == THIRD]),
-    ):
-        if not worlds:
-            continue
-        own, cases = (
-            [row for row in table.to_pylist() if row["world"] in set(worlds)] for table in (accounts, candidates)
-        )
-        flagged, review = sum(row["flagged"] for row in own), [case for case in cases if case["verdict"] == "review"]
-        wrong = sum(not is_named_rightly(case) for case in review)
-        per_week = 1e6 * wrong / len(own) / (DAYS / WEEK)
-        named = " that are not named rightly" if wrong < len(review) else ""
-        values = {
-            f"{name}-flagged": (
-                f"{flagged} of {len(own):,}",
-                f"honest accounts that are flagged in {len(worlds)} honest worlds",
-            ),
-            f"{name}-reviews": (f"{wrong} groups for review", f"groups for review in these worlds{named}"),
-            f"{name}-review-rate": (f"{per_week:.1f} per million accounts and week", f"groups for review{named}"),
-        }
-        if wrong < len(review):
-            values[f"{name}-named"] = (f"{len(review) - wrong}", "groups for review that are named rightly")
-        write_figures(path, "benchmarks/quality/honest_worlds.py", HUNT, values)
+    """Write the figures that pages state, which are of the generators of this repository."""
+    worlds = {kind.name for kind in kinds if kind.generator != THIRD}
+    own, cases = ([row for row in table.to_pylist() if row["world"] in worlds] for table in (accounts, candidates))
+    flagged, review = sum(row["flagged"] for row in own), [case for case in cases if case["verdict"] == "review"]
+    wrong = sum(not is_named_rightly(case) for case in review)
+    per_week = 1e6 * wrong / len(own) / (DAYS / WEEK)
+    named = " that are not named rightly" if wrong < len(review) else ""
+    values = {
+        "honest-flagged": (
+            f"{flagged} of {len(own):,}",
+            f"honest accounts that are flagged in {len(worlds)} honest worlds",
+        ),
+        "honest-reviews": (f"{wrong} groups for review", f"groups for review in these worlds{named}"),
+        "honest-review-rate": (f"{per_week:.1f} per million accounts and week", f"groups for review{named}"),
+    }
+    write_figures(FIGURES, "benchmarks/quality/honest_worlds.py --rows FOLDER --write", HUNT, values)
 
 
 def main(words: list[str] | None = None) -> int:

@@ -1,98 +1,92 @@
-"""The figures of the ladder on README and docs/figures.md, from the rows of docs/benchmark.md.
+"""The ladder on README and docs/figures.md: both generators, every rung, two worlds each, hunted now.
 
-Examples, from the repository's root:
-
-    stillhunt lab bench --out FOLDER ... --report docs/benchmark.md     measures, and writes the page
-    python benchmarks/quality/ladder.py                                 prints the figures that the page gives
-    python benchmarks/quality/ladder.py --write                         and writes docs/figures/ladder.json
-
-A test compares the two, so that no page shows another ladder than the benchmark.
+python benchmarks/quality/ladder.py --rows FOLDER            hunts what FOLDER lacks, and prints the figures
+python benchmarks/quality/ladder.py --rows FOLDER --write    and writes docs/figures/ladder.json
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
+
+from stillhunt_lab.bench import BenchSpec, run_bench
+from stillhunt_lab.bench.rows import read_rows
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
-from page_figures import FOLDER, HUNT, ROOT, write_figures
+from page_figures import FOLDER, HUNT, write_figures
 
-PAGE, FIGURES = ROOT / "docs" / "benchmark.md", FOLDER / "ladder.json"
-COMMAND = "stillhunt lab bench"
-NAMES = {
-    "first": "first generator",
-    "second": "second generator",
-    "texts": "second generator with real texts",
+COMMAND = "benchmarks/quality/ladder.py --rows FOLDER --write"
+SPEC = BenchSpec(("first", "second"), tuple(range(1, 16)), seeds=2, baselines=False)
+GROUPS = {
+    "1-6": (1, 2, 3, 4, 5, 6),
+    "7": (7,),
+    "8": (8,),
+    "9": (9,),
+    "10": (10,),
+    "11": (11,),
+    "12": (12,),
+    "13-15": (13, 15),
 }
-RANGES = {"first-rungs-1-6": range(1, 7), "second-rungs-1-5": range(1, 6), "texts-rungs-1-5": range(1, 6)}
-HIDDEN = (6, 7, 10, 11)
-ALONE = {
-    7: "oblique wording",
-    8: "three operations on the accounts of one reseller",
-    9: "relayed sessions of real users",
-    10: "several channels",
-    11: "bans and standby accounts",
-}
-_ROW = re.compile(r"^\| (\d+) \| (\d+) \| ([\d.]+)[^|]*\|[^|]*\| ([\d.]+)")
+"""Rows of the pages; rung 14 leaves no rows in a log, and the second generator ends with rung 12."""
 
 
-def read_ladder(page: str) -> dict[str, dict[int, tuple[int, float, int]]]:
-    """Generator -> rung -> worlds, mean share of the harvesting accounts that are flagged, honest accounts flagged.
+class Printed:
+    """Progress as a line for each world."""
+
+    def stage(self, *_words: object) -> AbstractContextManager[Any]:
+        """Nothing to count."""
+        return nullcontext(lambda _count: None)
+
+    def note(self, text: str) -> None:
+        """Print it."""
+        print(f"  {text}", flush=True)
+
+
+def ladder_figures(rows: Iterable[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Name of each figure -> its value and what it counts.
 
     Args:
-        page: text of docs/benchmark.md.
+        rows: of a bench, one for each world; only those of this ladder count.
     """
-    found: dict[str, dict[int, tuple[int, float, int]]] = {}
-    for part in page.split("\n## stillhunt on the ladder, generator ")[1:]:
-        name, _, rest = part.partition("\n")
-        rows = [row for line in rest.split("\n## ")[0].splitlines() if (row := _ROW.match(line))]
-        found[name.strip()] = {
-            int(row[1]): (int(row[2]), float(row[3]), round(float(row[4]) * int(row[2]))) for row in rows
-        }
-    return found
-
-
-def ladder_figures(page: str) -> dict[str, tuple[str, str]]:
-    """Name of each figure -> its value and what it counts, as the pages state them."""
-    ladder = read_ladder(page)
+    found: dict[str, dict[int, list[tuple[float, int]]]] = {name: {} for name in SPEC.generators}
+    for row in rows:
+        quality = row["quality"]
+        told = quality["recall"], sum(quality["false_by_persona"].values())
+        found[row["generator"]].setdefault(row["rung"], []).append(told)
     figures: dict[str, tuple[str, str]] = {}
-    flagged = "harvesting accounts that are flagged, {}, {}"
-    for name, rungs in RANGES.items():
-        generator = name.partition("-")[0]
-        worlds = ladder[generator][1][0]
-        shares = sorted(ladder[generator][rung][1] for rung in rungs)
-        span = f"rungs {rungs[0]}-{rungs[-1]}, {worlds} worlds each of 2,000 honest and 60 harvesting accounts"
-        figures[name] = (
-            f"{shares[0]:.0%}-{shares[-1]:.0%}".replace("%-", "-").replace("%", " %"),
-            flagged.format(NAMES[generator], span),
+    for generator, ladder in found.items():
+        for group, rungs in GROUPS.items():
+            own = {rung: ladder[rung] for rung in rungs if rung in ladder}
+            if not own:
+                continue
+            shares = sorted(round(100 * sum(share for share, _ in worlds) / len(worlds)) for worlds in own.values())
+            value = f"{shares[0]} %" if shares[0] == shares[-1] else f"{shares[0]}-{shares[-1]} %"
+            of = f"{generator} generator, rungs {', '.join(map(str, own))}, {SPEC.seeds} worlds each"
+            figures[f"{generator}-{group}"] = value, f"harvesting accounts that are flagged, {of}"
+        false = sum(count for worlds in ladder.values() for _, count in worlds)
+        figures[f"{generator}-false"] = (
+            str(false),
+            f"honest accounts that are flagged, {generator} generator, all rungs",
         )
-    false = "honest accounts that are flagged, {}, {}"
-    early = sum(ladder["first"][rung][2] for rung in RANGES["first-rungs-1-6"])
-    figures["first-rungs-1-6-false"] = str(early), false.format(NAMES["first"], "rungs 1-6")
-    figures["first-rung-7-false"] = str(ladder["first"][7][2]), false.format(NAMES["first"], "rung 7")
-    for rung, what in ALONE.items():
-        share = f"{ladder['first'][rung][1]:.0%}".replace("%", " %")
-        figures[f"first-rung-{rung}"] = share, flagged.format(NAMES["first"], f"rung {rung} ({what})")
-    for generator in ("second", "texts"):
-        shares = [f"{ladder[generator][rung][1]:.0%}".replace("%", " %") for rung in HIDDEN]
-        figures[f"{generator}-hidden"] = ", ".join(shares), flagged.format(NAMES[generator], "rungs 6, 7, 10, 11")
-        all_false = sum(row[2] for row in ladder[generator].values())
-        figures[f"{generator}-false"] = str(all_false), false.format(NAMES[generator], "all rungs")
     return figures
 
 
 def main() -> int:
-    """Print the figures, and write them where asked."""
+    """Hunt, print the figures, and write them where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, required=True, help="folder where rows are kept")
     parser.add_argument("--write", action="store_true", help="write docs/figures/ladder.json")
     options = parser.parse_args()
-    figures = ladder_figures(PAGE.read_text(encoding="utf-8"))
+    run_bench(SPEC, options.rows, Printed())
+    figures = ladder_figures(read_rows(options.rows))
     for name, (value, unit) in figures.items():
-        print(f"{name:24} {value:26} {unit}")
+        print(f"{name:16} {value:12} {unit}")
     if options.write:
-        write_figures(FIGURES, COMMAND, HUNT, figures)
+        write_figures(FOLDER / "ladder.json", COMMAND, HUNT, figures)
     return 0
 
 

@@ -4,6 +4,7 @@
     python benchmarks/speed/hunt.py FOLDER --files 2         its first two files
     python benchmarks/speed/hunt.py                          a lab world of 2,000 accounts
     python benchmarks/speed/hunt.py --accounts 20000         a larger one
+    python benchmarks/speed/hunt.py --made 1000000 --write   a made-up log, that of quick.py
 
 `--write` puts the figures of a log of a million requests into `docs/figures`, from where pages take them.
 Each run is a new process from the first import to the written case. Stages are those of run.json; "outside" is
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from processes import Run, decode_prompts, hunt, machine, print_table, request_files, scratch_folder, succeeded
+from quick import made_log
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 from page_figures import FOLDER, HUNT, write_figures
@@ -89,22 +91,23 @@ def print_larger_machines(stages: dict[str, tuple[float, float]], threads: int) 
     print(f"By Amdahl's law: {told}; one thread is alone for {one:.1f} s ({places}).", flush=True)
 
 
-def write_run(run: Run, rows: int) -> None:
+def write_run(run: Run, rows: int, megabytes: float) -> None:
     """Write the figures that pages state, which are of a million requests."""
     if rows != MILLION:
         raise SystemExit(f"pages state figures of a million requests, and this log has {rows:,}")
     values = {
-        "hunt-million": (f"{run.wall:.0f} seconds", "one million requests, from start to written case"),
-        "hunt-million-cpu": (f"{run.cpu:.0f} CPU seconds", "the same"),
+        "hunt-million-cpu": (f"{run.cpu:.0f} CPU seconds", "one million requests, from start to written case"),
         "hunt-million-memory": (f"{run.peak_mb / 1e3:.1f} GB", "peak memory of the same"),
+        "hunt-million-prompts": (f"{megabytes / 1e3:.1f} GB", "prompts of the same"),
     }
-    write_figures(FOLDER / "hunt_speed.json", "benchmarks/speed/hunt.py FOLDER --files 2", HUNT, values)
+    write_figures(FOLDER / "hunt_speed.json", f"benchmarks/speed/hunt.py --made {MILLION} --write", HUNT, values)
 
 
 def read_arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, help="log folder; none = build a world")
+    parser.add_argument("--made", type=int, default=0, metavar="ROWS", help="a made-up log of so many requests")
     parser.add_argument("--files", type=int, default=0, help="only so many of its files; 0 = all")
     parser.add_argument("--accounts", type=int, default=2_000, help="honest accounts of the world that is built")
     parser.add_argument("--days", type=int, default=14)
@@ -122,7 +125,7 @@ def main() -> int:
     arguments = read_arguments()
     print(machine())
     with scratch_folder() as scratch:
-        folder = arguments.folder
+        folder = made_log(arguments.made)[0] if arguments.made else arguments.folder
         if folder is None:
             folder = scratch / "world"
             make_world(arguments, folder)
@@ -136,7 +139,7 @@ def main() -> int:
             run = succeeded(hunt(parts, accounts, options=options, threads=arguments.threads))
             print_run(number, run, floors, rows, arguments.threads or os.cpu_count() or 1)
         if arguments.write:
-            write_run(run, rows)
+            write_run(run, rows, int(floors[1].output) / 1e6)
     return 0
 
 

@@ -1,22 +1,27 @@
-"""Each figure of a page comes from a file that a benchmark wrote, and one that is older than its code is marked."""
+"""Each figure of a page comes from a file that a benchmark wrote, and none is much older than its code."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from source_tree import ROOT
 
 import page_figures
 
+sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "model"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "quality"))
 import ladder
+import measure_figures
 import page as page_of_models
+
+from stillhunt_lab.worlds.rungs import RUNGS
 
 FIGURES = page_figures.read_figures() | page_figures.read_history()
 
@@ -48,36 +53,68 @@ def test_pages_state_what_the_files_say() -> None:
         assert page_figures.fill_page(text, FIGURES) == text, f"{page.name}: run 'python docs/page_figures.py'"
 
 
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_no_figure_is_much_older_than_its_code(figure: page_figures.Figure) -> None:
+    changed = page_figures.commits_since(figure)
+    if changed is None:
+        pytest.skip("without the whole history (git fetch --unshallow), nobody can count commits")
+    assert changed <= page_figures.MOST_COMMITS, (
+        f"{changed} commits changed the code of {figure.name} since {figure.commit}: run 'make figures', "
+        "or take it off the pages"
+    )
+
+
 def test_every_figure_is_on_a_page_and_speaks_of_code_that_exists() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in page_figures.pages())
     for figure in FIGURES.values():
-        assert f"<!--fig {figure.name}-->" in text
+        assert f"<!--fig {figure.name}-->" in text, figure.name
         assert figure.code
         assert not [name for name in figure.code if not (ROOT / name).exists()], figure.name
 
 
-def test_a_figure_is_marked_once_its_code_has_changed_and_not_before(repository: Path) -> None:
+def test_commits_are_counted_that_changed_the_code_of_a_figure(repository: Path) -> None:
     figure = measured(repository)
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "the figure itself")
-    assert page_figures.figure_state(figure, repository) == ""
-    (repository / "web.py").write_text("a = 2\n", encoding="utf-8")
-    git(repository, "commit", "-q", "-a", "-m", "other code")
-    page_figures._code_state.cache_clear()
-    assert page_figures.figure_state(figure, repository) == ""
+    for name, counted in (("web.py", 0), ("link.py", 1)):
+        (repository / name).write_text("a = 2\n", encoding="utf-8")
+        git(repository, "commit", "-q", "-a", "-m", name)
+        page_figures._count_commits.cache_clear()
+        assert page_figures.commits_since(figure, repository) == counted
+
+
+def test_an_old_figure_says_so_on_the_page_itself(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
+    figures = {"speed": measured(repository)}
+    for changed, shown in ((None, "5 s"), (50, "5 s"), (51, "5 s (of older code)")):
+        monkeypatch.setattr(page_figures, "commits_since", lambda _, changed=changed: changed)
+        page = page_figures.fill_page("in <!--fig speed-->3 s<!--/fig-->.", figures)
+        assert page == f"in <!--fig speed-->{shown}<!--/fig-->."
+
+
+def test_without_the_whole_history_nobody_claims_that_a_figure_is_current(tmp_path: Path, repository: Path) -> None:
+    figure = measured(repository)
+    assert page_figures.commits_since(figure, tmp_path / "nowhere") is None
     (repository / "link.py").write_text("a = 2\n", encoding="utf-8")
     git(repository, "commit", "-q", "-a", "-m", "its code")
-    page_figures._code_state.cache_clear()
-    assert page_figures.figure_state(figure, repository) == "the code has changed since"
+    git(tmp_path, "clone", "-q", "--depth", "1", repository.as_uri(), "shallow")
+    assert page_figures.commits_since(figure, tmp_path / "shallow") is None
 
 
-def test_without_history_nobody_claims_that_a_figure_is_current(tmp_path: Path, repository: Path) -> None:
-    assert page_figures.figure_state(measured(repository), tmp_path / "nowhere").startswith("without the history")
+def test_workflows_that_run_these_tests_fetch_the_whole_history() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for name, job in yaml.safe_load(path.read_text("utf-8"))["jobs"].items():
+            steps = job.get("steps", [])
+            if any(
+                re.search(r"make (test|tests|check)$|\.ci/run|tests/contract", step.get("run", "")) for step in steps
+            ):
+                (checkout,) = [step for step in steps if "actions/checkout@" in step.get("uses", "")]
+                assert checkout["with"].get("fetch-depth") == 0, f"{path.name}: {name}"
 
 
-def test_a_figure_that_was_copied_by_hand_says_so(repository: Path) -> None:
-    figure = replace(measured(repository), copied=True)
-    assert page_figures.figure_state(figure, repository) == "copied by hand"
+def test_a_commit_that_no_history_has_is_refused(repository: Path) -> None:
+    figure = page_figures.Figure("speed", "5 s", "", "", "abcd1234", ("link.py",))
+    with pytest.raises(ValueError, match="no commit abcd1234"):
+        page_figures.commits_since(figure, repository)
 
 
 def test_the_last_row_of_a_commit_is_the_speed_that_pages_state(tmp_path: Path) -> None:
@@ -94,6 +131,7 @@ def test_the_last_row_of_a_commit_is_the_speed_that_pages_state(tmp_path: Path) 
     assert {name: (one.value, one.commit) for name, one in found.items()} == {
         "quick-cpu": ("10 times", "bbbb2222"),
         "quick-memory": ("1.0 GB", "bbbb2222"),
+        "quick-commit": ("bbbb2222", "bbbb2222"),
     }
 
 
@@ -105,10 +143,10 @@ def test_code_that_is_not_committed_is_not_measured(repository: Path) -> None:
 
 def test_a_marked_figure_shows_where_it_comes_from(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
     figure = measured(repository)
-    monkeypatch.setattr(page_figures, "figure_state", lambda _: "the code has changed since")
+    monkeypatch.setattr(page_figures, "commits_since", lambda _: 3)
     shown = page_figures.mark_figures("in <!--fig speed-->3 s<!--/fig-->.", {"speed": figure})
     assert shown.startswith('in <span class="figure old" title="one \'hunt\'; speed.py; measured at ')
-    assert shown.endswith('; the code has changed since">5 s</span>.')
+    assert shown.endswith('; commits that changed the code since: 3">5 s</span>.')
 
 
 def test_two_files_with_one_figure_are_noticed(repository: Path) -> None:
@@ -121,16 +159,36 @@ def test_two_files_with_one_figure_are_noticed(repository: Path) -> None:
 def test_files_have_the_form_that_benchmarks_write() -> None:
     for path in page_figures.FOLDER.glob("*.json"):
         told = json.loads(path.read_text(encoding="utf-8"))
-        assert set(told) - {"copied"} == {"command", "commit", "code", "figures"}, path.name
+        assert set(told) == {"command", "commit", "code", "figures"}, path.name
         assert all(set(figure) == {"value", "unit"} for figure in told["figures"].values()), path.name
 
 
-def test_the_ladder_of_the_pages_is_that_of_the_benchmark() -> None:
-    """README and docs/figures.md take it from docs/figures/ladder.json, which holds the rows of docs/benchmark.md."""
-    told = json.loads(ladder.FIGURES.read_text(encoding="utf-8"))["figures"]
-    assert {name: (one["value"], one["unit"]) for name, one in told.items()} == ladder.ladder_figures(
-        ladder.PAGE.read_text(encoding="utf-8")
-    )
+def test_one_command_measures_every_figure_within_an_hour() -> None:
+    files = {one.file for one in measure_figures.MEASUREMENTS}
+    assert files == {*page_figures.FOLDER.glob("*.json"), page_figures.HISTORY}
+    assert sum(one.minutes for one in measure_figures.MEASUREMENTS) <= measure_figures.HOUR
+    for one in measure_figures.MEASUREMENTS:
+        assert (ROOT / "benchmarks" / one.words.split()[0]).exists(), one.name
+
+
+def test_rungs_in_which_nothing_is_found_are_in_the_table_of_the_readme() -> None:
+    """Every figure of the ladder stands there, also those that nobody is proud of."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = json.loads((page_figures.FOLDER / "ladder.json").read_text(encoding="utf-8"))["figures"]
+    assert [name for name in told if f"<!--fig {name}-->" not in readme] == []
+    rows = [ladder_row("first", rung) for rung in RUNGS] + [ladder_row("second", rung) for rung in range(1, 13)]
+    assert set(told) == set(ladder.ladder_figures(rows))
+
+
+def ladder_row(generator: str, rung: int) -> dict[str, object]:
+    return {"generator": generator, "rung": rung, "quality": {"recall": 0.5, "false_by_persona": {"chat": 1}}}
+
+
+def test_the_ladder_states_means_of_worlds_and_all_honest_accounts() -> None:
+    rows = [ladder_row("first", rung) for rung in (1, 1, 7)]
+    rows[0]["quality"] = {"recall": 0.9, "false_by_persona": {}}
+    told = {name: value for name, (value, _) in ladder.ladder_figures(rows).items()}
+    assert told == {"first-1-6": "70 %", "first-7": "50 %", "first-false": "2", "second-false": "0"}
 
 
 def test_the_page_of_models_is_made_of_the_files_beside_it() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import sys
 from xml.parsers import expat
 
@@ -124,3 +126,37 @@ def test_the_page_is_written_from_rows_alone() -> None:
     parser = expat.ParserCreate()
     parser.Parse(picture, True)
     assert picture.count("<circle") >= 6
+
+
+def test_the_sentence_on_a_fitted_line_follows_from_its_numbers() -> None:
+    assert calibration.line_sentence(1.9, 0.36) == (
+        "Ten stated bits are worth +5.5, and ten against -1.7: one stated bit multiplies the odds by 1.28, less than "
+        "the two that the word promises."
+    )
+    assert ", more than the two" in calibration.line_sentence(-1.0, 1.2)
+    assert calibration.line_sentence(0.0, 1.0).endswith("one stated bit doubles the odds.")
+
+
+def test_the_page_says_of_its_line_what_the_script_would_say() -> None:
+    text = (calibration.DOCS / "calibration.md").read_text("utf-8")
+    (line,) = re.findall(r"measured bits = ([+-][\d.]+) ([+-][\d.]+) x stated bits", text)
+    assert calibration.line_sentence(*map(float, line)) in text
+
+
+def test_no_fixed_sentence_says_which_way_a_generated_figure_goes() -> None:
+    """Such words are chosen by the figure: a fixed one stays when the figure changes its sign."""
+    told = re.compile(
+        r"the (negative|positive) |makes up for|claim most|(under|over)state|(is|are) (higher|lower|better|worse) than",
+        re.I,
+    )
+    folder = calibration.DOCS.parent / "benchmarks"
+    scripts = [path for path in sorted(folder.rglob("*.py")) if '"--write"' in path.read_text("utf-8")]
+    assert len(scripts) > 8
+    found = []
+    for path in scripts:
+        tree = ast.parse(path.read_text("utf-8"))
+        plain = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}  # docstrings
+        for one in ast.walk(tree):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and id(one) not in plain:
+                found += [f"{path.name}:{one.lineno}: {hit[0]}" for hit in told.finditer(one.value)]
+    assert not found

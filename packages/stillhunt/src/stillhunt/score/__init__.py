@@ -145,7 +145,9 @@ def prepare_evidence(config: Config, accounts: pa.Table | None) -> Config:
 
 
 def verdict_parameters() -> dict[str, dict[str, Any]]:
-    """Every number on which evidence and verdicts rest, by table and name, in what JSON has.
+    """The declared parameters of evidence, and the table of explanations, by table and name, in what JSON has.
+
+    Constants that stand beside the code that uses them are not in it, although some of them change verdicts.
 
     Each explanation beside a harvest is a table `score.explanations.KEY`.
     """

@@ -135,7 +135,8 @@ def _find_holders(case: CandidateCase) -> str:
 def _is_nobody_named(case: CandidateCase) -> bool:
     """Whether the table says of few accounts who pays, where they signed up or have mail, or there is none.
 
-    Of few in the whole log, because who hides leaves such fields empty, and of so few members that none can be tied.
+    They must be few in the whole log, because operations that hide leave such fields empty, and so few of the members
+    that none of them can be tied to others.
     """
     accounts = case.log.accounts
     if not accounts.customers.codes:
