@@ -48,7 +48,7 @@ MEASUREMENTS = (
     Measurement("ledger", "live/ledger.py --entries 1000000 --without-server --write", 1),
     Measurement("alert_latency", "live/alert_latency.py --write", 4),
     Measurement("ladder", "quality/ladder.py --rows ROWS/ladder --write", 9),
-    Measurement("honest_worlds", "quality/honest_worlds.py --rows ROWS/honest --worlds 50 30 0 0 --write", 20),
+    Measurement("honest_worlds", "quality/honest_worlds.py --rows ROWS/honest --worlds 50 30 0 0 --write", 14),
     Measurement("large_honest_worlds", "quality/hunt_worlds.py --honest --write", 3),
 )
 HOUR = 60

@@ -105,7 +105,7 @@ def settings_page() -> str:
 
 
 def parameters_page() -> str:
-    """`docs/parameters.md`: every number that decides something, with its unit and where it comes from."""
+    """`docs/parameters.md`: the declared parameters, with their units and where they come from."""
     import_module("stillhunt.pipeline")  # all rooms that a hunt computes with read their tables
     for reader in ("watch.hunting", "watch.signatures.returns"):
         import_module(f"stillhunt.{reader}")
@@ -117,7 +117,8 @@ def parameters_page() -> str:
         GENERATED,
         (
             f"For checking where a number of the method comes from. Source: the `{PARAMETER_FILE}` of each room in "
-            "`packages/`.\n"
+            "`packages/`. **These are not all numbers**: constants stand in the code beside what uses them, and some "
+            "of them change verdicts.\n"
         ),
         (
             "[Settings](settings.md) are what you may change; parameters are what the method rests on, so they change "

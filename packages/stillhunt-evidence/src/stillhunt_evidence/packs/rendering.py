@@ -25,7 +25,7 @@ DESCRIBED_FILES = {
     ATTRIBUTION_FILE: "The actors with whom the campaign was compared, and what came of it.",
     PROOF_FILE: "Whether a model was trained on the campaign's answers: tests, p-values and what they do not show.",
     RUN_FILE: "Inputs with their SHA-256, settings, versions and seed of the hunt.",
-    PARAMETERS_FILE: "Every number on which the verdict rests.",
+    PARAMETERS_FILE: "The declared parameters on which the verdict rests.",
     KEY_FILE: "Public key of the signer.",
     ENVELOPE_FILE: "The signed manifest.",
     STAMP_FILE: "Time stamp of an authority over the contents.",
