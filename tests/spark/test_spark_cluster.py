@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "benchmarks" / "scale" / "spark_cluster.py"
 CLIENT = ROOT / ".venv-connect"
-"""Libraries of a client of Spark Connect, which `make setup-spark` puts beside those with which they do not go."""
+"""Libraries of a client of Spark Connect, which `make test-spark` puts beside those with which they do not go."""
 REQUIRED = os.environ.get("STILLHUNT_REQUIRE_SERVICES") == "1"
 
 
@@ -30,7 +30,7 @@ def test_a_killed_worker_changes_no_table(way: str) -> None:
     command, environment = [sys.executable, str(SCRIPT)], dict(os.environ)
     if way == "connect":
         if not REQUIRED and not CLIENT.exists():
-            pytest.skip("make setup-spark installs the client of Spark Connect")
+            pytest.skip("make test-spark installs the client of Spark Connect")
         command.append("--connect")
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CLIENT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False, env=environment)
