@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from running import run, run_anew
+from running import run, run_anew, run_process
 
 from stillhunt.cli import start as program
 from stillhunt.cli.doctor import examine
@@ -49,9 +49,7 @@ def test_usage_errors_leave_with_2(tmp_path: Path, arguments: list[str]) -> None
         (["config", "show", "--set", "score.prior_bits=many"], {}, "score.prior_bits"),
         (["config", "show", "--set", "score=1", "--set", "score.prior_bits=1"], {}, "score"),
         (["config", "show", "--set", "link.public_accounts=9"], {}, "it is now called link.background_accounts"),
-        (["config", "show"], {"STILLHUNT_LINK__PUBLIC_REQUESTS": "9"}, "it is now called link.background_requests"),
         (["config", "show", "--settings", "absent.toml"], {}, "absent.toml"),
-        (["hunt", "a.jsonl"], {"STILLHUNT_SCOER__PRIOR_BITS": "-12"}, "scoer"),
         (["hunt", "a.jsonl", "--set", "score.review_probability=0.999"], {}, "review_probability"),
         (["hunt", "a.jsonl", "--master", "local[1]"], {}, "add --engine spark"),
         (["hunt", "a.jsonl", "--engine", "duckdb", "--master", "local[1]"], {}, "add --engine spark"),
@@ -69,6 +67,34 @@ def test_configuration_errors_leave_with_5(
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("STILLHUNT_WORLDS", "'stillhunt config show' lists every setting"),
+        ("STILLHUNT_SCOER__PRIOR_BITS", "did you mean STILLHUNT_SCORE__PRIOR_BITS?"),
+        ("STILLHUNT_LINK__PUBLIC_REQUESTS", "did you mean STILLHUNT_LINK__BACKGROUND_REQUESTS?"),
+        ("STILLHUNT_SEED__X", ""),
+        ("STILLHUNT_", ""),
+        ("STILLHUNT_SCORE__", ""),
+    ],
+)
+def test_a_variable_that_names_no_setting_is_passed_over_with_its_name(
+    tmp_path: Path, variable: str, hint: str
+) -> None:
+    result = run_process("config", "show", "--json", cwd=tmp_path, **{variable: "hunter2-secret"})
+    assert result.returncode == 0
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"The environment variable {variable} names no setting and is passed over; {hint}")
+    assert "hunter2" not in result.stdout + result.stderr
+
+
+def test_variables_with_the_names_of_a_user_are_settings(tmp_path: Path) -> None:
+    names = {"STILLHUNT_COLLECT__SAMPLING_RATE__PARTNER": "0.5", "STILLHUNT_PLUGINS__CUT_ANSWERS__LIMIT": "3"}
+    result = run_process("config", "show", "--json", cwd=tmp_path, **names)
+    assert json.loads(result.stdout)["collect.sampling_rate"]["value"] == {"partner": 0.5}
+    assert result.stderr == ""
+
+
 def test_settings_that_contradict_each_other_show_no_secret(tmp_path: Path) -> None:
     secret = {"STILLHUNT_COLLECT__IDENTITY_KEY": "hunter2-secret"}
     result = run("hunt", "a.jsonl", "--engine", "spark", "--state", "kept", cwd=tmp_path, **secret)
@@ -78,7 +104,7 @@ def test_settings_that_contradict_each_other_show_no_secret(tmp_path: Path) -> N
 
 def test_settings_come_from_flag_then_environment_then_file(tmp_path: Path) -> None:
     (tmp_path / "stillhunt.toml").write_text("seed = 1\nthreads = 1\n[score]\nprior_bits = -11.0\n", encoding="utf-8")
-    variables = {"STILLHUNT_SEED": "2", "STILLHUNT_THREADS": "2", "STILLHUNT_TEXTS": "for the tests: no setting"}
+    variables = {"STILLHUNT_SEED": "2", "STILLHUNT_THREADS": "2"}
     result = run("config", "show", "--json", "--set", "seed=3", cwd=tmp_path, **variables)
     shown = json.loads(result.stdout)
     assert (shown["seed"]["value"], shown["seed"]["origin"]) == (3, "flag")

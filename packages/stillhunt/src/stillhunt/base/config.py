@@ -7,12 +7,14 @@ TOML (`[score]`). `stillhunt config show --origin` prints each value and where i
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
@@ -22,7 +24,8 @@ from stillhunt.base.config_group import SettingsGroup
 from stillhunt.base.config_live import DecideSettings, ServeSettings, WatchSettings
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.families import FAMILY_OF
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.formatting import escape_controls
+from stillhunt.base.ids import kept_id
 
 
 class Price(SettingsGroup):
@@ -61,8 +64,9 @@ class DossierSettings(SettingsGroup):
 
 
 ENV_PREFIX = "STILLHUNT_"
-_FOR_DEVELOPERS = ("REQUIRE_SERVICES", "TEXTS", "THOROUGH")
-"""Variables that tests and benchmarks of this repository read, and that may be exported in a shell."""
+_FOR_TESTS = {"STILLHUNT_REQUIRE_SERVICES", "STILLHUNT_THOROUGH"}
+"""Variables with which the tests of this repository run, and all processes that they start."""
+_LOG = logging.getLogger("stillhunt")
 SETTINGS_FILE = "stillhunt.toml"
 SECRET_SETTINGS = frozenset(
     {
@@ -304,15 +308,44 @@ def _file_layer(file: Path | None) -> dict[str, Any]:
 def _environment_layer(environ: Any) -> dict[str, Any]:
     layer: dict[str, Any] = {}
     for name in sorted(environ):
-        setting = name.removeprefix(ENV_PREFIX)
-        if setting in (name, *_FOR_DEVELOPERS):
+        if not name.startswith(ENV_PREFIX) or name in _FOR_TESTS:
             continue
-        path = setting.lower().split("__")
+        path = name.removeprefix(ENV_PREFIX).lower().split("__")
+        if not _names_setting(path):
+            _warn_of_variable(name, ".".join(path))
+            continue
         target = layer
         for part in path[:-1]:
             target = target.setdefault(part, {})
         target[path[-1]] = parse_value(environ[name])
     return layer
+
+
+def _names_setting(path: list[str]) -> bool:
+    model: Any = Config
+    for part in path:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return get_origin(model) is dict  # whose names are the user's
+        if part not in model.model_fields:
+            return False
+        model = model.model_fields[part].annotation
+    return True
+
+
+@cache  # once in a process, which reads its settings several times
+def _warn_of_variable(name: str, setting: str) -> None:
+    """Say that a variable is passed over: a shell may export one for another program, or for the tests."""
+    known = [variable_name(row[0]) for row in _flatten_settings(Config(), "")]
+    alike = get_close_matches(name, known, 1, cutoff=0.9)
+    if setting in RENAMED_SETTINGS:
+        alike = [variable_name(RENAMED_SETTINGS[setting])]
+    hint = f"did you mean {alike[0]}?" if alike else "'stillhunt config show' lists every setting"
+    _LOG.warning("The environment variable %s names no setting and is passed over; %s", escape_controls(name), hint)
+
+
+def variable_name(setting: str) -> str:
+    """The environment variable of a setting, by its dotted name."""
+    return ENV_PREFIX + setting.upper().replace(".", "__")
 
 
 def parse_value(text: str) -> Any:
