@@ -16,6 +16,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.installing import install_command
 from stillhunt.cli import app as root
 from stillhunt.cli import entries, start
 from stillhunt.cli.app import CORE_COMMANDS, EARLIER_NAMES, app
@@ -131,7 +132,7 @@ def test_a_command_of_an_absent_distribution_says_what_to_install(tmp_path: Path
     assert done.returncode == 5
     assert done.stderr.splitlines() == [
         "error: this command comes with stillhunt-evidence",
-        "  next: pip install 'stillhunt[evidence]'",
+        f"  next: {install_command('evidence')}",
     ]
 
 
@@ -157,7 +158,7 @@ def test_a_part_of_an_absent_distribution_is_missed_before_work_begins(
     monkeypatch.setattr(entries, "PARTS_GROUP", "stillhunt.no_such_parts")
     with pytest.raises(ConfigError, match="comes with stillhunt-server") as caught:
         CliRunner().invoke(app, ["demo", "--serve", "--out", str(tmp_path / "demo")], catch_exceptions=False)
-    assert caught.value.next_step == "pip install 'stillhunt[server]'"
+    assert caught.value.next_step == install_command("server")
     assert not (tmp_path / "demo").exists()
 
 

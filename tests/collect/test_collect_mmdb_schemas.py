@@ -114,7 +114,7 @@ def test_what_is_not_looked_up_is_named() -> None:
             "to collect.mmdb"
         ),
         "names of networks: add a file such as GeoLite2-ASN or IPinfo lite to collect.mmdb",
-        "names of browsers: run pip install 'stillhunt[enrich]'",
+        "names of browsers: they need stillhunt[enrich]; 'stillhunt doctor' says how to install it",
     ]
     assert unenriched(frozenset({"client_ip", "ip_kind", "asn_name"}), browsers=browsers) == []
     assert unenriched(frozenset({"user_agent"}), browsers=True) == []

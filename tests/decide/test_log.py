@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from decide.scenes import DAY, NOW, findings, member, policy
 from stillhunt.base.errors import CaseError, ConfigError, OutputError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.ids import visible_id
 from stillhunt.decide import log as log_module
 from stillhunt.decide.entries import LogEntry, first_broken, in_force
 from stillhunt.decide.log import log_locked, read_log

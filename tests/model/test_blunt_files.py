@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.ids import visible_id
 from stillhunt_model.blunt.answer_files import BluntCounts, BluntTerms, SampleCount, blunted_rows
 from stillhunt_model.blunt.measures import (
     MEASURES,

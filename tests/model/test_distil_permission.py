@@ -11,7 +11,7 @@ import pytest
 
 from cli.case_tables import account_row, campaign_row, case_tables, run_record
 from stillhunt.base.errors import InputError
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.ids import visible_id
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.triage import Case
 from stillhunt_model.distil.permission import TERMS, Declared, check_terms, teacher_terms, terms_family, terms_of

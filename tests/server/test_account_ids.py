@@ -14,7 +14,7 @@ from collect.gathering import collected, config, row, write_lines
 from server.serving import Running, serving
 from server.test_api import call
 from stillhunt.base.config import SanctionedSettings
-from stillhunt.base.formatting import MOST_ID_BYTES, cut_at, kept_id, stands_for_another
+from stillhunt.base.ids import MOST_ID_BYTES, cut_at, kept_id, stands_for_another
 from stillhunt.decide.entries import LogEntry
 from stillhunt.decide.table import empty_table
 from stillhunt.watch.subject.records import SubjectIds

@@ -299,4 +299,4 @@ def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "stillhunt_server.receiving.nats_inlet", None)
     with pytest.raises(ConfigError) as error:
         check_broker(ServeSettings(nats_url="nats://127.0.0.1", nats_stream="calls"))
-    assert "stillhunt[nats]" in str(error.value.next_step)
+    assert "stillhunt-server[nats]" in str(error.value.next_step)

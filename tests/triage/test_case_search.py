@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillhunt.base.families import OTHERS
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.ids import visible_id
 from stillhunt.triage import Case
 from stillhunt_server.case_views.case_search import HITS_OF_A_KIND, CaseHits, KindHits, search_case
 from thoroughness import examples

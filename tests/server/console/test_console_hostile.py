@@ -19,7 +19,8 @@ from server.console.console_html import UNSEEN, address, page_of
 from server.console.console_routes import PAGES
 from server.console.console_scenes import Scene, open_scene, publish
 from server.console.hostile_texts import hostile_case, payloads
-from stillhunt.base.formatting import escape_controls, visible_id
+from stillhunt.base.formatting import escape_controls
+from stillhunt.base.ids import visible_id
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS

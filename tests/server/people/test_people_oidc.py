@@ -333,7 +333,7 @@ def test_without_the_library_the_setting_is_refused(database: WatchDatabase, mon
     monkeypatch.setitem(sys.modules, "authlib.oidc.core", None)
     with pytest.raises(ConfigError) as refused:
         people_of(database, ConsoleSettings(**settings("https://issuer.test")))
-    assert "stillhunt[oidc]" in str(refused.value.next_step)
+    assert "stillhunt-server[oidc]" in str(refused.value.next_step)
 
 
 def test_the_settings_must_be_complete_and_safe() -> None:

@@ -18,6 +18,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from stillhunt.base.errors import EngineError, InputError
+from stillhunt.base.installing import install_command
 
 CONNECT_SCHEME = "sc://"
 _CONNECT_SECONDS = 20.0
@@ -219,7 +220,7 @@ def _import_pyspark() -> Any:
 
 def _build_missing_package_error(what: str) -> EngineError:
     return EngineError(
-        f"{what} is not installed", where="engine spark", next_step="pip install 'stillhunt[spark]'; it needs Java too"
+        f"{what} is not installed", where="engine spark", next_step=f"{install_command('spark')}; it needs Java too"
     )
 
 

@@ -16,6 +16,7 @@ from stillhunt.base.dataset import Dataset
 from stillhunt.base.engine import Engine
 from stillhunt.base.engine_duckdb import DuckDBEngine
 from stillhunt.base.errors import EngineError
+from stillhunt.base.installing import install_command
 from stillhunt.base.progress import Progress, Silent
 from stillhunt.base.schema import REMEMBERED
 from stillhunt.collect import LogFacts, RequestLog, open_accounts, open_requests
@@ -263,7 +264,7 @@ def _cluster_log(engine: str) -> Any:
     raise EngineError(
         f"stillhunt-{engine} is not installed",
         where=f"engine {engine}",
-        next_step=f"pip install 'stillhunt[{engine}]'; it needs Java too",
+        next_step=f"{install_command(engine)}; it needs Java too",
     )
 
 

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
         count,
         escape_controls,
         hash_digits,
-        kept_id,
         number,
         percent,
         plural,
         shorten,
         verb,
-        visible_id,
     )
+    from stillhunt.base.ids import kept_id, visible_id
+    from stillhunt.base.installing import install_command
     from stillhunt.base.key_files import LIST_KEYS, PSEUDONYMS_FILE, check_private, keys_folder, read_secret
     from stillhunt.base.parameters import derived, judgement, measured, read_parameters
     from stillhunt.base.progress import Progress, Silent

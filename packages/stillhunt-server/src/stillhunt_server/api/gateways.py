@@ -19,7 +19,7 @@ import msgspec
 
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.ids import kept_id
 from stillhunt.plugins.groups import GATEWAYS, load_plugins
 from stillhunt_server.api.gateway_home import SIGN_UP_PATH, GatewayHome, reply
 from stillhunt_server.api.questions import (

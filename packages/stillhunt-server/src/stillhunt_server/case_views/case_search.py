@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from stillhunt.base import formatting
 from stillhunt.base.families import OTHERS
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.ids import visible_id
 from stillhunt.triage.model import ID_CHARS, CaseModel
 
 HITS_OF_A_KIND = 50

@@ -20,7 +20,7 @@ import numpy as np
 
 from stillhunt.base.arrays import GOLDEN_RATIO
 from stillhunt.base.config import CollectSettings
-from stillhunt.base.formatting import visible_id
+from stillhunt.base.ids import visible_id
 from stillhunt.logs import PhraseReader
 from stillhunt.watch.signatures.matcher import (
     REQUEST_BITS,

@@ -19,6 +19,7 @@ import httpx
 
 from stillhunt.base.config_console import ConsoleSettings
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.installing import install_command
 from stillhunt.watch.database.audit import record_look
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt_server.database_threads import DatabaseThreads
@@ -81,7 +82,7 @@ class OpenIdClient:
             raise ConfigError(
                 "OpenID Connect needs a library that is not installed",
                 where="setting console.sign_in",
-                next_step="install stillhunt[oidc]",
+                next_step=install_command("oidc"),
             ) from error
         self._database, self._settings, self._sessions, self._ticks = database, settings, sessions, ticks
         self._threads = threads

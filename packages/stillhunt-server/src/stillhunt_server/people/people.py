@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 from stillhunt.base.config_console import ConsoleSettings
-from stillhunt.base.formatting import UNPRINTABLE
+from stillhunt.base.ids import UNPRINTABLE
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.people.oidc import OpenIdClient

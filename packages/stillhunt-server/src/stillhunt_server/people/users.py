@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.base.formatting import UNPRINTABLE
+from stillhunt.base.ids import UNPRINTABLE
 from stillhunt.watch.database.audit import record_within
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables_console import PERSONS, SESSIONS

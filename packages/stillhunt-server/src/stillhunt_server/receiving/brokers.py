@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from stillhunt.base.config_live import ServeSettings
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.installing import install_command
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.shared.objects import is_object_store, open_object_store
 from stillhunt_server.receiving.dead_letters import DeadLetters
@@ -81,7 +82,7 @@ def load_broker(broker: str) -> ModuleType:
         raise ConfigError(
             f"serve.{setting} is set, but the client of {name} is not installed",
             where=f"setting serve.{setting}",
-            next_step=f"pip install 'stillhunt[{broker}]'",
+            next_step=install_command(broker),
         ) from error
 
 

@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from stillhunt import ConfigError, InputError
-from stillhunt.tools import formatting, kept_id, shorten
+from stillhunt.tools import formatting, install_command, kept_id, shorten
 from stillhunt_signals.appending import iterate_whole_lines
 from stillhunt_signals.signals.declared import BODY_FILES, Signal
 
@@ -177,7 +177,7 @@ def _read_database(signal: Signal) -> pa.Table:
         from adbc_driver_postgresql import dbapi  # an extra
     except ImportError as error:
         raise ConfigError(
-            "a PostgreSQL driver is missing", where=where, next_step="pip install 'stillhunt[postgres]'"
+            "a PostgreSQL driver is missing", where=where, next_step=install_command("postgres")
         ) from error
     wanted = dict.fromkeys((signal.account, signal.column, *((signal.time,) if signal.time else ()), *signal.only))
     columns = ", ".join('"' + one.replace('"', '""') + '"' for one in wanted)

@@ -11,7 +11,7 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.ids import kept_id
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.moments import headed_minute, read_clock, time_of, with_moments
 from stillhunt.cli.options import DEFAULT_DATA, DataOption, JsonFlag, NoteOption, SettingsOption

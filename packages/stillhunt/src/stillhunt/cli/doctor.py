@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -20,6 +21,7 @@ from stillhunt._version import __version__
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import container_memory
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.installing import install_command
 from stillhunt.cli.compiling import COMPILING_TAKES, compile_once, is_compiled
 from stillhunt.cli.options import JsonFlag
 from stillhunt.cli.progress import open_progress
@@ -29,6 +31,8 @@ OLDEST_PYTHON = (3, 11)
 MEMORY_NEEDED_GB = 2.5  # the 16 million request case
 DISK_NEEDED_GB = 2.0  # spill files and the case folder of the same
 DEPENDENCIES = ("duckdb", "jinja2", "msgspec", "numba", "numpy", "pyarrow", "pydantic", "rich", "scipy", "typer")
+OPTIONAL = {"enrich": "ua_parser", "postgres": "adbc_driver_postgresql", "spark": "pyspark"}
+"""Extra -> a module that it brings; distributions with commands say themselves that they are missing."""
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -81,7 +85,16 @@ def examine() -> list[Check]:
         Check("stillhunt", "ok", __version__),
         *(check() for check in checks),
         *map(_check_dependency, DEPENDENCIES),
+        *(
+            Check(f"[{extra}]", "ok", "not installed", install_command(extra))
+            for extra in OPTIONAL
+            if _is_missing(extra)
+        ),
     ]
+
+
+def _is_missing(extra: str) -> bool:
+    return importlib.util.find_spec(OPTIONAL[extra]) is None
 
 
 def _check_python_version() -> Check:

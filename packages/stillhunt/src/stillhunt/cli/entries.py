@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.installing import install_command
 
 COMMANDS_GROUP = "stillhunt.commands"
 """Entry points of other distributions: the name of a command, and where its `CommandEntry` is."""
@@ -74,4 +75,4 @@ def missing_command(name: str) -> ConfigError:
 
 
 def _make_missing_extra_error(what: str, extra: str) -> ConfigError:
-    return ConfigError(f"{what} comes with stillhunt-{extra}", next_step=f"pip install 'stillhunt[{extra}]'")
+    return ConfigError(f"{what} comes with stillhunt-{extra}", next_step=install_command(extra))

@@ -10,7 +10,7 @@ import typer
 from stillhunt.base import formatting
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.ids import kept_id
 from stillhunt.cli.database import opened_database
 from stillhunt.cli.findings import EXIT_PARTIAL
 from stillhunt.cli.moments import known_minute, read_clock

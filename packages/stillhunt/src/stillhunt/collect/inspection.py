@@ -267,7 +267,7 @@ def unenriched(present: frozenset[str], *, browsers: bool) -> list[str]:
         if name not in present and needed in present
     ]
     if "user_agent" in present and not browsers:
-        notes.append("names of browsers: run pip install 'stillhunt[enrich]'")
+        notes.append("names of browsers: they need stillhunt[enrich]; 'stillhunt doctor' says how to install it")
     return notes
 
 

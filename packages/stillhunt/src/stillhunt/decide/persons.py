@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from stillhunt.base.errors import CaseError, ConfigError
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.ids import kept_id
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import Action, ReasonCode
 from stillhunt.decide.entries import Kind, LogEntry, end_of, standing

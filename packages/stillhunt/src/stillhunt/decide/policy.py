@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.ids import kept_id
 from stillhunt.base.schema_case import HARVEST_OPERATION, OPERATION_KINDS
 from stillhunt.decide.actions import HIGHEST_CEILING, Action, ReasonCode, rank
 from stillhunt.watch.folder import POLICY_FILE

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillhunt.base.formatting import MOST_ID_BYTES, kept_id
+from stillhunt.base.ids import MOST_ID_BYTES, kept_id
 from stillhunt.base.units import DAY
 from stillhunt.decide.actions import ACTIONS, Action, ReasonCode
 from stillhunt.decide.entries import PRECEDENCE, Kind, LogEntry, has_begun, weight

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from stillhunt.base import formatting
 from stillhunt.base.config import ScoreSettings
 from stillhunt.base.errors import CaseError
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.ids import kept_id
 from stillhunt.triage import score_breakdown
 from stillhunt.triage.explain import Explanation
 from stillhunt.triage.kinds import is_harvest, role_of_account

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from stillhunt.base.arrays import I64, U64
 from stillhunt.base.engine import Engine
 from stillhunt.base.forced_end import remove_at_forced_end
-from stillhunt.base.formatting import MOST_ID_BYTES, plural
+from stillhunt.base.formatting import plural
+from stillhunt.base.ids import MOST_ID_BYTES
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema import REQUESTS
 from stillhunt.collect.decode.records import NO_COUNTERPART, RecordReader

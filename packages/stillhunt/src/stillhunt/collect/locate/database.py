@@ -19,12 +19,12 @@ import pyarrow as pa
 
 from stillhunt.base.errors import InputError
 from stillhunt.base.formatting import shorten
+from stillhunt.base.installing import install_command
 from stillhunt.collect.values.rejects import NAME_CHARACTERS, Rejects
 
 SCHEMES = ("postgresql://", "postgres://")
 SPEND_LOGS = "LiteLLM_SpendLogs"
 CUSTOMER_TABLES = ("LiteLLM_OrganizationTable", "LiteLLM_TeamTable", "LiteLLM_UserTable", "LiteLLM_VerificationToken")
-EXTRA = "stillhunt[postgres]"
 FORM = "postgresql://user:password@host:5432/database"
 BATCH_BYTES = 4 << 20
 """Bytes of rows that the driver returns at a time."""
@@ -297,7 +297,7 @@ def _import_postgres_driver() -> Any:
     try:
         import adbc_driver_postgresql.dbapi  # an optional part, and slow to load
     except ImportError:
-        reason = f"reading a database needs a driver: pip install '{EXTRA}'"
+        reason = f"reading a database needs a driver: {install_command('postgres')}"
     else:
         return adbc_driver_postgresql.dbapi
     raise InputError("no driver for PostgreSQL is installed", where=SCHEMES[0], next_step=reason)

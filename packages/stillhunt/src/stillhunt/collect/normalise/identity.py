@@ -17,7 +17,8 @@ import pyarrow as pa
 from stillhunt.base.arrays import I64, U64
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError, InputError
-from stillhunt.base.formatting import cut_at, hash_digits
+from stillhunt.base.formatting import hash_digits
+from stillhunt.base.ids import cut_at
 from stillhunt.collect.normalise.kernels_identity import LONGEST_ADDRESS, hash_addresses, hash_all, hash_texts
 from stillhunt.collect.values.fields import Column
 from stillhunt.collect.values.kernels import KEYS, Flags, hash_rows

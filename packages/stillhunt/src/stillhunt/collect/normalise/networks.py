@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import cut_at
+from stillhunt.base.ids import cut_at
+from stillhunt.base.installing import install_command
 from stillhunt.collect.normalise.identity import address_in_text
 from stillhunt.collect.values.fields import Column
 from stillhunt.collect.values.strings import as_text
@@ -94,7 +95,7 @@ def _open_mmdb_file(path: str) -> Any:
         import maxminddb  # an extra, which is not needed if the log names countries
     except ImportError as error:
         raise ConfigError(
-            "reading MMDB files needs an extra", where=SETTING, next_step="pip install 'stillhunt[enrich]'"
+            "reading MMDB files needs an extra", where=SETTING, next_step=install_command("enrich")
         ) from error
     try:
         return maxminddb.open_database(path)

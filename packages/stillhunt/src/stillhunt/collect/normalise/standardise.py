@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 
 from stillhunt.base.config import Config
 from stillhunt.base.errors import ConfigError
-from stillhunt.base.formatting import MOST_ID_BYTES, kept_id, shorten
+from stillhunt.base.formatting import shorten
+from stillhunt.base.ids import MOST_ID_BYTES, kept_id
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.collect.formats import CANONICAL_FORMAT, all_sources
 from stillhunt.collect.normalise.identity import IdentityHasher, email_domain, normal_email

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stillhunt.base.formatting import kept_id
+from stillhunt.base.ids import kept_id
 from stillhunt.collect.values.fields import Column
 
 Changes = dict[str, int]  # what became of values that could not be kept as they were, in words -> number of values

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
+from stillhunt.base.installing import install_command
 from stillhunt.watch.database import tables_console  # noqa: F401 - its tables belong to METADATA
 from stillhunt.watch.database.patience import PATIENCE, keep_patience
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
@@ -71,7 +72,8 @@ class WatchDatabase:
             raise ConfigError(
                 "this is no URL of a database that can be used",
                 where="setting watch.database",
-                next_step="write postgresql+psycopg://USER@HOST/NAME and install stillhunt[postgres]; empty for SQLite",
+                next_step="write postgresql+psycopg://USER@HOST/NAME (empty for SQLite), and "
+                + install_command("postgres"),
             ) from error
         if not later:
             self.open_now()

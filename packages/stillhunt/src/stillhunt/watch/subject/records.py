@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData, ResourceLogs
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 
-from stillhunt.base.formatting import kept_id, stands_for_another
+from stillhunt.base.ids import kept_id, stands_for_another
 from stillhunt.watch.folder import sync_folder
 from stillhunt.watch.spool.ledger import PART_ERASED, PartEntry, SpoolLedger
 from stillhunt.watch.spool.parts import FIELD_HEAD, measure_field
