@@ -15,16 +15,16 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from stillhunt.base import plugin_groups as groups
 from stillhunt.base.errors import ConfigError
 from stillhunt.base.installing import install_command
+from stillhunt.base.plugin_groups import READERS
 from stillhunt.cli import app as root
 from stillhunt.cli import entries, start
 from stillhunt.cli.app import CORE_COMMANDS, EARLIER_NAMES, app
 from stillhunt.cli.data import DATA_TABLE
 from stillhunt.cli.entries import COMES_WITH, CommandEntry, entry_of
 from stillhunt.cli.lazy import load_command
-from stillhunt.plugins import groups
-from stillhunt.plugins.groups import READERS
 from stillhunt_evidence import entry as evidence_entry
 from stillhunt_lab import entry as lab_entry
 from stillhunt_lab.commands.app import LAB_TABLE

@@ -35,8 +35,7 @@ from stillhunt.watch.folder import POLICY_FILE, DataFolder
 from stillhunt.watch.schedule import ScheduleState
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt.watch.snapshots import WATCH_FILE, latest_snapshot, name_of, write_snapshot
-from stillhunt_server.console import context, snapshot
-from stillhunt_server.console.navigation import ConsolePage
+from stillhunt_server.console import snapshot
 from stillhunt_server.console.snapshot import LatestSource, ShownCase, _read_shown_case
 from stillhunt_server.receiving.traffic import Limits, Traffic
 from stillhunt_server.server_news import news_of, news_text, read_news
@@ -258,8 +257,7 @@ def test_a_newer_snapshot_is_prepared_before_it_is_shown_and_the_older_one_is_dr
     console, source, done, dropped = empty.console, empty.console.source, threading.Event(), queue.Queue[bool]()
     assert console.folder is not None
     assert isinstance(source, LatestSource)
-    page = ConsolePage("beside", (), prepare=lambda _: done.set())
-    monkeypatch.setattr(context, "plugin_pages", lambda: (page,))
+    console.preparers = [lambda _: done.set()]
     before, shown_by_then = list[weakref.ref[ShownCase]](), list[int]()
 
     def prepare(shown: ShownCase) -> None:

@@ -19,12 +19,12 @@ from stillhunt.base.clients import tells_browsers
 from stillhunt.base.config import Config
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.formatting import plural
+from stillhunt.base.plugin_groups import plugins_record
 from stillhunt.base.progress import Advance, Progress
 from stillhunt.base.schema_case import CASE_VERSION
 from stillhunt.collect import LogFacts
 from stillhunt.collect.inspection import coverage, sampled_facts, unenriched
 from stillhunt.extract import SHARED_ID, SKETCH_VERSION
-from stillhunt.plugins.groups import plugins_record
 from stillhunt.score import evidence_needs, list_version, log_budget
 from stillhunt.triage import Case, allowed_groups, personal_ids, set_aside_facts
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from stillhunt.base.config import FamilyCaps, ScoreSettings
     from stillhunt.base.explanations import EXPLANATION_OF, HonestExplanation, odds_against_all
     from stillhunt.base.families import FAMILY_OF, LIMIT_FAMILIES, OTHERS, SIGN_KINDS
+    from stillhunt.base.plugin_groups import EVIDENCE_PLUGINS, plugins_named
     from stillhunt.base.schema_case import POSING_OPERATION
-    from stillhunt.plugins.groups import EVIDENCE_PLUGINS, plugins_named
     from stillhunt.score import RebuiltVerdict, expected_false, rebuild_verdict, verdict_differences, verdict_parameters
     from stillhunt.score.evidence.catalogue import all_kinds
     from stillhunt.score.evidence.finding import Finding

@@ -20,7 +20,7 @@ import msgspec
 from stillhunt.base.config_live import DecideSettings
 from stillhunt.base.errors import StillhuntError
 from stillhunt.base.ids import kept_id
-from stillhunt.plugins.groups import GATEWAYS, load_plugins
+from stillhunt.base.plugin_groups import GATEWAYS, load_plugins
 from stillhunt_server.api.gateway_home import SIGN_UP_PATH, GatewayHome, reply
 from stillhunt_server.api.questions import (
     GUARDED_MEMBERS,

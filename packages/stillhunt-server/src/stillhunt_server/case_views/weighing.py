@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from stillhunt.base.config import Config
 from stillhunt.base.errors import CaseError, ContractError
 from stillhunt.base.families import LIMIT_FAMILIES
-from stillhunt.plugins.groups import EVIDENCE_PLUGINS, plugins_named
+from stillhunt.base.plugin_groups import EVIDENCE_PLUGINS, plugins_named
 
 _SETTINGS = ("score", "resolve")
 

@@ -28,7 +28,6 @@ from stillhunt_server.case_views.lever import WeighedAgain, weigh_without
 from stillhunt_server.case_views.member_traits import MemberTraits, member_traits
 from stillhunt_server.casework.changes import CampaignMember
 from stillhunt_server.casework.changing import campaign_members
-from stillhunt_server.console.navigation import plugin_pages
 from stillhunt_server.console.snapshot import CaseSource, ShownCase
 from stillhunt_server.console.table_query import TableQuery, whole_number
 from stillhunt_server.database_threads import DatabaseThreads
@@ -74,6 +73,7 @@ class Console:
     news: ServerNews = field(default_factory=ServerNews)  # what the server tells of itself
     faults: ServiceFaults = field(default_factory=ServiceFaults)
     threads: DatabaseThreads = field(default_factory=DatabaseThreads)
+    preparers: Sequence[Callable[[Console], object]] = ()  # what plugins make of each new case for their pages
     _derived: Derived | None = field(default=None, repr=False)
     _prepared: Derived | None = field(default=None, repr=False)  # of a case that pages do not show yet
     _adopted: ShownCase | None = field(default=None, repr=False)  # what pages show, where each case is prepared
@@ -119,9 +119,8 @@ class Console:
             self._adopted = shown
         self.derived(shown)
         self._prepared = None
-        for page in plugin_pages():
-            if page.prepare is not None:
-                page.prepare(self)
+        for prepare in self.preparers:
+            prepare(self)
 
     def _derive(self, shown: ShownCase) -> Derived:
         profiles = campaign_profiles(shown.model, shown.case.samples, shown.case.origins)

@@ -8,6 +8,7 @@ from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.service_faults import ServiceFaults
 from stillhunt_server.console.app import console_app
 from stillhunt_server.console.context import Console
+from stillhunt_server.console.navigation import plugin_pages
 from stillhunt_server.console.snapshot import LatestSource
 from stillhunt_server.database_threads import DatabaseThreads
 from stillhunt_server.people.guard import Guard
@@ -24,6 +25,7 @@ def open_data_console(
     """
     threads, source = DatabaseThreads(faults), LatestSource(folder)
     people = people_of(database, config.console, threads)
-    console = Console(source, config, folder, database, faults=faults, threads=threads)
+    preparers = [page.prepare for page in plugin_pages() if page.prepare is not None]
+    console = Console(source, config, folder, database, faults=faults, threads=threads, preparers=preparers)
     source.begin(console.prepare, console.adopt)
     return console, console_app(console, people)

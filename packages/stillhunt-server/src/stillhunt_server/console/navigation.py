@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from starlette.responses import Response
 
-from stillhunt.plugins.groups import CONSOLE_PAGES, load_plugins
+from stillhunt.base.plugin_groups import CONSOLE_PAGES, load_plugins
 from stillhunt_server.people.guard import usual_needs
 
 if TYPE_CHECKING:  # start-up time of whoever only asks which pages there are

@@ -15,6 +15,7 @@ from stillhunt.base.config import Config
 from stillhunt.base.container_memory import container_memory
 from stillhunt.base.errors import ConfigError, InputError
 from stillhunt.base.no_pandas import refuse_pandas
+from stillhunt.base.plugin_groups import are_plugins_installed
 from stillhunt.base.progress import Progress
 from stillhunt.cli import start
 from stillhunt.cli.compiling import compile_once
@@ -36,7 +37,6 @@ from stillhunt.cli.progress import open_progress
 from stillhunt.cli.screen import print_findings
 from stillhunt.cli.terminal import message_console, output_console, print_json
 from stillhunt.forecast import HuntForecast, forecast_logs
-from stillhunt.plugins.groups import are_plugins_installed
 from stillhunt.triage.folder import check_target
 
 _GB = 1e9

@@ -13,8 +13,8 @@ from stillhunt._facade import offer_names
 
 if TYPE_CHECKING:
     from stillhunt.base.config_alerts import AlertSettings
+    from stillhunt.base.plugin_groups import SHARING, load_plugins
     from stillhunt.collect.formats.source import BrokenRecordError, PassedOverError, Row, Sample, Source, call_links
-    from stillhunt.plugins.groups import SHARING, load_plugins
     from stillhunt.score.evidence.finding import CandidateCase, Finding
     from stillhunt.score.evidence.kind import EvidenceKind, MemberWording, NeededColumn, Null, Wording
     from stillhunt.score.stats.beta_binomial import BetaPrior, least_bits, part_bits, share_ratio

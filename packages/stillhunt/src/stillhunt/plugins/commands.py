@@ -11,7 +11,7 @@ import typer
 
 from stillhunt.base.errors import ConfigError, OutputError
 from stillhunt.base.formatting import plural, shorten
-from stillhunt.plugins.groups import PLUGIN_GROUPS, Plugin, PluginGroup, tried_plugins
+from stillhunt.base.plugin_groups import PLUGIN_GROUPS, Plugin, PluginGroup, tried_plugins
 
 if TYPE_CHECKING:
     from stillhunt.collect.formats.source import Source

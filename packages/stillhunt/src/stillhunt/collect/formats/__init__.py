@@ -4,6 +4,7 @@ import difflib
 from functools import cache
 
 from stillhunt.base.errors import ConfigError
+from stillhunt.base.plugin_groups import READERS, load_plugins
 from stillhunt.base.schema import ACCOUNTS, REQUESTS
 from stillhunt.collect.formats.bodies import batches, generic_bodies
 from stillhunt.collect.formats.edge import envoy, nginx
@@ -11,7 +12,6 @@ from stillhunt.collect.formats.litellm import calls, customers
 from stillhunt.collect.formats.otlp import sources
 from stillhunt.collect.formats.source import Sample, Source
 from stillhunt.collect.formats.vendors import azure, bedrock, cloudflare, exports, helicone, kong, langfuse, vertex
-from stillhunt.plugins.groups import READERS, load_plugins
 
 SOURCES: tuple[Source, ...] = (
     *calls.SOURCES,

@@ -29,12 +29,12 @@ import pyarrow.ipc
 from stillhunt.base.column_files import find_next_step
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
+from stillhunt.base.plugin_groups import reader_versions
 from stillhunt.base.schema_case import REJECTS
 from stillhunt.extract.store.folders import own_folder
 from stillhunt.extract.store.segments import damaged, vanished
 from stillhunt.extract.store.store import SegmentWriter, Store
 from stillhunt.extract.text.words import SKETCH_VERSION
-from stillhunt.plugins.groups import reader_versions
 
 LAYOUT = 8
 """Version of what a kept folder holds; a new one makes new folders."""

@@ -11,7 +11,7 @@ from functools import cache
 
 from stillhunt.base.errors import ContractError
 from stillhunt.base.families import FAMILY_OF, FamilyNeed
-from stillhunt.plugins.groups import EVIDENCE_PLUGINS, load_plugins
+from stillhunt.base.plugin_groups import EVIDENCE_PLUGINS, load_plugins
 from stillhunt.score.evidence import kinds
 from stillhunt.score.evidence.kind import Calls, EvidenceKind, missing_parts
 

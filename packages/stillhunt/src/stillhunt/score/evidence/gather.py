@@ -8,7 +8,7 @@ import numpy as np
 from stillhunt.base.column_files import release_mapped_beyond
 from stillhunt.base.container_memory import give_back
 from stillhunt.base.families import SIGN_KINDS
-from stillhunt.plugins.groups import EVIDENCE_PLUGINS, note_failure
+from stillhunt.base.plugin_groups import EVIDENCE_PLUGINS, note_failure
 from stillhunt.score.context.log import ScoredLog
 from stillhunt.score.evidence.catalogue import KIND_OF, all_kinds, kinds_that_see
 from stillhunt.score.evidence.finding import CandidateCase, Finding

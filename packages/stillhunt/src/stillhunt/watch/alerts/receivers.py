@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from stillhunt.base.config_alerts import AlertKind, AlertSettings
-from stillhunt.plugins.groups import ALERT_CHANNELS, load_plugins, note_failure
+from stillhunt.base.plugin_groups import ALERT_CHANNELS, load_plugins, note_failure
 from stillhunt.watch.alerts.lines import FILES
 from stillhunt.watch.alerts.mail import EMAIL
 from stillhunt.watch.alerts.sending import AlertChannel, AlertReceiver

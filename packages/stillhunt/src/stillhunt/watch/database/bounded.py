@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from stillhunt.watch.database.patience import PATIENCE
+from stillhunt.watch.database.limits import PATIENCE
 
 _Result = TypeVar("_Result")
 _LOOK_SECONDS = 0.25

@@ -17,7 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from stillhunt.base.errors import ConfigError, OutputError, StillhuntError
 from stillhunt.base.installing import install_command
 from stillhunt.watch.database import tables_console  # noqa: F401 - its tables belong to METADATA
-from stillhunt.watch.database.patience import PATIENCE, keep_patience
+from stillhunt.watch.database.limits import PATIENCE
+from stillhunt.watch.database.patience import keep_patience
 from stillhunt.watch.database.tables import META, METADATA, REVISION, VERSION_ROW
 
 VERSION = 7
