@@ -100,3 +100,18 @@ def test_what_waits_stays_in_the_queue(two_people: Scene) -> None:
     anna, ravi = two_people.reader("anna"), two_people.reader("ravi")
     proposed(anna)
     assert ACT in ravi.page("/campaigns")
+
+
+def test_a_tab_of_the_queue_has_what_waits_for_a_second_person_and_counts_it(two_people: Scene) -> None:
+    anna, ravi = two_people.reader("anna"), two_people.reader("ravi")
+    assert "Waits for a second person 0" in page_of(ravi.get("/campaigns")).text
+    assert "0 campaigns wait for a second person" in page_of(ravi.get("/campaigns?view=second")).text
+    proposed(anna)
+    for reader in (anna, ravi, two_people.reader("vera")):
+        assert "Waits for a second person 1" in page_of(reader.get("/campaigns")).text
+    page = page_of(ravi.get("/campaigns?view=second"))
+    assert "1 campaign waits for a second person" in page.text
+    assert [row["Campaign"] for row in cells(ravi, "/campaigns?view=second")] == [ACT]
+    assert "/decisions?state=waits+for+a+second+person" in page.links()
+    do(ravi, "decline", note="two of them are customers")
+    assert "Waits for a second person 0" in page_of(ravi.get("/campaigns")).text

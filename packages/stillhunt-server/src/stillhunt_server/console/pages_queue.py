@@ -48,12 +48,14 @@ _SCHEMA = pa.schema(
 VIEWS = {
     "waiting": "Waiting",
     "mine": "Mine",
+    "second": "Waits for a second person",
     "watched": "Watched",
     "decided": "Decided",
     "ended": "Ended",
     "all": "All",
 }
 """What the queue can show, and what that is called; "all" is all of the latest hunt."""
+_ACCOUNTS_THAT_WAIT = ("/decisions?state=waits+for+a+second+person", "All decisions that wait, also about one account")
 _STATE_OF = {"new": "waiting", "open": "waiting", "watched": "watched", "acted": "decided", "dismissed": "decided"}
 
 
@@ -164,6 +166,7 @@ def _work_columns(
         "assignee": own.assignee,
         "labels": list(own.labels),
         "stands": "; ".join(one.words(members) for one in parts),
+        "waits": any(one.waits for one in parts),
         "age": (now - found) / DAY if found is not None else None,
         **times,
     }
@@ -184,6 +187,8 @@ def in_view(row: Mapping[str, Any], view: str, who: str) -> bool:
     """Whether a row of the queue belongs to a view of it, for somebody."""
     if view == "mine":
         return bool(row["state"] == "waiting" and row["assignee"] == who)
+    if view == "second":
+        return bool(row["waits"])
     return bool(row["state"] == view or (view == "all" and row["state"] != "ended"))
 
 
@@ -206,7 +211,8 @@ def queue(request: PageRequest) -> Response:
     rows = [row for row in rows if in_view(row, view, request.by)]
     alone, number = len(shown.model.of_verdict("none")), formatting.plural(len(rows), "campaign")
     verb = formatting.verb(len(rows), "waits", "wait")
-    headline = f"{number} {verb} for a person" if view == "waiting" else f"{number} in the queue"
+    whom = {"waiting": "a person", "second": "a second person"}.get(view)
+    headline = f"{number} {verb} for {whom}" if whom else f"{number} in the queue"
     spec = replace(spec, columns=tuple(_put_aside(column, rows) for column in spec.columns))
     kept = (("view", view),) if request.given["view"] in VIEWS else ()
     request = replace(request, query=replace(request.query, others=kept))
@@ -214,7 +220,11 @@ def queue(request: PageRequest) -> Response:
         "title": "Queue",
         "headline": headline,
         "meaning": HARM_MEANING,
-        "other": ("/groups", f"{formatting.plural(alone, 'group')} without a verdict") if alone else None,
+        "other": _ACCOUNTS_THAT_WAIT
+        if view == "second"
+        else ("/groups", f"{formatting.plural(alone, 'group')} without a verdict")
+        if alone
+        else None,
         "filters": filters_of(database, "campaigns", request.by) if database is not None else None,
         "views": [(name, title, counts[name]) for name, title in VIEWS.items()] if counts else [],
         "view_name": view,
