@@ -47,6 +47,7 @@ PAGES = {
     "/accounts/{account:path}": Entry("viewer", f"/accounts/{ACCUSED}", ("account", ACCUSED)),
     "/owners/{account:path}": Entry("analyst", f"/owners/{ACCUSED}", ("account", ACCUSED)),
     "/search": Entry("viewer", "/search?for=acct-0001", ("search", "acct-0001")),
+    "/values": Entry("viewer", "/values?kind=excerpt&for=step", ("accounts", "Words of its excerpts: step")),
     "/programmes": Entry("viewer", "/programmes", ("accounts", "declared programmes")),
     "/sources": Entry("viewer", "/sources", ("rejects", "rows that could not be used")),
     "/settings": Entry("viewer", "/settings"),

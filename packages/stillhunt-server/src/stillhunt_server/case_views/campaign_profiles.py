@@ -99,7 +99,7 @@ def case_traits(member_details: pa.Table) -> CaseTraits:
     account, trait, values, kinds = [], [], list[str](), list[int]()
     known = np.zeros(len(TRAIT_KINDS), np.int64)
     for place, kind in enumerate(TRAIT_KINDS):
-        rows, words = _known_values(member_details[kind.column])
+        rows, words = known_values(member_details[kind.column])
         names = pc.unique(words)
         names = names.take(pc.sort_indices(names))
         code = np.asarray(pc.index_in(words, value_set=names).to_numpy(zero_copy_only=False), np.int64)
@@ -122,7 +122,7 @@ def case_traits(member_details: pa.Table) -> CaseTraits:
     )
 
 
-def _known_values(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
+def known_values(column: pa.ChunkedArray) -> tuple[Integers, pa.Array]:
     """Row and text of each known value of a column; a moment becomes the begin of its sign-up window."""
     column = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
     if isinstance(column, pa.ChunkedArray):  # an empty one stays in chunks

@@ -72,7 +72,7 @@ def search_case(case: CaseModel, samples: pa.Table, query: str, limit: int = HIT
     Returns:
         Hits and their true number by kind; exact ids come first, then beginnings, then the rest.
     """
-    wanted, note = _clean_query(query)
+    wanted, note = clean_query(query)
     if not wanted:
         return CaseHits("", (), note)
     return CaseHits(
@@ -87,7 +87,7 @@ def search_case(case: CaseModel, samples: pa.Table, query: str, limit: int = HIT
     )
 
 
-def _clean_query(query: str) -> tuple[str, str]:
+def clean_query(query: str) -> tuple[str, str]:
     """What is searched for, and what to say about it."""
     beginning = query[: 4 * QUERY_CHARS].strip()
     # an id is stored with its control characters made visible, and bytes that are no text are none here

@@ -64,6 +64,7 @@ READ_ROUTES = (
     PageRoute("/accounts", pages_account.accounts),
     PageRoute("/accounts/{account:path}", pages_account.account),
     PageRoute("/search", pages_search.search),
+    PageRoute("/values", pages_search.accounts_with_value),
     PageRoute("/programmes", pages_about.programmes),
     PageRoute("/sources", pages_about.sources),
     PageRoute("/settings", pages_about.settings),

@@ -18,10 +18,12 @@ from stillhunt.triage.score_breakdown import ScoreSum
 from stillhunt.watch.database.tables import DECISIONS, LINKED_ACCOUNTS
 from stillhunt_server.appeal_codes import appeal_code
 from stillhunt_server.case_views.account_page import account_page
+from stillhunt_server.case_views.account_values import TAG_KINDS, list_account_tags
+from stillhunt_server.case_views.member_traits import trait_ref
 from stillhunt_server.console.answers import answer_list, render
 from stillhunt_server.console.context import PageRequest
 from stillhunt_server.console.decision_table import campaign_link, decision_row, probability_of, verdict_mark
-from stillhunt_server.console.rendering import account_of_path, account_url, moment
+from stillhunt_server.console.rendering import account_of_path, account_url, moment, value_url
 from stillhunt_server.console.request_rows import answer_requests
 from stillhunt_server.console.table_query import TableColumn
 from stillhunt_server.console.tables import TableSpec
@@ -79,6 +81,10 @@ def account(request: PageRequest) -> Response:
     explanation = page.explanation
     values: dict[str, Any] = {
         "page": page,
+        "tags": [
+            (TAG_KINDS[kind], tag, value_url(kind, trait_ref(kind, tag)))
+            for kind, tag in list_account_tags(shown.folder, name)
+        ],
         "explanation": explanation,
         "main": explanation.memberships[0] if explanation.memberships else None,
         "terms": _list_membership_terms(explanation.memberships[0].member) if explanation.memberships else [],

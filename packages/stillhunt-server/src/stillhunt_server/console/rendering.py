@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import cache
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import jinja2
 
@@ -30,6 +30,11 @@ def account_url(account: str) -> str:
     """Address of an account's page."""
     # browsers take . and .. for steps to another page, however they are quoted
     return f"/accounts/{quote(f'/{account}' if _DOTS.fullmatch(account) else account, safe='')}"
+
+
+def value_url(kind: str, ref: str = "", words: str = "") -> str:
+    """Address of the page of all accounts that have one value: by its name in addresses, or by words of excerpts."""
+    return "/values?" + urlencode({"kind": kind, **({"ref": ref} if ref else {"for": words})})
 
 
 def account_of_path(given: str) -> str:
@@ -102,6 +107,7 @@ def templates() -> jinja2.Environment:
         "action_words": ACTION_WORDS,
         "action_meanings": ACTION_MEANINGS,
         "reason_texts": REASON_TEXTS,
+        "value_url": value_url,
         "version": __version__,
         "waterfall_width": charts.WATERFALL_WIDTH,
     }
