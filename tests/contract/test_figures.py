@@ -23,6 +23,8 @@ import page as page_of_models
 
 from stillhunt_lab.worlds.rungs import RUNGS
 
+# Not for longer than these imports: the folder `evidence` of the benchmarks would stand before that of the tests.
+sys.path.remove(str(ROOT / "benchmarks"))
 FIGURES = page_figures.read_figures() | page_figures.read_history()
 
 

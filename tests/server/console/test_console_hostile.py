@@ -20,7 +20,7 @@ from server.console.console_routes import PAGES
 from server.console.console_scenes import Scene, open_scene, publish
 from server.console.hostile_texts import hostile_case, payloads
 from stillhunt.base.formatting import escape_controls
-from stillhunt.base.ids import visible_id
+from stillhunt.base.ids import kept_id, visible_id
 from stillhunt.triage import Case
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.database.tables import ALERTS
@@ -31,7 +31,7 @@ from stillhunt_server.console.pages_overview import NEWS_SHOWN
 from stillhunt_server.console.rendering import account_of_path, account_url
 from stillhunt_server.console.snapshot import LatestSource
 
-ODD_IDS = (
+_ODD = (
     ".",
     "..",
     "...",
@@ -67,25 +67,26 @@ ODD_IDS = (
     "'; drop table accounts; --",
     "${7*7}{{7*7}}",
 )
+ODD_IDS = tuple(map(kept_id, _ODD))
 """Ids that could be taken for something else in an address."""
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) -> Iterator[Scene]:
-    """The console on such a case; ids are visible, as whoever reads logs makes them."""
+    """The console on such a case; ids are kept as whoever reads logs keeps them."""
     made = hostile_case()
-    tables = {name: with_visible_ids(table) for name, table in made.tables.items()}
+    tables = {name: with_kept_ids(table) for name, table in made.tables.items()}
     (row,) = tables["accounts"].slice(tables["accounts"].num_rows - 1).to_pylist()
     odd = [{**row, "account_id": one, "score": 0.5 - 0.001 * n} for n, one in enumerate(ODD_IDS)]
     tables["accounts"] = pa.concat_tables([tables["accounts"], pa.Table.from_pylist(odd, tables["accounts"].schema)])
     case = Case(
         tables,
-        samples=with_visible_ids(made.samples),
+        samples=with_kept_ids(made.samples),
         timeline=made.timeline,
         run=made.run,
-        origins=with_visible_ids(made.origins),
-        member_details=with_visible_ids(made.member_details),
-        addresses=with_visible_ids(made.addresses),
+        origins=with_kept_ids(made.origins),
+        member_details=with_kept_ids(made.member_details),
+        addresses=with_kept_ids(made.addresses),
     )
     folder = tmp_path_factory.mktemp("hostile") / "data"
     data = DataFolder(folder)
@@ -102,11 +103,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, runner: asyncio.Runner) ->
     scene.database.close()
 
 
-def with_visible_ids(table: pa.Table) -> pa.Table:
+def with_kept_ids(table: pa.Table) -> pa.Table:
     for name in ("account_id", "request_id"):
         if name in table.schema.names:
             place = table.schema.get_field_index(name)
-            ids = [None if one is None else visible_id(one) for one in table[name].to_pylist()]
+            ids = [None if one is None else kept_id(one) for one in table[name].to_pylist()]
             table = table.set_column(place, table.schema.field(name), pa.array(ids, pa.string()))
     return table
 
