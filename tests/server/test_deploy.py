@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +20,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from stillhunt.base.config import Config, _environment_layer
+from stillhunt.cli.findings import EXIT_INTERRUPTED, EXIT_LEASE_LOST
 from stillhunt.watch.child import HuntOutcome
 from stillhunt.watch.database.store import WatchDatabase
 from stillhunt.watch.folder import DataFolder
@@ -164,6 +167,18 @@ def test_the_health_check_of_the_image_says_what_the_server_says(status: int, co
         asked = [sys.executable, *(word.replace("8686", str(server.server_port)) for word in command[1:])]
         assert subprocess.run(asked, check=False, timeout=60).returncode == code
         thread.join()
+
+
+def test_systemd_starts_a_hunter_again_that_lost_its_lease() -> None:
+    unit = configparser.RawConfigParser(strict=False)  # systemd takes some settings more than once
+    unit.optionxform = str  # type: ignore[method-assign,assignment] # as the documentation of the module says
+    unit.read(DEPLOY / "stillhunt.service", encoding="utf-8")
+    service = unit["Service"]
+    assert service["Restart"] == "on-failure"
+    succeeded = {int(code) for code in service["SuccessExitStatus"].split()}
+    assert succeeded == {EXIT_INTERRUPTED, 128 + signal.SIGTERM}
+    assert EXIT_LEASE_LOST not in succeeded
+    assert "RestartPreventExitStatus" not in service
 
 
 @pytest.mark.service

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import os
-import threading
+import signal
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.collect.sources.postgres_server import Server
 
+from cli.running import start
 from stillhunt.base.config import Config
 from stillhunt.base.errors import OutputError
+from stillhunt.cli.findings import EXIT_LEASE_LOST
 from stillhunt.triage import Case
-from stillhunt.watch.database.store import WatchDatabase
+from stillhunt.watch.database.store import WatchDatabase, read_meta, write_meta
 from stillhunt.watch.folder import DataFolder
 from stillhunt.watch.hunting import HuntPlan, hunt_now
 from stillhunt.watch.records import known_campaigns, newest_sequence
 from stillhunt.watch.shared.lease import (
     LEASE_PACE,
+    LEASE_ROW,
     LeaseKeeper,
     LeaseLostError,
     confirm_lease,
@@ -34,6 +38,7 @@ from stillhunt.watch.shared.objects import open_object_store
 from stillhunt.watch.shared.snapshots import KEPT_SNAPSHOTS, SNAPSHOT_OBJECTS, fetch_shared_snapshot
 from stillhunt.watch.snapshots import latest_snapshot
 from stillhunt.watch.spool.parts import Stream, new_part
+from waiting import wait_until
 from watch.databases import numbers, server, template_of, url_of  # noqa: F401 - a fixture
 from watch.small_world import lines
 
@@ -57,11 +62,23 @@ def database(url: str, tmp_path: Path) -> Iterator[WatchDatabase]:
 
 
 def wait_for_lease(database: WatchDatabase, holder: str) -> int:
-    end = time.monotonic() + 10
-    while (term := take_lease(database, holder)) is None:
-        assert time.monotonic() < end
-        threading.Event().wait(0.05)
-    return term
+    terms: list[int | None] = []
+    wait_until(lambda: terms.append(take_lease(database, holder)) or terms[-1], what="the end of the other's lease")
+    assert terms[-1] is not None
+    return terms[-1]
+
+
+def read_lease(database: WatchDatabase) -> dict[str, Any]:
+    with database.write() as connection:
+        held: dict[str, Any] = json.loads(read_meta(connection, LEASE_ROW) or "{}")
+    return held
+
+
+def end_lease(database: WatchDatabase) -> None:
+    """Let the lease end now, as if nobody had renewed it for long."""
+    held = read_lease(database)
+    with database.write() as connection:
+        write_meta(connection, LEASE_ROW, json.dumps({**held, "until": 0.0}))
 
 
 def test_one_has_the_lease_until_it_is_silent_for_too_long(database: WatchDatabase, tmp_path: Path) -> None:
@@ -84,23 +101,46 @@ def test_a_keeper_begins_once_and_hears_that_it_lost(database: WatchDatabase) ->
     lost: list[str] = []
     idle: list[str] = []
     keepers = {
-        name: LeaseKeeper(database, name, begun.append, partial(lost.append, name), partial(idle.append, name), QUICK)
+        name: LeaseKeeper(database, name, begun.append, lost.append, partial(idle.append, name), QUICK)
         for name in ("one", "two")
     }
     for keeper in keepers.values():
         keeper.start()
-    threading.Event().wait(1.0)  # longer than the lease lasts without being renewed
+    wait_until(lambda: begun)
+    first_end = read_lease(database)["until"]
+    wait_until(lambda: read_lease(database)["until"] > first_end + QUICK.seconds)  # without renewals it had ended
     assert (begun, lost) == ([1], [])
     assert len(set(idle)) == 1  # the one that waits keeps its disk in order
     (first,) = (name for name, keeper in keepers.items() if keeper.term == 1)
     keepers[first].stop()  # it gives the lease back
-    end = time.monotonic() + 10
-    while begun != [1, 2] and time.monotonic() < end:
-        threading.Event().wait(0.05)
+    wait_until(lambda: len(begun) == 2)
     assert (begun, lost) == ([1, 2], [])
     assert take_lease(database, "three", seconds=5.0) is None
     for keeper in keepers.values():
         keeper.stop()
+
+
+@pytest.mark.parametrize("command", [("watch", "logs"), ("serve", "--only", "hunt", "--listen", "127.0.0.1:0")])
+def test_a_hunter_that_lost_its_lease_says_so_and_ends_with_a_code_of_its_own(
+    database: WatchDatabase, url: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    hunter = start(*command, "--data", "data", "--quiet", cwd=tmp_path, STILLHUNT_WATCH__DATABASE=url)
+    try:
+        wait_until(lambda: read_lease(database).get("term") == 1, 120, "the hunter's start")
+        os.kill(hunter.pid, signal.SIGSTOP)
+        end_lease(database)
+        assert take_lease(database, "another") == 2
+        os.kill(hunter.pid, signal.SIGCONT)
+        _, said = hunter.communicate(timeout=60)
+    finally:
+        hunter.send_signal(signal.SIGKILL)
+    assert hunter.returncode == EXIT_LEASE_LOST
+    (line,) = said.decode().splitlines()  # nothing else is wrong, and `--quiet` keeps this
+    told = json.loads(line)
+    assert told["event"] == "lease lost"
+    assert told["failure"].startswith("another process took the lease of the hunter: this one last renewed it ")
+    assert read_lease(database)["holder"] == "another"
 
 
 def plan_of(path: Path, url: str, store: Path, term: int | None, now: int) -> HuntPlan:

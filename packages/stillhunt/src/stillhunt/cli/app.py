@@ -9,7 +9,10 @@ from stillhunt.base.errors import ConfigError
 from stillhunt.cli.entries import COMES_WITH, CommandEntry, broken_command, entry_of, missing_command, other_commands
 from stillhunt.cli.lazy import LazyGroup, load_command
 
-EPILOG = "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial, 5 configuration, 130 interrupted."
+EPILOG = (
+    "Exit codes: 0 nothing found, 1 error, 2 usage, 3 findings, 4 partial, 5 configuration, 75 lease lost, "
+    "130 interrupted."
+)
 _CLI = "stillhunt.cli."
 CORE_COMMANDS = {
     "hunt": CommandEntry("Find campaigns in request logs.", _CLI + "hunting:hunt"),

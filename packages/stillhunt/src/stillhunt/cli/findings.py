@@ -16,6 +16,8 @@ EXIT_USAGE = 2
 EXIT_FINDINGS = 3
 EXIT_PARTIAL = 4
 EXIT_CONFIG = 5
+EXIT_LEASE_LOST = 75
+"""EX_TEMPFAIL of sysexits.h: start it again. It is no success for a service manager, as the end by a signal is."""
 EXIT_INTERRUPTED = 130
 EXIT_MEANINGS: dict[int, str] = {
     EXIT_NOTHING: "nothing found",
@@ -26,6 +28,7 @@ EXIT_MEANINGS: dict[int, str] = {
     "precedence over 3, and the findings are still written); with subject --erase, a legal hold keeps a part; "
     "with watch --once and spool, acknowledged requests are missing or damaged",
     EXIT_CONFIG: "configuration: a setting is unknown, malformed or contradictory",
+    EXIT_LEASE_LOST: "lease lost: another process hunts now, with serve and watch; start this one again, and it waits",
     EXIT_INTERRUPTED: "interrupted: no incomplete output stays behind",
 }
 """Exit code -> its meaning for a script; `docs/commands.md` and the README are checked against it."""

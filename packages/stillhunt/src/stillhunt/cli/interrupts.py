@@ -26,11 +26,23 @@ INTERRUPTED = "interrupted: no incomplete output was left behind"
 _SHOW_CURSOR = "\x1b[?25h"
 """A bar of progress hides the cursor of the terminal."""
 _allowed = [UNWINDING_SECONDS]
+_own_codes: list[int] = []
+"""The exit code that a command chose for its end; empty where a signal from outside ends it."""
 
 
 def allow_draining() -> None:
     """Give this command as much time to end as a server needs."""
     _allowed[0] = DRAINING_SECONDS
+
+
+def end_with_code(code: int) -> None:
+    """End this process as a SIGTERM would, with its clean-up, but with an exit code that says why.
+
+    Args:
+        code: of `stillhunt.cli.findings.EXIT_MEANINGS`; whoever ends it must have said why already.
+    """
+    _own_codes.append(code)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def watch_signals() -> list[int]:
@@ -64,9 +76,10 @@ def end_now(number: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, RuntimeError):  # closed, or another thread writes to it
             stream.flush()
-    text = f"{_SHOW_CURSOR if sys.stderr.isatty() else ''}{INTERRUPTED}\n"
+    said = "" if _own_codes else f"{INTERRUPTED}\n"
+    text = f"{_SHOW_CURSOR if sys.stderr.isatty() else ''}{said}"
     os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, text.encode())
-    os._exit(128 + number)
+    os._exit(_own_codes[0] if _own_codes else 128 + number)
 
 
 def _end_if_late(handler: object) -> None:

@@ -135,6 +135,10 @@ class Screen:
         line = f"nothing decided: {error.what} [{error.where}]. Next: {error.next_step}"
         self._tell("nothing decided", line, **_facts_of(error))
 
+    def lease_lost(self, reason: str) -> None:
+        """Say why this process hunts no more and ends."""
+        self._tell("lease lost", f"lease lost: {reason}", failure=reason)
+
     def fault(self, fault: ServiceFault, ended: bool) -> None:
         """Say what does not work any more, or works again."""
         if ended:

@@ -1,8 +1,6 @@
 """`stillhunt watch`: hunts again and again in logs that grow; and the parts of it that `serve` has, too."""
 
 import glob
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +16,8 @@ from stillhunt.base.errors import InputError, StillhuntError
 from stillhunt.base.formatting import shorten
 from stillhunt.cli.compiling import compile_once
 from stillhunt.cli.database import reach_database
-from stillhunt.cli.findings import EXIT_ERROR, EXIT_NOTHING, EXIT_PARTIAL
-from stillhunt.cli.interrupts import allow_draining
+from stillhunt.cli.findings import EXIT_ERROR, EXIT_LEASE_LOST, EXIT_NOTHING, EXIT_PARTIAL
+from stillhunt.cli.interrupts import allow_draining, end_with_code
 from stillhunt.cli.live_screen import Screen, open_screen
 from stillhunt.cli.moments import read_clock
 from stillhunt.cli.options import (
@@ -109,7 +107,7 @@ def hunt_on_schedule(
     """Hunts on schedule, what follows each of them, and the sending of alerts.
 
     Where several machines may hunt, all of it begins when this one gets the lease. If another one has it afterwards,
-    this process ends as if it were told to, so that whoever started it starts one that waits.
+    this process says so and ends with EXIT_LEASE_LOST, so that whoever started it starts one that waits.
     """
 
     def after(done: HuntPlan, outcome: HuntOutcome, failures: int) -> None:
@@ -135,20 +133,19 @@ def hunt_on_schedule(
             between.start()
             opened.enter_context(following(plan, faults, schedule.hear_arrivals))
 
+        def end(reason: str) -> None:
+            screen.lease_lost(reason)
+            end_with_code(EXIT_LEASE_LOST)
+
         if needs_lease(database):
             tidy = partial(delete_expired, plan, database)
-            keeper = LeaseKeeper(database, name_hunter(plan.data.path), begin, end_this_process, tidy)
+            keeper = LeaseKeeper(database, name_hunter(plan.data.path), begin, end, tidy)
             keeper.thread.report_to(faults)
             keeper.start()
             opened.callback(keeper.stop)
         else:
             begin(None)
         yield schedule
-
-
-def end_this_process() -> None:
-    """End as if somebody had told it to."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def decide_found(plan: HuntPlan, database: WatchDatabase, screen: Screen) -> None:

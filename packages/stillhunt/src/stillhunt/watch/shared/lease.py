@@ -96,7 +96,7 @@ class LeaseKeeper:
 
     Args:
         begin: called once with the term, when the lease was taken.
-        lost: called when another process has it: this one must end, since its work goes on elsewhere.
+        lost: called with a sentence when another process has it: this one must end, since its work goes on elsewhere.
         meanwhile: called every `idle_seconds` while it waits.
     """
 
@@ -105,12 +105,13 @@ class LeaseKeeper:
         database: WatchDatabase,
         holder: str,
         begin: Callable[[int], None],
-        lost: Callable[[], None],
+        lost: Callable[[str], None],
         meanwhile: Callable[[], object],
         pace: LeasePace = LEASE_PACE,
     ) -> None:
         self._database, self._holder, self._begin, self._lost = database, holder, begin, lost
-        self._meanwhile, self._pace, self._idle_at = meanwhile, pace, time.monotonic()
+        self._meanwhile, self._pace = meanwhile, pace
+        self._idle_at = self._renewed_at = time.monotonic()
         self.term: int | None = None  # the term of this process; None while it waits
         self._stopping = threading.Event()
         self.thread = KeptThread("lease", self._keep_lease_until_stopped, self._stopping.is_set)
@@ -131,13 +132,17 @@ class LeaseKeeper:
         while not self._stopping.is_set():
             try:
                 term = take_lease(self._database, self._holder, self._pace.seconds)
+                if self.term in (None, term):
+                    self._renewed_at = time.monotonic()
             except OutputError:
                 term = self.term  # nobody can take it from here while the database is away
             if self.term is None and term is not None:
                 self.term = term
                 self._begin(term)
             elif term != self.term:
-                self._lost()
+                silent, lasts = time.monotonic() - self._renewed_at, self._pace.seconds
+                why = f"this one last renewed it {silent:.0f} seconds ago, and it lasts {lasts:g} seconds"
+                self._lost(f"another process took the lease of the hunter: {why}")
                 self._stopping.wait()
             elif term is None and time.monotonic() >= self._idle_at:
                 self._idle_at = time.monotonic() + self._pace.idle_seconds
