@@ -36,6 +36,11 @@ def test_calibration_is_that_of_the_document() -> None:
 
 
 def test_false_accusations_are_those_of_our_documents() -> None:
+    readme = page("README.md")
+    assert f"{rates.HONEST_WORLDS} honest worlds of three generators, with 47 kinds of customers" in readme
+    honest = next(line for line in readme.splitlines() if "100 honest worlds" in line)
+    assert f"{rates.HONEST_FLAGGED} of {rates.HONEST_IN_ALL:,}" in honest
+    assert f"{rates.HONEST_REVIEWS} groups for review" in honest
     flagged = f"{rates.LADDER_FLAGGED} of {rates.LADDER_ACCOUNTS:,}"
     assert f"**Honest accounts flagged**: {flagged}" in page("docs/benchmark.md")
 

@@ -36,21 +36,15 @@ def _read_origin() -> tuple[dict[str, Any], list[str]]:
 
 
 def _arguments(extra: str, origin: dict[str, Any], requires: list[str]) -> list[str]:
-    wanted = next(
-        (
-            _OURS.match(line)
-            for line in requires
-            if re.search(rf"extra == [\"']{extra}[\"']", line) and _OURS.match(line)
-        ),
-        None,
-    )
-    name, options = (wanted[1], wanted[2] or "") if wanted else ("stillhunt", f"[{extra}]")
+    lines = [line for line in requires if re.search(rf"extra == [\"']{extra}[\"']", line)]
+    ours = _OURS.match(lines[0]) if lines else None  # an extra brings one distribution of ours, or libraries
+    name, options = (ours[1], ours[2] or "") if ours else ("stillhunt", f"[{extra}]")
     url = str(origin.get("url", ""))
     path = Path(unquote(urlsplit(url).path))
     if "vcs_info" in origin:
         source = f"{origin['vcs_info']['vcs']}+{url}@{origin['vcs_info']['commit_id']}"
         return [f"{name}{options} @ {source}#subdirectory=packages/{name}"]
-    if "dir_info" in origin and path.is_dir():
+    if "dir_info" in origin and (path.parent / name / "pyproject.toml").is_file():
         folders = _needed_folders(path.parent, name)
         return [word for folder in folders for word in ("-e", f"{folder}{options if folder.name == name else ''}")]
     if url.startswith("file:") and path.parent.is_dir():
